@@ -1,0 +1,1 @@
+"""Analyses: the paper's propositions, demonstrated with certified bounds."""

@@ -1,0 +1,1 @@
+"""Backends of wdref: other ways to run the rules, found through entry points."""

@@ -1,0 +1,187 @@
+"""The trace: a kernel run once on symbols, recorded as the elementwise program it is.
+
+A rule has no branch on data, so that one run on symbols shows every operation in order. Scalars are
+inputs of the program: nothing is traced again when a hyperparameter or t changes. What is no
+elementwise operation with one right answer raises `TraceError`, and the caller runs the rule plain.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from wdref.kernel import Kernel
+
+HALF = ("float16", "bfloat16")
+WIDTH = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+
+
+class TraceError(TypeError):
+    """The rule does something that no elementwise program can hold."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation: its name, the indices of its operands, and the dtype of its result."""
+
+    op: str  # "array", "scalar", "constant", "cast", or an elementwise operation
+    args: tuple[int, ...]
+    dtype: str
+    name: Any = None  # of an input; value of a constant
+
+
+@dataclass(frozen=True)
+class Program:
+    """Operations in the order of the rule; `outputs` are the indices of theta and of the slots."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[int, ...]
+
+    def last_use(self) -> list[int]:
+        """For each node the index of the last node that reads it; outputs are never dropped."""
+        last = list(range(len(self.nodes)))
+        for index, node in enumerate(self.nodes):
+            for arg in node.args:
+                last[arg] = index
+        for index in self.outputs:
+            last[index] = len(self.nodes)
+        return last
+
+
+@cache
+def trace(
+    kernel: Kernel, dtypes: tuple[str, ...], scalars: type, present: tuple[bool, ...]
+) -> Program:
+    """Record `kernel` for arrays of `dtypes` (theta, g, slots) and the scalars that are present."""
+    recorder = _Recorder()
+    names = ("theta", "g", *kernel.slots)
+    theta, g, *slots = (
+        recorder.add("array", (), dtype, name) for name, dtype in zip(names, dtypes, strict=True)
+    )
+    fields: Sequence[str] = scalars._fields  # type: ignore[attr-defined]  # a NamedTuple
+    values = (
+        recorder.add("scalar", (), "weak", name) if there else None
+        for name, there in zip(fields, present, strict=True)
+    )
+    new, new_slots = kernel(theta, g, slots, scalars(*values))
+    return Program(tuple(recorder.nodes), tuple(x.index for x in (new, *new_slots)))
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    def add(self, op: str, args: tuple[int, ...], dtype: str, name: Any = None) -> "Symbol":
+        self.nodes.append(Node(op, args, dtype, name))
+        return Symbol(self, len(self.nodes) - 1)
+
+    def apply(self, op: str, *operands: Any) -> "Symbol":
+        symbols = [self._lift(op, x) for x in operands]
+        dtypes = [x.dtype for x in symbols]
+        if op in COMPARISONS:
+            result = "bool"
+            self._common(op, dtypes)
+        elif op == "where":
+            result = self._common(op, dtypes[1:])
+        else:
+            result = self._common(op, dtypes)
+        return self.add(op, tuple(x.index for x in symbols), result)
+
+    def _lift(self, op: str, x: Any) -> "Symbol":
+        if isinstance(x, Symbol):
+            return x
+        if type(x) in (int, float):
+            return self.add("constant", (), "weak", float(x))
+        raise TraceError(f"{op} of a {type(x).__name__}: a rule may use arrays and Python floats")
+
+    def _common(self, op: str, dtypes: Sequence[str]) -> str:
+        arrays = {dtype for dtype in dtypes if dtype != "weak"}
+        if "bfloat16" in arrays:
+            raise TraceError(f"{op} on bfloat16: NumPy widens it, so cast to float32 first")
+        if not arrays:
+            return "weak"
+        if len(arrays) > 1:
+            raise TraceError(f"{op} of mixed dtypes {', '.join(sorted(arrays))}: cast first")
+        return arrays.pop()
+
+
+def _binary(op: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: "Symbol", other: Any) -> "Symbol":
+        return self.recorder.apply(op, self, other)
+
+    def backward(self: "Symbol", other: Any) -> "Symbol":
+        return self.recorder.apply(op, other, self)
+
+    return forward, backward
+
+
+def _refuse(what: str) -> Callable[..., Any]:
+    def method(self: "Symbol", *_: Any) -> Any:
+        raise TraceError(f"{what} is no elementwise operation with one right answer: not traced")
+
+    return method
+
+
+class Symbol:
+    """Stands for an array while a rule is traced."""
+
+    __slots__ = ("index", "recorder")
+
+    def __init__(self, recorder: _Recorder, index: int) -> None:
+        self.recorder, self.index = recorder, index
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return self.recorder.nodes[self.index].dtype
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
+        """Return the functions that a rule may call."""
+        return Namespace(self.recorder)
+
+    __add__, __radd__ = _binary("add")
+    __sub__, __rsub__ = _binary("subtract")
+    __mul__, __rmul__ = _binary("multiply")
+    __truediv__, __rtruediv__ = _binary("divide")
+    __lt__, _ = _binary("less")
+    __le__, _ = _binary("less_equal")
+    __gt__, _ = _binary("greater")
+    __ge__, _ = _binary("greater_equal")
+    __pow__ = _refuse("** (write g * g)")
+    __bool__ = _refuse("a branch on data")
+    __matmul__ = _refuse("@")
+    __getitem__ = _refuse("indexing")
+
+    def __neg__(self) -> "Symbol":
+        return self.recorder.apply("negative", self)
+
+    def __abs__(self) -> "Symbol":
+        return self.recorder.apply("abs", self)
+
+
+class Namespace:
+    """The part of the Array API that a program can hold."""
+
+    __name__ = __name__  # array_namespace wants one
+    float16, bfloat16, float32, float64 = "float16", "bfloat16", "float32", "float64"
+    _FUNCTIONS = ("sqrt", "abs", "sign", "negative", "where", "maximum", "minimum", "add",
+                  "subtract", "multiply", "divide", *COMPARISONS)  # fmt: skip
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self._recorder = recorder
+
+    def astype(self, x: Symbol, dtype: str, /, *, copy: bool = True) -> Symbol:
+        """Cast, rounding to nearest even; a cast to the same dtype is nothing."""
+        if dtype not in WIDTH:
+            raise TraceError(f"cast to {dtype}: not traced")
+        return x if x.dtype == dtype else self._recorder.add("cast", (x.index,), dtype)
+
+    def full_like(self, x: Symbol, value: Any, /) -> Any:
+        """Return the scalar itself: programs broadcast it."""
+        return value
+
+    def __getattr__(self, name: str) -> Callable[..., Symbol]:
+        if name not in self._FUNCTIONS:
+            raise TraceError(f"{name} is no elementwise operation with one right answer: not traced")
+        return lambda *operands: self._recorder.apply(name, *operands)

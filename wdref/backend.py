@@ -1,0 +1,86 @@
+"""Backends: how a kernel is run on the leaves of a tree, and where to find them.
+
+The plain backend evaluates the rule as it is written, on arrays of any Array API library. Others
+are found through two groups of entry points and loaded when first asked for: ``wdref.backends``
+by name, and ``wdref.auto_backends`` by the array library that they are the default for.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple, Protocol, cast
+
+from .kernel import Kernel
+
+Array = Any
+
+
+class Leaf(NamedTuple):
+    """One leaf of the tree: all that a kernel takes. Leaves of one group share their scalars."""
+
+    kernel: Kernel
+    theta: Array
+    g: Array
+    slots: tuple[Array, ...]
+    scalars: Any
+
+
+class Backend(Protocol):
+    """Runs a kernel over a whole tree. Everything was checked before: nothing may fail half-way."""
+
+    name: str
+
+    def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
+        """Return new parameters and slots, one pair a leaf; the inputs are not written."""
+        ...
+
+    def step(self, leaves: Sequence[Leaf], /) -> None:
+        """Write new parameters and slots into the arrays given."""
+        ...
+
+
+class Plain:
+    """The rule as written, on any Array API library."""
+
+    name = "plain"
+
+    def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
+        """Evaluate the kernels leaf by leaf."""
+        return [leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars) for leaf in leaves]
+
+    def step(self, leaves: Sequence[Leaf], /) -> None:
+        """Evaluate every leaf first, then write: an error on the way leaves all as it was."""
+        for leaf, (theta, slots) in zip(leaves, self.update(leaves), strict=True):
+            for old, new in zip((leaf.theta, *leaf.slots), (theta, *slots), strict=True):
+                old[...] = new
+
+
+PLAIN = Plain()
+
+
+def available() -> tuple[str, ...]:
+    """Names of the backends that are registered, installed or not.
+
+    >>> "plain" in available()
+    True
+    """
+    return ("plain", *sorted(point.name for point in entry_points(group="wdref.backends")))
+
+
+@cache
+def load(name: str) -> Any:
+    """Load the backend `name`; a ValueError or ImportError says what exists or what to install."""
+    if name == "plain":
+        return PLAIN
+    found = entry_points(group="wdref.backends", name=name)
+    if not found:
+        raise ValueError(f"no backend {name!r}: wdref knows {', '.join(available())}")
+    return next(iter(found)).load()
+
+
+@cache
+def default_for(library: str) -> Backend:
+    """Return the backend that suits arrays of `library` ("numpy", "cupy", …); plain if none does."""
+    for point in entry_points(group="wdref.auto_backends", name=library):
+        return cast(Backend, point.load())
+    return PLAIN

@@ -1,0 +1,50 @@
+"""Checks of single numbers: one error that names the argument, what came and what was expected."""
+
+import math
+from numbers import Real
+from typing import Any
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return `value` as a Python float if it is finite, >= `low`, > `above` and < `below`.
+
+    Python floats are what rules need: NumPy's scalars are strong under NEP 50 and widen float32.
+
+    >>> check_number("beta1", 1.0, low=0.0, below=1.0)
+    Traceback (most recent call last):
+    ValueError: beta1=1.0: expected a finite number >= 0 and < 1
+    """
+    try:
+        number = float(value) if not isinstance(value, str | bytes | bool) else math.nan
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isfinite(number) and number >= low and number > above and number < below:
+        return number
+    bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", low), (">", above), ("<", below))
+              if math.isfinite(bound)]  # fmt: skip
+    wanted = " ".join(["a finite number", " and ".join(bounds)]).strip()
+    raise ValueError(f"{name}={_shown(value)}: expected {wanted}")
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return `value` as a Python int if it is a whole number of at least 1.
+
+    >>> check_count("steps", 0)
+    Traceback (most recent call last):
+    ValueError: steps=0: expected a whole number >= 1
+    """
+    whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
+    if whole and value >= 1:
+        return int(value)
+    raise ValueError(f"{name}={_shown(value)}: expected a whole number >= 1")
+
+
+def _shown(value: Any) -> str:
+    return repr(float(value)) if type(value).__module__ == "numpy" else repr(value)

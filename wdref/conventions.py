@@ -1,0 +1,89 @@
+"""Conventions: what each program means by its hyperparameters, as dialects.
+
+A convention maps a claim (``sgd``, ``sgdw``, ``adam``, ``adamw``) to the dialect that the named
+program computes. `dialect` looks one up and applies the caller's own answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from .dialects import AdamDialect, Dialect, MomentumDialect
+
+CLAIMS = ("sgd", "sgdw", "adam", "adamw")
+
+_PYTORCH_SGD = MomentumDialect(form="l2", lr="outside", damping="dampening", first="gradient")
+
+CONVENTIONS: Mapping[str, Mapping[str, Dialect]] = MappingProxyType(
+    {
+        # Loshchilov & Hutter (2019), Algorithms 1 and 2
+        "paper": {
+            "sgd": MomentumDialect(form="l2"),
+            "sgdw": MomentumDialect(form="paper"),
+            "adam": AdamDialect(form="l2"),
+            "adamw": AdamDialect(form="paper"),
+        },
+        # the authors' program (loshchil/AdamW-and-SGDW): UPDATETORCHFILES/{sgd,adam}.lua
+        "authors_code": {
+            "sgd": MomentumDialect(form="l2", lr="outside"),
+            "sgdw": MomentumDialect(form="paper", lr="outside"),
+            "adam": AdamDialect(form="l2", eps="hat"),
+            "adamw": AdamDialect(form="paper", eps="hat"),
+        },
+        # torch.optim: SGD, Adam, AdamW; it has no SGDW, which here is its SGD with AdamW's decay
+        "pytorch": {
+            "sgd": _PYTORCH_SGD,
+            "sgdw": replace(_PYTORCH_SGD, form="lr"),
+            "adam": AdamDialect(form="l2"),
+            "adamw": AdamDialect(form="lr"),
+        },
+        # Keras 3: weight_decay of every optimizer is decoupled, of Adam and SGD too
+        "keras": {
+            "sgd": MomentumDialect(form="lr"),
+            "sgdw": MomentumDialect(form="lr"),
+            "adam": AdamDialect(form="lr", eps="hat"),
+            "adamw": AdamDialect(form="lr", eps="hat"),
+        },
+        # scikit-learn's MLP: L2 in the gradient, ε before the bias correction; nothing decoupled
+        "sklearn": {
+            "sgd": MomentumDialect(form="l2"),
+            "adam": AdamDialect(form="l2", eps="hat"),
+        },
+    }
+)
+
+
+def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect:
+    """Look up the dialect of `claim` under `convention`, with `answers` put in place of its own.
+
+    Raises ValueError, naming what exists, for an unknown claim, convention or answer.
+
+    >>> dialect("adamw", "pytorch").form
+    'lr'
+    >>> dialect("sgd", "pytorch", nesterov=True).nesterov
+    True
+    """
+    if convention not in CONVENTIONS:
+        raise ValueError(
+            f"no convention {convention!r}: wdref knows {', '.join(sorted(CONVENTIONS))}"
+        )
+    rules = CONVENTIONS[convention]
+    if claim not in rules:
+        raise ValueError(f"convention {convention!r} has no {claim!r}: it has {', '.join(rules)}")
+    found = rules[claim]
+    for name, answer in answers.items():
+        _check_answer(found, name, answer)
+    return replace(found, **answers)
+
+
+def _check_answer(found: Dialect, name: str, answer: Any) -> None:
+    types = {f.name: f.type for f in fields(found)}
+    if name not in types:
+        raise ValueError(
+            f"{found.family} has no option {name!r}: its options are {', '.join(types)}"
+        )
+    kind: Any = types[name]
+    allowed = (False, True) if kind is bool else kind.__args__
+    if answer not in allowed:
+        raise ValueError(f"{name}={answer!r}: expected one of {', '.join(map(repr, allowed))}")

@@ -1,0 +1,229 @@
+"""Weight decay: the normalised decay of Appendix B.1 and exact conversions between the forms.
+
+A step with decoupled decay is θ ← (1 - k_t) θ - s_t u_t, whatever the form: `s` and `k` follow
+from (α, λ, η_t). Two settings are the same training when they give the same s_t and k_t for every
+t. `convert` solves for them, and refuses, with the reason, where no constants exist.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from .checks import check_count, check_number
+from .dialects import Form, Order
+from .schedules import Constant, Schedule
+
+WeightDecay = float | Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """λ_t = λ_norm √(b / (B T_i)), with T_i the schedule's cycle at step t: see `normalised`."""
+
+    lambda_norm: float
+    batch_size: int
+    dataset_size: int
+    schedule: Schedule
+    variant: Literal["paper", "authors_code"] = "paper"
+
+    def __call__(self, t: int, /) -> float:
+        epochs = self.schedule.period(t)  # type: ignore[attr-defined]  # checked by normalised
+        return normalised(
+            self.lambda_norm,
+            batch_size=self.batch_size,
+            dataset_size=self.dataset_size,
+            epochs=epochs,
+            variant=self.variant,
+        )(t)
+
+
+def normalised(
+    lambda_norm: float,
+    *,
+    batch_size: int,
+    dataset_size: int,
+    epochs: float | None = None,
+    schedule: Schedule | None = None,
+    variant: Literal["paper", "authors_code"] = "paper",
+) -> Callable[[int], float]:
+    """Normalised weight decay, λ = λ_norm √(b / (B T)), as a function of the step.
+
+    Loshchilov & Hutter (2019), Appendix B.1: b is the batch size, B the number of training
+    points, T the budget in `epochs`, or, with a `schedule` of warm restarts, the length of the
+    current cycle (footnote 2), so that λ is computed anew at each restart: AdamWR and SGDWR.
+    ``variant="authors_code"`` counts whole batches, λ_norm / √(⌈B/b⌉ T), as train.lua does.
+    λ_norm is the decay in the ``paper`` form if a single batch pass were allowed.
+
+    >>> f"{normalised(0.025, batch_size=128, dataset_size=50_000, epochs=100)(1):.4e}"
+    '1.2649e-04'
+    """
+    lam = check_number("lambda_norm", lambda_norm, low=0.0)
+    b, B = check_count("batch_size", batch_size), check_count("dataset_size", dataset_size)
+    if variant not in ("paper", "authors_code"):
+        raise ValueError(f"variant={variant!r}: expected 'paper' or 'authors_code'")
+    if (epochs is None) == (schedule is None):
+        raise ValueError("give either epochs, the budget, or a schedule with restarts")
+    if schedule is not None:
+        if not hasattr(schedule, "period"):
+            raise ValueError(
+                f"schedule={schedule!r} has no period(t): use schedules.warm_restarts or cosine, "
+                "or give epochs"
+            )
+        return Normalised(lam, b, B, schedule, variant)
+    T = check_number("epochs", epochs, above=0.0)
+    per_pass = b / B if variant == "paper" else 1.0 / math.ceil(B / b)
+    return Constant(lam * math.sqrt(per_pass / T))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to write a training's step size and decay: what `convert` takes and returns."""
+
+    form: Form
+    learning_rate: float
+    weight_decay: WeightDecay
+    schedule: Schedule = Constant()
+    order: Order = "together"
+
+
+def convert(
+    setting: Setting,
+    form: Form,
+    *,
+    order: Order | None = None,
+    rule: Literal["sgd", "adam"] = "adam",
+    momentum: float = 0.0,
+    varying: bool = False,
+) -> Setting:
+    """Rewrite `setting` in another `form` (and `order`) of decay, exactly, or say why not.
+
+    In real arithmetic the returned setting gives the same θ_t for every gradient sequence. Under a
+    schedule some pairs need a decay that changes with t; they are refused unless `varying`, which
+    returns ``weight_decay`` (and, from one order to the other, ``schedule``) as functions of t.
+    ``l2`` and ``scaled_l2`` convert for plain SGD only (Proposition 1): with momentum the term
+    enters the buffer, and for Adam no λ' exists (Proposition 2).
+
+    Raises ValueError where there is no exact conversion.
+
+    >>> adamw = Setting("paper", learning_rate=0.001, weight_decay=0.0001)
+    >>> convert(adamw, "lr").weight_decay
+    0.1
+    """
+    order = setting.order if order is None else order
+    _check_exists(setting.form, form, rule, momentum)
+    if setting.form == form and setting.order == order:
+        return setting
+    decay = _decay_of(setting)
+    target = replace(setting, form=form, order=order)
+    if order != setting.order:
+        target = _reorder(setting, target, decay, varying)
+    return replace(target, weight_decay=_solve(setting, target, decay, varying))
+
+
+def _check_exists(source: Form, target: Form, rule: str, momentum: float) -> None:
+    for form in (source, target):
+        if form not in get_args(Form) or form == "none":
+            known = ", ".join(f for f in get_args(Form) if f != "none")
+            raise ValueError(f"form {form!r}: expected one of {known}")
+    coupled = {source, target} & {"l2", "scaled_l2"}
+    if source == target or not coupled:
+        return
+    name = " and ".join(sorted(coupled))
+    if rule != "sgd":
+        raise ValueError(
+            f"no exact conversion from {source!r} to {target!r} for {rule}: {name} is divided by "
+            "the preconditioner, which differs by coordinate and step, so that no λ' serves all "
+            "(Proposition 2; Proposition 3 needs a fixed preconditioner)"
+        )
+    if momentum != 0.0:
+        raise ValueError(
+            f"no exact conversion from {source!r} to {target!r} with momentum={momentum}: {name} "
+            "enters the momentum buffer and acts on later steps too (Proposition 1 is for SGD "
+            "without momentum)"
+        )
+
+
+def _factor(form: Form, alpha: float, eta: float) -> float:
+    """k_t / λ: what multiplies λ in the coefficient of θ."""
+    if form in ("lr", "l2"):  # for plain SGD, l2 is η α λ θ
+        return eta * alpha
+    return 1.0 if form == "fixed" else eta
+
+
+def _decay_of(setting: Setting) -> Callable[[int], float]:
+    def k(t: int) -> float:
+        lam = setting.weight_decay
+        lam_t = lam(t) if callable(lam) else lam
+        return _factor(setting.form, setting.learning_rate, setting.schedule(t)) * lam_t
+
+    return k
+
+
+def _is_constant(*values: object) -> bool:
+    return all(not callable(value) or isinstance(value, Constant) for value in values)
+
+
+def _reorder(
+    source: Setting, target: Setting, k: Callable[[int], float], varying: bool
+) -> Setting:
+    """Match s_t: after the step, θ ← (1 - k)(θ - s u) moves by (1 - k) s, together by s."""
+
+    def scale(t: int) -> float:
+        shrink = 1.0 - k(t)
+        if shrink <= 0.0:
+            raise ValueError(f"no exact conversion to order {target.order!r}: k_{t} = {k(t)} >= 1")
+        return shrink if target.order == "together" else 1.0 / shrink
+
+    fixed = source.form == "fixed" and _is_constant(source.weight_decay)
+    if fixed or _is_constant(source.weight_decay, source.schedule):
+        return replace(target, learning_rate=source.learning_rate * scale(1))
+    if not varying:
+        raise ValueError(
+            f"from order {source.order!r} to {target.order!r} under a schedule the step must be "
+            "rescaled by 1 - k_t, which changes with t: pass varying=True to get the schedule"
+        )
+    return replace(target, schedule=lambda t: source.schedule(t) * scale(t))
+
+
+def _solve(
+    source: Setting, target: Setting, k: Callable[[int], float], varying: bool
+) -> WeightDecay:
+    def lam(t: int) -> float:
+        factor = _factor(target.form, target.learning_rate, target.schedule(t))
+        if factor == 0.0:
+            if k(t) == 0.0:
+                return 0.0
+            raise ValueError(
+                f"no exact conversion: at t={t} the decay is {k(t)} but η_t α = 0 in form "
+                f"{target.form!r} allows none"
+            )
+        return k(t) / factor
+
+    if _same_schedule_factor(source, target):
+        if not callable(source.weight_decay):
+            return source.weight_decay * _ratio(source, target)
+        return lam
+    if _is_constant(source.weight_decay, source.schedule, target.schedule):
+        return lam(1)
+    if varying:
+        return lam
+    raise ValueError(
+        f"from {source.form!r} to {target.form!r} under a schedule λ must change with t "
+        f"(λ_t = {'k_t' if target.form == 'fixed' else 'k_t / η_t'} up to a constant): pass "
+        "varying=True to get it as a function"
+    )
+
+
+def _same_schedule_factor(source: Setting, target: Setting) -> bool:
+    """Whether both forms multiply λ by the same schedule, or both by none."""
+    fixed = (source.form == "fixed", target.form == "fixed")
+    return fixed == (True, True) or (not any(fixed) and source.schedule is target.schedule)
+
+
+def _ratio(source: Setting, target: Setting) -> float:
+    above = source.learning_rate if source.form in ("lr", "l2") else 1.0
+    below = target.learning_rate if target.form in ("lr", "l2") else 1.0
+    if below == 0.0:
+        raise ValueError("no exact conversion: with learning_rate=0 this form allows no decay")
+    return above / below

@@ -1,0 +1,240 @@
+"""Dialects: one rule under all the answers that frameworks give to the questions the paper leaves.
+
+A dialect is a frozen record of answers. It knows its slots, computes the step's scalars on the
+host, and applies itself to arrays; the paper's own answers select the plain files `wdref.rules.sgd`
+and `wdref.rules.adam`. ``recurrence`` spells it out.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from .rules.adam import adam
+from .rules.adam_dialect import adam_dialect
+from .rules.sgd import sgd
+from .rules.sgd_dialect import sgd_dialect
+
+Form = Literal["none", "l2", "paper", "lr", "fixed", "scaled_l2"]
+Order = Literal["together", "after"]
+Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
+Hyper = Mapping[str, Any]
+
+
+class MomentumScalars(NamedTuple):
+    """The scalars of one step of the momentum family; None where the line is absent."""
+
+    step: Any = None
+    beta1: Any = None
+    gain: Any = None
+    look: Any = None
+    l2: Any = None
+    decay: Any = None
+
+
+class AdamScalars(NamedTuple):
+    """The scalars of one step of the Adam family; None where the line is absent."""
+
+    step: Any = None
+    beta1: Any = None
+    one_minus_beta1: Any = None
+    beta2: Any = None
+    one_minus_beta2: Any = None
+    bias1: Any = None
+    bias2: Any = None
+    bias2_before: Any = None
+    eps: Any = None
+    l2: Any = None
+    decay: Any = None
+
+
+@dataclass(frozen=True)
+class MomentumDialect:
+    """SGD with momentum: where the learning rate, the dampening and the decay stand.
+
+    ``lr``: η α inside the buffer (the paper) or outside (PyTorch, the authors' program).
+    ``damping``: the gradient's weight in the buffer is 1, 1 - τ ("dampening") or 1 - β1 ("ema").
+    ``first``: whether the first step is damped like the others or takes g itself (PyTorch).
+    ``nesterov``: the step looks ahead, d = β1 m + c g. ``buffer=False`` is plain SGD, no momentum.
+    """
+
+    form: Form = "paper"
+    order: Order = "together"
+    lr: Literal["inside", "outside"] = "inside"
+    damping: Literal["none", "dampening", "ema"] = "none"
+    first: Literal["damped", "gradient"] = "damped"
+    nesterov: bool = False
+    buffer: bool = True
+
+    family: ClassVar[str] = "sgd"
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the state arrays."""
+        return ("m",) if self.buffer else ()
+
+    @property
+    def hyper(self) -> tuple[str, ...]:
+        """Names of the hyperparameters that the dialect reads."""
+        extra = ("dampening",) if self.damping == "dampening" else ()
+        return ("learning_rate", "momentum", *extra, "weight_decay")
+
+    @property
+    def apply(self) -> Apply:
+        """The rule as a pure function of arrays."""
+        paper = MomentumDialect(form=self.form)
+        return sgd if self == paper else partial(sgd_dialect, self)
+
+    def scalars(
+        self, h: Hyper, t: int, eta: Any, *, sqrt: Callable[[Any], Any] = math.sqrt
+    ) -> MomentumScalars:
+        """Scalars of step `t` (from 1) under the schedule multiplier `eta`."""
+        step = eta * h["learning_rate"]
+        weight = self._weight(h, t)
+        inside = self.lr == "inside"
+        gain = step if inside and weight is None else 1.0 if weight is None else weight
+        return MomentumScalars(
+            step=step,
+            beta1=h["momentum"] if self.buffer else None,
+            gain=step * weight if inside and weight is not None else gain,
+            look=(step if inside else 1.0) if self.nesterov else None,
+            **_decay(self.form, h, eta),
+        )
+
+    def _weight(self, h: Hyper, t: int) -> Any:
+        if self.damping == "none" or (self.first == "gradient" and t == 1):
+            return None
+        return 1 - h["dampening" if self.damping == "dampening" else "momentum"]
+
+    def recurrence(self) -> tuple[str, ...]:
+        """The update rule in the paper's letters, one line a phase."""
+        weight = {"none": "", "dampening": "(1-τ) ", "ema": "(1-β1) "}[self.damping]
+        inside = "η α " if self.lr == "inside" else ""
+        outside = "" if self.lr == "inside" else "η α "
+        moment = f"m ← β1 m + {inside}{weight}g" if self.buffer else f"m ← {inside}{weight}g"
+        if self.first == "gradient" and self.damping != "none":
+            moment += "   (first step: m ← g)"
+        step = f"{outside}m"
+        if self.nesterov:
+            step = f"{outside}(β1 m + {inside}g)"
+        return (_gradient_line(self.form, "·"), moment, *_step_lines(self.form, self.order, step))
+
+
+@dataclass(frozen=True)
+class AdamDialect:
+    """Adam: where ε, the bias correction, AMSGrad's maximum and the decay stand.
+
+    ``eps``: outside √v̂ (the paper), "hat" (√v + ε before the correction: ε/√(1-β2^t) after it),
+    inside the root, "both" inside and outside, or "clamp", max(√v̂, ε).
+    ``bias``: both moments corrected, none, the first only, with t one "ahead", or the corrected
+    moments stored back "in_place". ``amsgrad``: the maximum over v ("raw") or over v̂ ("hat").
+    """
+
+    form: Form = "paper"
+    order: Order = "together"
+    eps: Literal["outside", "hat", "inside", "both", "clamp"] = "outside"
+    bias: Literal["both", "none", "first", "ahead", "in_place"] = "both"
+    amsgrad: Literal["none", "raw", "hat"] = "none"
+
+    family: ClassVar[str] = "adam"
+    hyper: ClassVar[tuple[str, ...]] = ("learning_rate", "beta1", "beta2", "eps", "weight_decay")
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the state arrays."""
+        return ("m", "v") if self.amsgrad == "none" else ("m", "v", "v_max")
+
+    @property
+    def apply(self) -> Apply:
+        """The rule as a pure function of arrays."""
+        plain = self.form != "scaled_l2" and self == AdamDialect(form=self.form, eps=self.eps)
+        return adam if plain and self.eps in ("outside", "hat") else partial(adam_dialect, self)
+
+    def scalars(
+        self, h: Hyper, t: int, eta: Any, *, sqrt: Callable[[Any], Any] = math.sqrt
+    ) -> AdamScalars:
+        """Scalars of step `t` (from 1) under the schedule multiplier `eta`."""
+        count = t + 1 if self.bias == "ahead" else t
+        bias1 = None if self.bias == "none" else 1 - h["beta1"] ** count
+        bias2 = None if self.bias in ("none", "first") else 1 - h["beta2"] ** count
+        hat = self.eps == "hat" and bias2 is not None
+        return AdamScalars(
+            step=eta * h["learning_rate"],
+            beta1=h["beta1"],
+            one_minus_beta1=1 - h["beta1"],
+            beta2=h["beta2"],
+            one_minus_beta2=1 - h["beta2"],
+            bias1=bias1,
+            bias2=bias2,
+            bias2_before=self._bias2_before(h, count) if bias2 is not None else None,
+            eps=h["eps"] / sqrt(bias2) if hat else h["eps"],
+            **_decay(self.form, h, eta),
+        )
+
+    def _bias2_before(self, h: Hyper, count: int) -> Any:
+        if self.form != "scaled_l2":
+            return None
+        # v_0 = 0 needs no correction; dividing it by 1 keeps one graph for every t
+        return 1 - h["beta2"] ** (count - 1) if count > 1 else 1.0
+
+    def recurrence(self) -> tuple[str, ...]:
+        """The update rule in the paper's letters, one line a phase."""
+        t = "(t+1)" if self.bias == "ahead" else "t"
+        m_hat = "m" if self.bias == "none" else f"m/(1-β1^{t})"
+        v_hat = "v" if self.bias in ("none", "first") else f"v/(1-β2^{t})"
+        moments = ["m ← β1 m + (1-β1) g", "v ← β2 v + (1-β2) g²", f"m̂ ← {m_hat}"]
+        if self.amsgrad == "raw":
+            moments += ["v_max ← max(v_max, v)", f"v̂ ← {v_hat.replace('v', 'v_max', 1)}"]
+        elif self.amsgrad == "hat":
+            moments += [f"v̂ ← max(v̂, {v_hat})"]
+        else:
+            moments += [f"v̂ ← {v_hat}"]
+        if self.bias == "in_place":
+            moments += ["m ← m̂, v ← v̂"]
+        step = f"η α m̂/({self._denominator()})"
+        lines = _step_lines(self.form, self.order, step)
+        return (_gradient_line(self.form, "s"), *moments, *lines)
+
+    def _denominator(self) -> str:
+        hat = "ε/√(1-β2^t)" if self.bias in ("both", "in_place") else "ε/√(1-β2^(t+1))"
+        return {
+            "outside": "√v̂ + ε",
+            "hat": "√v̂ + ε" if self.bias in ("none", "first") else f"√v̂ + {hat}",
+            "inside": "√(v̂ + ε)",
+            "both": "√(v̂ + ε) + ε",
+            "clamp": "max(√v̂, ε)",
+        }[self.eps]
+
+
+Dialect = MomentumDialect | AdamDialect
+
+
+def _decay(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
+    """The coefficient of θ in the gradient (l2) or in the step (decay), by form."""
+    lam, alpha = h["weight_decay"], h["learning_rate"]
+    if form == "none" or lam is None:
+        return {}
+    if form == "l2":
+        return {"l2": lam}
+    if form == "scaled_l2":
+        return {"l2": lam / alpha}
+    if form == "fixed":
+        return {"decay": lam}
+    return {"decay": eta * lam if form == "paper" else eta * alpha * lam}
+
+
+def _gradient_line(form: Form, scale: str) -> str:
+    if form != "scaled_l2":
+        return "g ← ∇f(θ) + λ θ" if form == "l2" else "g ← ∇f(θ)"
+    note = "   (s: the denominator of the step before)" if scale == "s" else ""
+    return f"g ← ∇f(θ) + (λ/α) {scale} θ{note}"
+
+
+def _step_lines(form: Form, order: Order, step: str) -> tuple[str, ...]:
+    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ"}.get(form)
+    if k is None:
+        return (f"θ ← θ - {step}",)
+    if order == "after":
+        return (f"θ ← θ - {step}", f"θ ← θ - {k} θ")
+    return (f"θ ← θ - {step} - {k} θ",)

@@ -1,0 +1,1 @@
+"""Adapters: one module per framework, imported only when it is asked for."""

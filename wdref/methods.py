@@ -1,0 +1,233 @@
+"""The paper's methods by name: SGD, SGDW (Algorithm 1), Adam, AdamW (Algorithm 2)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self, get_args
+
+from .checks import check_number
+from .conventions import dialect
+from .decay import WeightDecay
+from .dialects import Dialect, Form, Order
+from .optimizer import Optimizer, Predicate, Tree
+from .schedules import Constant, Schedule
+
+Groups = Mapping[str | Predicate, Mapping[str, Any]]
+StateDtype = Literal["float32", "params"]
+
+
+class _Method(Optimizer):
+    """What the four constructors share: checks, and the convention's dialect."""
+
+    claim: ClassVar[str]
+
+    @classmethod
+    def like(cls, convention: str, /, **options: Any) -> Self:
+        """Return the optimizer that `convention` ("pytorch", "keras", …) means by this name.
+
+        >>> import wdref
+        >>> opt = wdref.AdamW.like("pytorch", learning_rate=1e-3, weight_decay=1e-2)
+        >>> opt.dialect.form
+        'lr'
+        """
+        return cls(variant=convention, **options)
+
+    def _setup(
+        self, found: Dialect, hyper: dict[str, Any], weight_decay: Any, options: dict[str, Any]
+    ) -> None:
+        groups = options.pop("groups") or {}
+        if options["state_dtype"] not in get_args(StateDtype):
+            raise ValueError(
+                f"state_dtype={options['state_dtype']!r}: expected 'float32' or 'params'"
+            )
+        schedule = options.pop("schedule")
+        if schedule is not None and not callable(schedule):
+            raise TypeError(f"schedule={schedule!r}: expected a callable of the step t = 1, 2, …")
+        super().__init__(
+            name=type(self).__name__,
+            dialect=found,
+            hyper=_checked(hyper),
+            weight_decay=_weight_decay(weight_decay),
+            schedule=Constant() if schedule is None else schedule,
+            groups=tuple((key, _overrides(key, over, hyper)) for key, over in groups.items()),
+            **options,
+        )
+        if found.form == "scaled_l2" and not hyper["learning_rate"] > 0.0:
+            raise ValueError("form='scaled_l2' divides by learning_rate: expected a number > 0")
+
+
+class _Momentum(_Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay = 0.0,
+        momentum: float = 0.9,
+        dampening: float | None = None,
+        nesterov: bool | None = None,
+        schedule: Schedule | None = None,
+        variant: str = "paper",
+        form: Form | None = None,
+        order: Order | None = None,
+        decay_mask: Predicate | Tree | None = None,
+        groups: Groups | None = None,
+        state_dtype: StateDtype = "float32",
+        master_weights: bool = False,
+        backend: str | None = None,
+    ) -> None:
+        """Set up the optimizer; a ValueError names the argument that cannot be."""
+        answers = {"form": form, "order": order, "nesterov": nesterov}
+        if dampening is not None:
+            answers["damping"] = "dampening"
+        found = dialect(self.claim, variant, **{k: v for k, v in answers.items() if v is not None})
+        if momentum == 0 and not any("momentum" in over for over in (groups or {}).values()):
+            found = replace(found, buffer=False)  # type: ignore[arg-type]  # the claim fixes it
+        hyper = {"learning_rate": learning_rate, "momentum": momentum}
+        if "dampening" in found.hyper:
+            hyper["dampening"] = 0.0 if dampening is None else dampening
+        options = dict(schedule=schedule, groups=groups, decay_mask=decay_mask, backend=backend)
+        options |= dict(state_dtype=state_dtype, master_weights=master_weights)
+        self._setup(found, hyper, weight_decay, options)
+
+
+class _Adam(_Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = 1e-3,
+        weight_decay: WeightDecay = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        amsgrad: Literal["none", "raw", "hat"] | None = None,
+        schedule: Schedule | None = None,
+        variant: str = "paper",
+        form: Form | None = None,
+        order: Order | None = None,
+        decay_mask: Predicate | Tree | None = None,
+        groups: Groups | None = None,
+        state_dtype: StateDtype = "float32",
+        master_weights: bool = False,
+        backend: str | None = None,
+    ) -> None:
+        """Set up the optimizer; a ValueError names the argument that cannot be."""
+        answers = {"form": form, "order": order, "amsgrad": amsgrad}
+        found = dialect(self.claim, variant, **{k: v for k, v in answers.items() if v is not None})
+        beta1, beta2 = _betas(betas)
+        hyper = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "eps": eps}
+        options = dict(schedule=schedule, groups=groups, decay_mask=decay_mask, backend=backend)
+        options |= dict(state_dtype=state_dtype, master_weights=master_weights)
+        self._setup(found, hyper, weight_decay, options)
+
+
+class SGD(_Momentum):
+    """SGD with momentum and L2 regularisation: Algorithm 1 with its line 6.
+
+    ::
+
+        g ← ∇f(θ) + λ θ;  m ← β1 m + η α g;  θ ← θ - m
+
+    The learning rate stands inside the buffer, as in the paper; ``SGD.like("pytorch", …)`` has it
+    outside. ``momentum=0.9`` as in the paper's experiments; 0 keeps no buffer.
+
+    >>> import numpy as np
+    >>> import wdref
+    >>> opt = wdref.SGD(learning_rate=0.5, weight_decay=0.5, momentum=0.0)
+    >>> params, state = {"w": np.array([1.0])}, None
+    >>> opt.update(params, {"w": np.array([0.5])}, opt.init(params))[0]
+    {'w': array([0.5])}
+    """
+
+    claim = "sgd"
+
+
+class SGDW(_Momentum):
+    """SGD with momentum and decoupled weight decay: Algorithm 1 with the decay of its line 9.
+
+    ::
+
+        g ← ∇f(θ);  m ← β1 m + η α g;  θ ← θ - m - η λ θ
+
+    λ is not multiplied by the learning rate (form ``paper``); ``form="lr"`` multiplies it.
+
+    >>> import wdref
+    >>> wdref.SGDW(learning_rate=0.1, weight_decay=1e-4)
+    SGDW(learning_rate=0.1, momentum=0.9, weight_decay=0.0001, schedule=Constant(value=1.0))
+      g ← ∇f(θ)
+      m ← β1 m + η α g
+      θ ← θ - m - η λ θ
+    """
+
+    claim = "sgdw"
+
+
+class Adam(_Adam):
+    """Adam with L2 regularisation: Algorithm 2 with its line 6.
+
+    ::
+
+        g ← ∇f(θ) + λ θ;  m, v from g;  θ ← θ - η α m̂ / (√v̂ + ε)
+
+    The L2 term is divided by √v̂ + ε like the gradient: it is not weight decay (Proposition 2).
+
+    >>> import wdref
+    >>> print(wdref.Adam(weight_decay=1e-2).dialect.recurrence()[0])
+    g ← ∇f(θ) + λ θ
+    """
+
+    claim = "adam"
+
+
+class AdamW(_Adam):
+    """Adam with decoupled weight decay: Algorithm 2 with the decay of its line 12.
+
+    ::
+
+        g ← ∇f(θ);  m, v from g;  θ ← θ - η (α m̂ / (√v̂ + ε) + λ θ)
+
+    λ is not multiplied by the learning rate (form ``paper``). Most frameworks do multiply it: their
+    0.01 at learning rate 0.001 is λ = 0.00001 here. ``AdamW.like("pytorch", …)`` takes their value.
+
+    >>> import numpy as np
+    >>> import wdref
+    >>> opt = wdref.AdamW(learning_rate=0.25, weight_decay=0.5, eps=0.0)
+    >>> params = {"w": np.array([1.0])}
+    >>> params, state = opt.update(params, {"w": np.array([4.0])}, opt.init(params))
+    >>> params, state.step
+    ({'w': array([0.25])}, 1)
+    """
+
+    claim = "adamw"
+
+
+def _weight_decay(value: Any) -> WeightDecay:
+    return value if callable(value) else check_number("weight_decay", value, low=0.0)  # type: ignore[no-any-return]  # any callable
+
+
+def _checked(hyper: Mapping[str, Any]) -> dict[str, float]:
+    below = {"momentum": 1.0, "beta1": 1.0, "beta2": 1.0}
+    return {
+        name: check_number(name, value, low=0.0, **({"below": below[name]} if name in below else {}))
+        for name, value in hyper.items()
+    }
+
+
+def _betas(betas: Any) -> tuple[Any, Any]:
+    try:
+        beta1, beta2 = betas
+    except (TypeError, ValueError):
+        raise ValueError(f"betas={betas!r}: expected a pair of numbers") from None
+    return beta1, beta2
+
+
+def _overrides(key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the hyperparameters of one group."""
+    given = dict(over)
+    if "betas" in given and "beta1" in hyper:
+        given["beta1"], given["beta2"] = _betas(given.pop("betas"))
+    unknown = set(given) - set(hyper) - {"weight_decay"}
+    if unknown:
+        allowed = ", ".join([*hyper, "weight_decay"])
+        raise ValueError(
+            f"groups[{key!r}]: no hyperparameter {', '.join(sorted(unknown))} here, only {allowed}"
+        )
+    decay = {"weight_decay": _weight_decay(given.pop("weight_decay"))} if "weight_decay" in given else {}
+    return {**_checked(given), **decay}

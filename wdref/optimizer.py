@@ -1,0 +1,252 @@
+"""Optimizers: a dialect, its hyperparameters and a schedule, applied to trees of arrays."""
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+import optree
+from array_api_compat import array_namespace, device
+
+from . import tree
+from .backend import PLAIN, Backend, Leaf, default_for, load
+from .checks import check_number
+from .decay import WeightDecay
+from .dialects import Dialect
+from .kernel import Kernel
+from .schedules import Schedule
+
+Array = Any
+Tree = Any
+Predicate = Callable[[str, Array], bool]
+
+
+@dataclass(frozen=True)
+class State:
+    """What an optimizer remembers: the number of updates made and one tree of arrays a slot.
+
+    ``rule`` names the recurrence that wrote it, so that another optimizer refuses it.
+    """
+
+    step: int
+    slots: Mapping[str, Tree]
+    rule: str = field(repr=False)
+
+
+@dataclass(frozen=True, repr=False)
+class Optimizer:
+    """An update rule with its hyperparameters: `init`, `update`, `step`.
+
+    Made by `wdref.SGD`, `wdref.SGDW`, `wdref.Adam` and `wdref.AdamW`, or from any dialect.
+    """
+
+    name: str
+    dialect: Dialect
+    hyper: Mapping[str, float]
+    weight_decay: WeightDecay
+    schedule: Schedule
+    decay_mask: Predicate | Tree | None = None
+    groups: Sequence[tuple[str | Predicate, Mapping[str, Any]]] = ()
+    state_dtype: Literal["float32", "params"] = "float32"
+    master_weights: bool = False
+    backend: str | None = None
+
+    # -- state ------------------------------------------------------------------------------
+
+    def init(self, params: Tree, /) -> State:
+        """Return the state before the first update: zeros beside each parameter.
+
+        Slots are arrays of the parameter's library, shape, device and sharding, in its dtype; for
+        float16 and bfloat16 parameters in float32 unless ``state_dtype="params"``.
+        """
+        leaves, spec = tree.flatten(params)
+        for i, p in enumerate(leaves):
+            tree.check_leaf("params", spec, i, p)
+        slots = {
+            name: optree.tree_unflatten(spec, [self._zero_slot(name, p) for p in leaves])
+            for name in self._slot_names
+        }
+        return State(step=0, slots=MappingProxyType(slots), rule=self._rule_name)
+
+    def _zero_slot(self, name: str, p: Array) -> Array:
+        xp = array_namespace(p)
+        half = tree.dtype_name(p) in tree.HALF
+        if name == "master":  # none for a leaf that is no half: an empty array keeps the place
+            return xp.astype(p, xp.float32, copy=True) if half else xp.zeros(0, dtype=p.dtype)
+        wide = half and self.state_dtype == "float32"
+        return xp.zeros_like(p, dtype=xp.float32 if wide else p.dtype, device=device(p))
+
+    @property
+    def _slot_names(self) -> tuple[str, ...]:
+        return ("master", *self.dialect.slots) if self.master_weights else self.dialect.slots
+
+    @property
+    def _rule_name(self) -> str:
+        return "; ".join((*self.dialect.recurrence(), *self._slot_names))
+
+    # -- one update ---------------------------------------------------------------------------
+
+    def update(self, params: Tree, grads: Tree, state: State, /) -> tuple[Tree, State]:
+        """Return new parameters and the new state; nothing is written.
+
+        Raises TypeError or ValueError, naming the leaf, where trees, shapes, dtypes or devices of
+        `params`, `grads` and `state` do not fit. NaN and infinite gradients propagate by IEEE 754.
+        """
+        self._check_state(state)
+        t = state.step + 1
+        new, slots = self._update(params, grads, state.slots, self.scalars(t))
+        return new, replace(state, step=t, slots=MappingProxyType(slots))
+
+    def step(self, params: Tree, grads: Tree, state: State, /) -> State:
+        """Write the update into the arrays of `params` and `state`, and return the new state.
+
+        Everything is checked before anything is written; an error leaves all arrays as they were.
+        Raises as `update` does, and ValueError for arrays that cannot be written (JAX, dask,
+        read-only NumPy).
+        """
+        self._check_state(state)
+        t = state.step + 1
+        leaves, spec = self._leaves(params, grads, state.slots, self.scalars(t))
+        for i, leaf in enumerate(leaves):
+            tree.check_writeable("params", spec, i, leaf.theta)
+            for name, slot in zip(leaf.kernel.slots, leaf.slots, strict=True):
+                tree.check_writeable(f"state.slots[{name!r}]", spec, i, slot)
+        self._backend_for(leaves).step(leaves)
+        return replace(state, step=t)
+
+    def apply(
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any], /
+    ) -> tuple[Tree, dict[str, Tree]]:
+        """Return new parameters and slots: the part of `update` that touches arrays, for ``jax.jit``.
+
+        With `scalars` (t), computed on the host in float64, passed as arguments, a compiled
+        function serves every t: ``jax.jit(opt.apply)(params, grads, dict(state.slots),
+        opt.scalars(t))``.
+        """
+        return self._update(params, grads, slots, scalars)
+
+    def scalars(self, t: int, /) -> tuple[Any, ...]:
+        """Return the host's scalars of step `t`, counted from 1: for each group with and without decay.
+
+        Python floats, computed in float64. Raises ValueError where the schedule or a decay that
+        depends on t gives no finite number >= 0.
+        """
+        eta = check_number(f"schedule({t})", self.schedule(t), low=0.0)
+        found: list[Any] = []
+        for overrides in ({}, *(over for _, over in self.groups)):
+            h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
+            lam = h["weight_decay"]
+            if callable(lam):
+                h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
+            bare = {**h, "weight_decay": None}
+            found += [self.dialect.scalars(h, t, eta), self.dialect.scalars(bare, t, eta)]
+        return tuple(found)
+
+    # -- the parts of an update ---------------------------------------------------------------
+
+    def _update(
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
+    ) -> tuple[Tree, dict[str, Tree]]:
+        leaves, spec = self._leaves(params, grads, slots, scalars)
+        results = self._backend_for(leaves).update(leaves)
+        columns: dict[str, list[Array]] = {name: [] for name in self._slot_names}
+        for i, (leaf, (_, new)) in enumerate(zip(leaves, results, strict=True)):
+            own = dict(zip(leaf.kernel.slots, new, strict=True))
+            for name, column in columns.items():
+                column.append(own[name] if name in own else tree.flatten(slots[name])[0][i])
+        trees = {name: optree.tree_unflatten(spec, column) for name, column in columns.items()}
+        return optree.tree_unflatten(spec, [theta for theta, _ in results]), trees
+
+    def _leaves(
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
+    ) -> tuple[list[Leaf], optree.PyTreeSpec]:
+        thetas, spec = tree.flatten(params)
+        gs = _flatten_like("grads", grads, spec)
+        columns = [
+            _flatten_like(f"state.slots[{name!r}]", slots[name], spec) for name in self._slot_names
+        ]
+        leaves = []
+        for i, (theta, g, group, *own) in enumerate(
+            zip(thetas, gs, self._assign(thetas, spec), *columns, strict=True)
+        ):
+            half = self._check_leaf(spec, i, theta, g)
+            master = self.master_weights and half
+            kept = tuple(own[self.master_weights and not half :])
+            kernel = Kernel(self.dialect, wide=half, master=master)
+            for name, slot in zip(kernel.slots, kept, strict=True):
+                wide = name == "master" or (half and self.state_dtype == "float32")
+                dtype = "float32" if wide else tree.dtype_name(theta)
+                tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,))
+            leaves.append(Leaf(kernel, theta, g, kept, scalars[group]))
+        return leaves, spec
+
+    def _check_leaf(self, spec: optree.PyTreeSpec, i: int, theta: Array, g: Array) -> bool:
+        """Check parameter and gradient; return whether the leaf is of half precision."""
+        tree.check_leaf("params", spec, i, theta)
+        tree.check_leaf("grads", spec, i, g)
+        own = tree.dtype_name(theta)
+        half = own in tree.HALF
+        tree.check_like("grads", spec, i, g, theta, (own, "float32") if half else (own,))
+        return half
+
+    def _check_state(self, state: State) -> None:
+        if not isinstance(state, State):
+            raise TypeError(f"state is a {type(state).__name__}: expected the State that init made")
+        if state.rule != self._rule_name:
+            raise ValueError(
+                f"state belongs to another optimizer: it was made for [{state.rule}], this is "
+                f"[{self._rule_name}]"
+            )
+
+    def _assign(self, thetas: Sequence[Array], spec: optree.PyTreeSpec) -> Sequence[int]:
+        """Index into `scalars` for each leaf: two a group, with and without decay."""
+        if not self.groups and self.decay_mask is None:
+            return (0,) * len(thetas)
+        names = tree.paths(spec)
+        decays = self._decays(thetas, spec, names)
+        chosen = [0] * len(thetas)
+        for g, (pattern, _) in reversed(list(enumerate(self.groups, start=1))):  # the first wins
+            hits = [i for i, p in enumerate(thetas) if _matches(pattern, names[i], p)]
+            if not hits:
+                raise ValueError(f"groups: {pattern!r} matches no leaf of {', '.join(names)}")
+            for i in hits:
+                chosen[i] = g
+        return [2 * g + (not decay) for g, decay in zip(chosen, decays, strict=True)]
+
+    def _decays(
+        self, thetas: Sequence[Array], spec: optree.PyTreeSpec, names: Sequence[str]
+    ) -> Sequence[bool]:
+        if self.decay_mask is None:
+            return (True,) * len(thetas)
+        if callable(self.decay_mask):
+            return [bool(self.decay_mask(*pair)) for pair in zip(names, thetas, strict=True)]
+        return [bool(x) for x in _flatten_like("decay_mask", self.decay_mask, spec)]
+
+    def _backend_for(self, leaves: Sequence[Leaf]) -> Backend:
+        if self.backend is not None:
+            backend: Backend = load(self.backend)
+            return backend
+        libraries = {type(x).__module__.partition(".")[0] for leaf in leaves for x in leaf[1:3]}
+        return default_for(libraries.pop()) if len(libraries) == 1 else PLAIN
+
+    # -- in words -----------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        """Spell out the settings and the recurrence."""
+        settings = {**self.hyper, "weight_decay": self.weight_decay, "schedule": self.schedule}
+        shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        lines = "".join(f"\n  {line}" for line in self.dialect.recurrence())
+        return f"{self.name}({shown}){lines}"
+
+
+def _flatten_like(name: str, other: Tree, spec: optree.PyTreeSpec) -> list[Any]:
+    leaves, found = tree.flatten(other)
+    tree.check_structure(name, spec, found)
+    return leaves
+
+
+def _matches(pattern: str | Predicate, name: str, leaf: Array) -> bool:
+    if callable(pattern):
+        return bool(pattern(name, leaf))
+    return fnmatch.fnmatchcase(name, pattern)

@@ -1,0 +1,1 @@
+"""The oracle: cases, certified enclosures, verdicts and identification."""

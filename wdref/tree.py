@@ -1,0 +1,93 @@
+"""Trees of arrays: flattening, the paths of leaves, and the checks that come before any write."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import optree
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_jax_array,
+    is_writeable_array,
+)
+
+Array = Any
+HALF = ("float16", "bfloat16")
+
+
+def flatten(tree: Any) -> tuple[list[Array], optree.PyTreeSpec]:
+    """Leaves and structure of `tree`; None is an empty subtree, as in JAX."""
+    leaves, spec = optree.tree_flatten(tree)
+    return list(leaves), spec
+
+
+def paths(spec: optree.PyTreeSpec) -> list[str]:
+    """One name a leaf, the keys on the way to it joined by dots: ``layers.0.weight``."""
+    return [".".join(map(str, path)) for path in spec.paths()]
+
+
+def location(name: str, spec: optree.PyTreeSpec, index: int) -> str:
+    """How to write leaf `index` of the tree called `name`: ``params['layers'][0]``."""
+    return spec.accessors()[index].codify(name)
+
+
+def dtype_name(x: Array) -> str:
+    """Name of the dtype without its library: ``float32``, ``bfloat16``."""
+    return str(x.dtype).rsplit(".", 1)[-1]
+
+
+def check_leaf(name: str, spec: optree.PyTreeSpec, index: int, x: Array) -> None:
+    """Refuse a leaf that is no array of a real floating dtype."""
+    where = location(name, spec, index) if not is_array_api_obj(x) else ""
+    if where:
+        raise TypeError(f"{where} is a {type(x).__name__}: expected an array")
+    xp = array_namespace(x)
+    # ml_dtypes' bfloat16 is unknown to numpy.isdtype
+    if dtype_name(x) != "bfloat16" and not xp.isdtype(x.dtype, "real floating"):
+        raise TypeError(
+            f"{location(name, spec, index)} has dtype {dtype_name(x)}: expected a real floating one"
+        )
+    if getattr(x, "requires_grad", False):
+        raise TypeError(
+            f"{location(name, spec, index)} requires grad: pass it detached, the update is no part "
+            "of the graph"
+        )
+
+
+def check_structure(name: str, spec: optree.PyTreeSpec, other: optree.PyTreeSpec) -> None:
+    """Refuse a tree called `name` whose structure `other` is not that of params."""
+    if spec == other:
+        return
+    want, got = paths(spec), paths(other)
+    for what, missing in (("lacks", set(want) - set(got)), ("has too much", set(got) - set(want))):
+        if missing:
+            raise ValueError(f"{name} {what}: {', '.join(sorted(missing))} (compared with params)")
+    raise ValueError(f"{name} has another structure than params: {other} against {spec}")
+
+
+def check_like(
+    name: str, spec: optree.PyTreeSpec, index: int, x: Array, p: Array, dtypes: Sequence[str]
+) -> None:
+    """Refuse a leaf `x` of `name` that does not fit the parameter `p` beside it."""
+    if x.shape != p.shape:
+        _mismatch(name, spec, index, f"shape {tuple(x.shape)}", f"shape {tuple(p.shape)}")
+    if dtype_name(x) not in dtypes:
+        _mismatch(name, spec, index, f"dtype {dtype_name(x)}", f"dtype {' or '.join(dtypes)}")
+    if is_jax_array(p) or is_jax_array(x):
+        return  # JAX places arrays itself and names its own devices when it cannot
+    if device(x) != device(p):
+        _mismatch(name, spec, index, f"device {device(x)}", f"device {device(p)}")
+
+
+def _mismatch(name: str, spec: optree.PyTreeSpec, index: int, got: str, want: str) -> NoReturn:
+    parameter = location("params", spec, index)
+    raise ValueError(f"{location(name, spec, index)} has {got}: {parameter} needs {want}")
+
+
+def check_writeable(name: str, spec: optree.PyTreeSpec, index: int, x: Array) -> None:
+    """Refuse to write into an array that cannot be written."""
+    if not is_writeable_array(x):
+        raise ValueError(
+            f"{location(name, spec, index)} cannot be written: use update, which returns new arrays"
+        )
