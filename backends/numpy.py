@@ -105,7 +105,7 @@ class _Compiled:
         self.source = self._print(program)
         names = {name: getattr(np, name) for name in UFUNCS}
         self.names: dict[str, Any] = {**names, "cast": _cast, "where": _where}
-        exec(compile(self.source, "<wdref trace>", "exec"), self.names)  # noqa: S102  # our own text
+        exec(compile(self.source, "<wdref trace>", "exec"), self.names)  # our own text
 
     def run(self, inputs: list[Array], outputs: list[Array], scalars: Any) -> None:
         """Evaluate the program on flat arrays, in threads where the arrays are long."""

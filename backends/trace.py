@@ -183,5 +183,7 @@ class Namespace:
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         if name not in self._FUNCTIONS:
-            raise TraceError(f"{name} is no elementwise operation with one right answer: not traced")
+            raise TraceError(
+                f"{name} is no elementwise operation with one right answer: not traced"
+            )
         return lambda *operands: self._recorder.apply(name, *operands)

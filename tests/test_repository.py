@@ -32,7 +32,7 @@ FILES = repository_files()
 def lines_of(path: Path) -> list[str]:
     try:
         return path.read_text("utf-8").splitlines()
-    except UnicodeDecodeError:  # a picture or an array
+    except (FileNotFoundError, UnicodeDecodeError):  # gone, or a picture
         return []
 
 

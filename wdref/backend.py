@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol, cast
 
+from array_api_compat import array_namespace
+
 from .kernel import Kernel
 
 Array = Any
@@ -46,13 +48,26 @@ class Plain:
 
     def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
         """Evaluate the kernels leaf by leaf."""
-        return [leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars) for leaf in leaves]
+        results = (leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars) for leaf in leaves)
+        return [(_array(theta), tuple(map(_array, slots))) for theta, slots in results]
 
     def step(self, leaves: Sequence[Leaf], /) -> None:
         """Evaluate every leaf first, then write: an error on the way leaves all as it was."""
         for leaf, (theta, slots) in zip(leaves, self.update(leaves), strict=True):
-            for old, new in zip((leaf.theta, *leaf.slots), (theta, *slots), strict=True):
+            olds = (leaf.theta, *leaf.slots)
+            # a rule may hand an array on (a slot with the θ before): read before it is written
+            news = [_copy(x) if any(x is old for old in olds) else x for x in (theta, *slots)]
+            for old, new in zip(olds, news, strict=True):
                 old[...] = new
+
+
+def _array(x: Array) -> Array:
+    # NumPy's arithmetic turns arrays without axes into scalars, which nothing can be written to
+    return x if x.ndim else array_namespace(x).asarray(x)
+
+
+def _copy(x: Array) -> Array:
+    return array_namespace(x).asarray(x, copy=True)
 
 
 PLAIN = Plain()
@@ -80,7 +95,7 @@ def load(name: str) -> Any:
 
 @cache
 def default_for(library: str) -> Backend:
-    """Return the backend that suits arrays of `library` ("numpy", "cupy", …); plain if none does."""
+    """Return the backend that suits arrays of `library` ("numpy", …), plain if none does."""
     for point in entry_points(group="wdref.auto_backends", name=library):
         return cast(Backend, point.load())
     return PLAIN

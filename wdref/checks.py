@@ -22,8 +22,8 @@ def check_number(
     ValueError: beta1=1.0: expected a finite number >= 0 and < 1
     """
     try:
-        number = float(value) if not isinstance(value, str | bytes | bool) else math.nan
-    except (TypeError, ValueError):
+        number = math.nan if _no_number(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if math.isfinite(number) and number >= low and number > above and number < below:
         return number
@@ -40,11 +40,16 @@ def check_count(name: str, value: Any) -> int:
     Traceback (most recent call last):
     ValueError: steps=0: expected a whole number >= 1
     """
-    whole = isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer()
-    if whole and value >= 1:
-        return int(value)
+    number: Any = value if isinstance(value, Real) and not _no_number(value) else 0
+    if number >= 1 and number % 1 == 0:
+        return int(number)
     raise ValueError(f"{name}={_shown(value)}: expected a whole number >= 1")
 
 
+def _no_number(value: Any) -> bool:
+    # float() would take "0.9" and True; NumPy's bool is no subclass of Python's
+    return isinstance(value, str | bytes) or type(value).__name__ == "bool"
+
+
 def _shown(value: Any) -> str:
-    return repr(float(value)) if type(value).__module__ == "numpy" else repr(value)
+    return repr(value.tolist() if type(value).__module__ == "numpy" else value)

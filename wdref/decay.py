@@ -14,6 +14,7 @@ from .checks import check_count, check_number
 from .dialects import Form, Order
 from .schedules import Constant, Schedule
 
+COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
 WeightDecay = float | Callable[[int], float]
 
 
@@ -65,15 +66,21 @@ def normalised(
     if (epochs is None) == (schedule is None):
         raise ValueError("give either epochs, the budget, or a schedule with restarts")
     if schedule is not None:
-        if not hasattr(schedule, "period"):
-            raise ValueError(
-                f"schedule={schedule!r} has no period(t): use schedules.warm_restarts or cosine, "
-                "or give epochs"
-            )
+        _check_period(schedule)
         return Normalised(lam, b, B, schedule, variant)
     T = check_number("epochs", epochs, above=0.0)
     per_pass = b / B if variant == "paper" else 1.0 / math.ceil(B / b)
     return Constant(lam * math.sqrt(per_pass / T))
+
+
+def _check_period(schedule: Schedule) -> None:
+    try:
+        schedule.period(1)  # type: ignore[attr-defined]  # asked just here
+    except AttributeError:  # its own, or of the schedule that a warm-up leads to
+        raise ValueError(
+            f"schedule={schedule!r} has no period(t): use schedules.warm_restarts or cosine, "
+            "or give epochs"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,8 @@ def convert(
     schedule some pairs need a decay that changes with t; they are refused unless `varying`, which
     returns ``weight_decay`` (and, from one order to the other, ``schedule``) as functions of t.
     ``l2`` and ``scaled_l2`` convert for plain SGD only (Proposition 1): with momentum the term
-    enters the buffer, and for Adam no λ' exists (Proposition 2).
+    enters the buffer, and for Adam no λ' exists (Proposition 2). They have no order; give
+    `momentum` for ``rule="sgd"``, whose buffer holds the learning rate as in Algorithm 1.
 
     Raises ValueError where there is no exact conversion.
 
@@ -110,23 +118,46 @@ def convert(
     >>> convert(adamw, "lr").weight_decay
     0.1
     """
-    order = setting.order if order is None else order
-    _check_exists(setting.form, form, rule, momentum)
-    if setting.form == form and setting.order == order:
+    _check_known(setting, form, order, rule, momentum)
+    source = _without_order(setting)
+    target = _without_order(replace(source, form=form, order=order or source.order))
+    _check_exists(source.form, form, rule, momentum)
+    if (source.form, source.order) == (target.form, target.order):
         return setting
-    decay = _decay_of(setting)
-    target = replace(setting, form=form, order=order)
-    if order != setting.order:
-        target = _reorder(setting, target, decay, varying)
-    return replace(target, weight_decay=_solve(setting, target, decay, varying))
+    decay = _decay_of(source)
+    if target.order != source.order:
+        target = _reorder(source, target, decay, varying, momentum if rule == "sgd" else 0.0)
+    return replace(target, weight_decay=_solve(source, target, decay, varying))
+
+
+def _without_order(setting: Setting) -> Setting:
+    """A term in the gradient is read from θ_{t-1}, whatever the order says."""
+    return replace(setting, order="together") if setting.form in COUPLED else setting
+
+
+def _check_known(
+    setting: Setting, form: Form, order: Order | None, rule: str, momentum: float
+) -> None:
+    forms = tuple(f for f in get_args(Form) if f != "none")
+    orders = get_args(Order)
+    for name, value, known in (
+        ("form", setting.form, forms),
+        ("form", form, forms),
+        ("order", setting.order, orders),
+        ("order", order or setting.order, orders),
+        ("rule", rule, ("sgd", "adam")),
+    ):
+        if value not in known:
+            raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
+    check_number("momentum", momentum, low=0.0, below=1.0)
+    divides = {"above": 0.0} if "scaled_l2" in (setting.form, form) else {"low": 0.0}
+    check_number("learning_rate", setting.learning_rate, **divides)
+    if not callable(setting.weight_decay):
+        check_number("weight_decay", setting.weight_decay, low=0.0)
 
 
 def _check_exists(source: Form, target: Form, rule: str, momentum: float) -> None:
-    for form in (source, target):
-        if form not in get_args(Form) or form == "none":
-            known = ", ".join(f for f in get_args(Form) if f != "none")
-            raise ValueError(f"form {form!r}: expected one of {known}")
-    coupled = {source, target} & {"l2", "scaled_l2"}
+    coupled = {source, target} & set(COUPLED)
     if source == target or not coupled:
         return
     name = " and ".join(sorted(coupled))
@@ -148,7 +179,7 @@ def _factor(form: Form, alpha: float, eta: float) -> float:
     """k_t / λ: what multiplies λ in the coefficient of θ."""
     if form in ("lr", "l2"):  # for plain SGD, l2 is η α λ θ
         return eta * alpha
-    return 1.0 if form == "fixed" else eta
+    return 1 if form == "fixed" else eta  # an int, so that exact fractions stay exact
 
 
 def _decay_of(setting: Setting) -> Callable[[int], float]:
@@ -165,19 +196,31 @@ def _is_constant(*values: object) -> bool:
 
 
 def _reorder(
-    source: Setting, target: Setting, k: Callable[[int], float], varying: bool
+    source: Setting,
+    target: Setting,
+    k: Callable[[int], float],
+    varying: bool,
+    momentum: float,
 ) -> Setting:
     """Match s_t: after the step, θ ← (1 - k)(θ - s u) moves by (1 - k) s, together by s."""
 
     def scale(t: int) -> float:
-        shrink = 1.0 - k(t)
-        if shrink <= 0.0:
-            raise ValueError(f"no exact conversion to order {target.order!r}: k_{t} = {k(t)} >= 1")
-        return shrink if target.order == "together" else 1.0 / shrink
+        shrink = 1 - k(t)
+        if shrink <= 0:
+            raise ValueError(
+                f"no exact conversion to order {target.order!r}: the decay at t={t} is {k(t)} >= 1"
+            )
+        return shrink if target.order == "together" else 1 / shrink
 
     fixed = source.form == "fixed" and _is_constant(source.weight_decay)
     if fixed or _is_constant(source.weight_decay, source.schedule):
         return replace(target, learning_rate=source.learning_rate * scale(1))
+    if momentum != 0:
+        raise ValueError(
+            f"no exact conversion from order {source.order!r} to {target.order!r} under a schedule "
+            f"with momentum={momentum}: the buffer holds the steps before, and 1 - k_t, which "
+            "changes with t, would have to rescale them all"
+        )
     if not varying:
         raise ValueError(
             f"from order {source.order!r} to {target.order!r} under a schedule the step must be "
@@ -191,8 +234,8 @@ def _solve(
 ) -> WeightDecay:
     def lam(t: int) -> float:
         factor = _factor(target.form, target.learning_rate, target.schedule(t))
-        if factor == 0.0:
-            if k(t) == 0.0:
+        if factor == 0:
+            if k(t) == 0:
                 return 0.0
             raise ValueError(
                 f"no exact conversion: at t={t} the decay is {k(t)} but η_t α = 0 in form "
@@ -202,7 +245,7 @@ def _solve(
 
     if _same_schedule_factor(source, target):
         if not callable(source.weight_decay):
-            return source.weight_decay * _ratio(source, target)
+            return _rescaled(source.weight_decay, source, target)
         return lam
     if _is_constant(source.weight_decay, source.schedule, target.schedule):
         return lam(1)
@@ -221,9 +264,13 @@ def _same_schedule_factor(source: Setting, target: Setting) -> bool:
     return fixed == (True, True) or (not any(fixed) and source.schedule is target.schedule)
 
 
-def _ratio(source: Setting, target: Setting) -> float:
-    above = source.learning_rate if source.form in ("lr", "l2") else 1.0
-    below = target.learning_rate if target.form in ("lr", "l2") else 1.0
-    if below == 0.0:
-        raise ValueError("no exact conversion: with learning_rate=0 this form allows no decay")
-    return above / below
+def _rescaled(lam: float, source: Setting, target: Setting) -> float:
+    above = source.learning_rate if source.form in ("lr", "l2") else 1
+    below = target.learning_rate if target.form in ("lr", "l2") else 1
+    if lam == 0:
+        return lam
+    if below == 0:
+        raise ValueError(
+            f"no exact conversion: with learning_rate=0 form {target.form!r} allows no decay"
+        )
+    return lam * above / below

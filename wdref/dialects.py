@@ -45,6 +45,7 @@ class AdamScalars(NamedTuple):
     bias2: Any = None
     bias2_before: Any = None
     eps: Any = None
+    eps_before: Any = None
     l2: Any = None
     decay: Any = None
 
@@ -96,7 +97,7 @@ class MomentumDialect:
         gain = step if inside and weight is None else 1.0 if weight is None else weight
         return MomentumScalars(
             step=step,
-            beta1=h["momentum"] if self.buffer else None,
+            beta1=h["momentum"] if self.buffer or self.nesterov else None,
             gain=step * weight if inside and weight is not None else gain,
             look=(step if inside else 1.0) if self.nesterov else None,
             **_decay(self.form, h, eta),
@@ -158,7 +159,7 @@ class AdamDialect:
         count = t + 1 if self.bias == "ahead" else t
         bias1 = None if self.bias == "none" else 1 - h["beta1"] ** count
         bias2 = None if self.bias in ("none", "first") else 1 - h["beta2"] ** count
-        hat = self.eps == "hat" and bias2 is not None
+        before = self._bias2_before(h, count) if bias2 is not None else None
         return AdamScalars(
             step=eta * h["learning_rate"],
             beta1=h["beta1"],
@@ -167,8 +168,9 @@ class AdamDialect:
             one_minus_beta2=1 - h["beta2"],
             bias1=bias1,
             bias2=bias2,
-            bias2_before=self._bias2_before(h, count) if bias2 is not None else None,
-            eps=h["eps"] / sqrt(bias2) if hat else h["eps"],
+            bias2_before=before if self.bias != "in_place" else None,
+            eps=self._eps(h, bias2, sqrt),
+            eps_before=self._eps(h, before, sqrt) if self.form == "scaled_l2" else None,
             **_decay(self.form, h, eta),
         )
 
@@ -178,20 +180,26 @@ class AdamDialect:
         # v_0 = 0 needs no correction; dividing it by 1 keeps one graph for every t
         return 1 - h["beta2"] ** (count - 1) if count > 1 else 1.0
 
+    def _eps(self, h: Hyper, bias2: Any, sqrt: Callable[[Any], Any]) -> Any:
+        exact = self.eps != "hat" or bias2 in (None, 1.0)
+        return h["eps"] if exact else h["eps"] / sqrt(bias2)
+
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
         t = "(t+1)" if self.bias == "ahead" else "t"
         m_hat = "m" if self.bias == "none" else f"m/(1-β1^{t})"
         v_hat = "v" if self.bias in ("none", "first") else f"v/(1-β2^{t})"
-        moments = ["m ← β1 m + (1-β1) g", "v ← β2 v + (1-β2) g²", f"m̂ ← {m_hat}"]
+        moments = ["m ← β1 m + (1-β1) g", "v ← β2 v + (1-β2) g²"]
+        if self.bias == "in_place":
+            moments += [f"m ← {m_hat}, v ← {v_hat}"]
+            m_hat, v_hat = "m", "v"
+        moments += [f"m̂ ← {m_hat}"]
         if self.amsgrad == "raw":
             moments += ["v_max ← max(v_max, v)", f"v̂ ← {v_hat.replace('v', 'v_max', 1)}"]
         elif self.amsgrad == "hat":
-            moments += [f"v̂ ← max(v̂, {v_hat})"]
+            moments += [f"v_max ← max(v_max, {v_hat})", "v̂ ← v_max"]
         else:
             moments += [f"v̂ ← {v_hat}"]
-        if self.bias == "in_place":
-            moments += ["m ← m̂, v ← v̂"]
         step = f"η α m̂/({self._denominator()})"
         lines = _step_lines(self.form, self.order, step)
         return (_gradient_line(self.form, "s"), *moments, *lines)

@@ -1,13 +1,15 @@
 """The paper's methods by name: SGD, SGDW (Algorithm 1), Adam, AdamW (Algorithm 2)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self, get_args
 
+from .backend import available
 from .checks import check_number
 from .conventions import dialect
 from .decay import WeightDecay
-from .dialects import Dialect, Form, Order
+from .dialects import Dialect, Form, MomentumDialect, Order
 from .optimizer import Optimizer, Predicate, Tree
 from .schedules import Constant, Schedule
 
@@ -29,12 +31,15 @@ class _Method(Optimizer):
         >>> opt.dialect.form
         'lr'
         """
-        return cls(variant=convention, **options)
+        return cls(variant=convention, **options)  # type: ignore[call-arg]  # the four have it
 
     def _setup(
         self, found: Dialect, hyper: dict[str, Any], weight_decay: Any, options: dict[str, Any]
     ) -> None:
-        groups = options.pop("groups") or {}
+        groups = _groups(options.pop("groups"), hyper)
+        if options["backend"] is not None and options["backend"] not in available():
+            known = ", ".join(available())
+            raise ValueError(f"no backend {options['backend']!r}: wdref knows {known}")
         if options["state_dtype"] not in get_args(StateDtype):
             raise ValueError(
                 f"state_dtype={options['state_dtype']!r}: expected 'float32' or 'params'"
@@ -48,10 +53,11 @@ class _Method(Optimizer):
             hyper=_checked(hyper),
             weight_decay=_weight_decay(weight_decay),
             schedule=Constant() if schedule is None else schedule,
-            groups=tuple((key, _overrides(key, over, hyper)) for key, over in groups.items()),
+            groups=groups,
             **options,
         )
-        if found.form == "scaled_l2" and not hyper["learning_rate"] > 0.0:
+        rates = [self.hyper, *(over for _, over in groups if "learning_rate" in over)]
+        if found.form == "scaled_l2" and any(h["learning_rate"] == 0.0 for h in rates):
             raise ValueError("form='scaled_l2' divides by learning_rate: expected a number > 0")
 
 
@@ -75,12 +81,13 @@ class _Momentum(_Method):
         backend: str | None = None,
     ) -> None:
         """Set up the optimizer; a ValueError names the argument that cannot be."""
-        answers = {"form": form, "order": order, "nesterov": nesterov}
+        answers: dict[str, Any] = {"form": form, "order": order, "nesterov": nesterov}
         if dampening is not None:
             answers["damping"] = "dampening"
         found = dialect(self.claim, variant, **{k: v for k, v in answers.items() if v is not None})
-        if momentum == 0 and not any("momentum" in over for over in (groups or {}).values()):
-            found = replace(found, buffer=False)  # type: ignore[arg-type]  # the claim fixes it
+        assert isinstance(found, MomentumDialect)  # the claim fixes it
+        if momentum == 0 and not any("momentum" in over for _, over in _items(groups)):
+            found = _without_momentum(found)
         hyper = {"learning_rate": learning_rate, "momentum": momentum}
         if "dampening" in found.hyper:
             hyper["dampening"] = 0.0 if dampening is None else dampening
@@ -198,36 +205,63 @@ class AdamW(_Adam):
     claim = "adamw"
 
 
-def _weight_decay(value: Any) -> WeightDecay:
-    return value if callable(value) else check_number("weight_decay", value, low=0.0)  # type: ignore[no-any-return]  # any callable
+def _without_momentum(found: MomentumDialect) -> MomentumDialect:
+    """The same rule for β1 = 0, which needs no buffer."""
+    # Nesterov's step is then the gradient itself, and PyTorch dampens only what enters a buffer
+    damped = not found.nesterov and found.first == "damped"
+    return replace(found, buffer=False, nesterov=False, damping=found.damping if damped else "none")
 
 
-def _checked(hyper: Mapping[str, Any]) -> dict[str, float]:
+def _weight_decay(value: Any, where: str = "") -> WeightDecay:
+    if callable(value):
+        return value  # type: ignore[no-any-return]  # any callable
+    return check_number(f"{where}weight_decay", value, low=0.0)
+
+
+def _checked(hyper: Mapping[str, Any], where: str = "") -> dict[str, float]:
     below = {"momentum": 1.0, "beta1": 1.0, "beta2": 1.0}
     return {
-        name: check_number(name, value, low=0.0, **({"below": below[name]} if name in below else {}))
+        name: check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
         for name, value in hyper.items()
     }
 
 
-def _betas(betas: Any) -> tuple[Any, Any]:
+def _betas(betas: Any, where: str = "") -> tuple[Any, Any]:
     try:
         beta1, beta2 = betas
     except (TypeError, ValueError):
-        raise ValueError(f"betas={betas!r}: expected a pair of numbers") from None
+        raise ValueError(f"{where}betas={betas!r}: expected a pair of numbers") from None
     return beta1, beta2
+
+
+def _items(groups: Any) -> list[tuple[Any, Mapping[str, Any]]]:
+    if groups is None:
+        return []
+    if not isinstance(groups, Mapping):
+        raise TypeError(f"groups={groups!r}: expected a mapping from patterns to hyperparameters")
+    for key, over in groups.items():
+        if not (isinstance(key, str) or callable(key)):
+            raise TypeError(f"groups[{key!r}]: expected a glob pattern or a callable as the key")
+        if not isinstance(over, Mapping):
+            raise TypeError(f"groups[{key!r}]={over!r}: expected a mapping of hyperparameters")
+    return list(groups.items())
+
+
+def _groups(groups: Any, hyper: Mapping[str, Any]) -> tuple[tuple[Any, dict[str, Any]], ...]:
+    return tuple((key, _overrides(key, over, hyper)) for key, over in _items(groups))
 
 
 def _overrides(key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
     """Check the hyperparameters of one group."""
-    given = dict(over)
+    given, where = dict(over), f"groups[{key!r}]: "
     if "betas" in given and "beta1" in hyper:
-        given["beta1"], given["beta2"] = _betas(given.pop("betas"))
+        given["beta1"], given["beta2"] = _betas(given.pop("betas"), where)
     unknown = set(given) - set(hyper) - {"weight_decay"}
     if unknown:
         allowed = ", ".join([*hyper, "weight_decay"])
         raise ValueError(
-            f"groups[{key!r}]: no hyperparameter {', '.join(sorted(unknown))} here, only {allowed}"
+            f"{where}no hyperparameter {', '.join(sorted(unknown))} here, only {allowed}"
         )
-    decay = {"weight_decay": _weight_decay(given.pop("weight_decay"))} if "weight_decay" in given else {}
-    return {**_checked(given), **decay}
+    decays = "weight_decay" in given
+    decay = {"weight_decay": _weight_decay(given.pop("weight_decay"), where)} if decays else {}
+    return {**_checked(given, where), **decay}

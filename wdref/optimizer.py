@@ -33,6 +33,14 @@ class State:
     slots: Mapping[str, Tree]
     rule: str = field(repr=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a read-only mapping can be neither pickled nor copied
+        return _state, (self.step, dict(self.slots), self.rule)
+
+
+def _state(step: int, slots: Mapping[str, Tree], rule: str) -> State:
+    return State(step, MappingProxyType(slots), rule)
+
 
 @dataclass(frozen=True, repr=False)
 class Optimizer:
@@ -63,11 +71,12 @@ class Optimizer:
         leaves, spec = tree.flatten(params)
         for i, p in enumerate(leaves):
             tree.check_leaf("params", spec, i, p)
+        self._assign(leaves, spec)  # a mask or group that does not fit is told here already
         slots = {
             name: optree.tree_unflatten(spec, [self._zero_slot(name, p) for p in leaves])
             for name in self._slot_names
         }
-        return State(step=0, slots=MappingProxyType(slots), rule=self._rule_name)
+        return _state(0, slots, self._rule_name)
 
     def _zero_slot(self, name: str, p: Array) -> Array:
         xp = array_namespace(p)
@@ -96,29 +105,30 @@ class Optimizer:
         self._check_state(state)
         t = state.step + 1
         new, slots = self._update(params, grads, state.slots, self.scalars(t))
-        return new, replace(state, step=t, slots=MappingProxyType(slots))
+        return new, _state(t, slots, state.rule)
 
     def step(self, params: Tree, grads: Tree, state: State, /) -> State:
         """Write the update into the arrays of `params` and `state`, and return the new state.
 
         Everything is checked before anything is written; an error leaves all arrays as they were.
         Raises as `update` does, and ValueError for arrays that cannot be written (JAX, dask,
-        read-only NumPy).
+        read-only NumPy) or that stand in the tree twice.
         """
         self._check_state(state)
         t = state.step + 1
         leaves, spec = self._leaves(params, grads, state.slots, self.scalars(t))
+        written: dict[int, str] = {}
         for i, leaf in enumerate(leaves):
-            tree.check_writeable("params", spec, i, leaf.theta)
+            tree.check_writeable("params", spec, i, leaf.theta, written)
             for name, slot in zip(leaf.kernel.slots, leaf.slots, strict=True):
-                tree.check_writeable(f"state.slots[{name!r}]", spec, i, slot)
+                tree.check_writeable(f"state.slots[{name!r}]", spec, i, slot, written)
         self._backend_for(leaves).step(leaves)
         return replace(state, step=t)
 
     def apply(
         self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any], /
     ) -> tuple[Tree, dict[str, Tree]]:
-        """Return new parameters and slots: the part of `update` that touches arrays, for ``jax.jit``.
+        """Return new parameters and slots: the part of `update` that ``jax.jit`` can compile.
 
         With `scalars` (t), computed on the host in float64, passed as arguments, a compiled
         function serves every t: ``jax.jit(opt.apply)(params, grads, dict(state.slots),
@@ -127,10 +137,10 @@ class Optimizer:
         return self._update(params, grads, slots, scalars)
 
     def scalars(self, t: int, /) -> tuple[Any, ...]:
-        """Return the host's scalars of step `t`, counted from 1: for each group with and without decay.
+        """Return the host's scalars of step `t`, counted from 1.
 
-        Python floats, computed in float64. Raises ValueError where the schedule or a decay that
-        depends on t gives no finite number >= 0.
+        Two a group, with and without decay: Python floats, computed in float64. Raises ValueError
+        where the schedule or a decay that depends on t gives no finite number >= 0.
         """
         eta = check_number(f"schedule({t})", self.schedule(t), low=0.0)
         found: list[Any] = []
@@ -150,11 +160,12 @@ class Optimizer:
     ) -> tuple[Tree, dict[str, Tree]]:
         leaves, spec = self._leaves(params, grads, slots, scalars)
         results = self._backend_for(leaves).update(leaves)
+        before = {name: tree.flatten(slots[name])[0] for name in self._slot_names}
         columns: dict[str, list[Array]] = {name: [] for name in self._slot_names}
         for i, (leaf, (_, new)) in enumerate(zip(leaves, results, strict=True)):
             own = dict(zip(leaf.kernel.slots, new, strict=True))
             for name, column in columns.items():
-                column.append(own[name] if name in own else tree.flatten(slots[name])[0][i])
+                column.append(own[name] if name in own else before[name][i])
         trees = {name: optree.tree_unflatten(spec, column) for name, column in columns.items()}
         return optree.tree_unflatten(spec, [theta for theta, _ in results]), trees
 
@@ -163,6 +174,9 @@ class Optimizer:
     ) -> tuple[list[Leaf], optree.PyTreeSpec]:
         thetas, spec = tree.flatten(params)
         gs = _flatten_like("grads", grads, spec)
+        absent = ", ".join(name for name in self._slot_names if name not in slots)
+        if absent:
+            raise ValueError(f"slots lack {absent}: expected the slots of the state that init made")
         columns = [
             _flatten_like(f"state.slots[{name!r}]", slots[name], spec) for name in self._slot_names
         ]

@@ -51,9 +51,9 @@ class WarmRestarts:
     last: bool = False  # True: a single cycle, η stays at eta_min after its end
 
     def __call__(self, t: int, /) -> float:
-        T_cur, T_i = self._cycle(t)
+        steps, T_i = self._cycle(t)
         # Eq. 14: η_t = η_min + ½ (η_max - η_min)(1 + cos(π T_cur / T_i))
-        cosine = math.cos(math.pi * min(T_cur / T_i, 1.0))
+        cosine = math.cos(math.pi * min(steps / self._steps(T_i), 1.0))
         return self.eta_min + 0.5 * (self.eta_max - self.eta_min) * (1.0 + cosine)
 
     def period(self, t: int, /) -> float:
@@ -61,14 +61,21 @@ class WarmRestarts:
         return self._cycle(t)[1]
 
     def _cycle(self, t: int) -> tuple[float, float]:
-        T_cur, T_i = (t - 1) / self.steps_per_epoch, self.T_0
+        """T_cur, counted in steps, and T_i in epochs."""
+        steps, T_i = float(t - 1), self.T_0
         if self.last:
-            return T_cur, T_i
+            return steps, T_i
         if self.T_mult == 1.0:
-            return math.fmod(T_cur, T_i), T_i
-        while T_cur >= T_i:  # a restart: T_cur ← 0, T_i ← T_mult T_i
-            T_cur, T_i = T_cur - T_i, T_i * self.T_mult
-        return T_cur, T_i
+            return math.fmod(steps, self._steps(T_i)), T_i
+        while steps >= self._steps(T_i):  # a restart: T_cur ← 0, T_i ← T_mult T_i
+            steps, T_i = steps - self._steps(T_i), T_i * self.T_mult
+        return steps, T_i
+
+    def _steps(self, T_i: float) -> float:
+        # 1.1 epochs of 10 steps are 11 steps and not the 11.000000000000002 of floating point,
+        # which would restart one step late
+        steps = T_i * self.steps_per_epoch
+        return float(round(steps)) if math.isclose(steps, round(steps), rel_tol=1e-12) else steps
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,15 @@ class AuthorsRestarts:
     T_cur grows before it is used, so that the first cycle runs over 1/N … 1 (its last step has
     η = 0 and no decay) and later ones over 0 … (N-1)/N; T_cur is a running float64 sum of
     1/(T_i · steps_per_epoch), whose rounding delays some restarts by a step or two; and a restart
-    waits for the first step of its epoch or later.
+    happens in the epoch meant for it or never: delayed past it, η stays 0 for good.
     """
 
     T_0: float
     T_mult: float = 1.0
     steps_per_epoch: int = 1
-    _trace: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
+    _trace: list[tuple[float, float, float]] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     def __call__(self, t: int, /) -> float:
         return (1.0 + math.cos(math.pi * self._at(t)[0])) / 2.0
@@ -93,31 +102,24 @@ class AuthorsRestarts:
         """Te, the length in epochs of the cycle that step `t` belongs to."""
         return self._at(t)[1]
 
-    def _at(self, t: int) -> tuple[float, float]:
+    def _at(self, t: int) -> tuple[float, float, float]:
         # the program's running sum has no closed form: it is followed once and remembered
         while len(self._trace) < t:
             self._trace.append(self._next(len(self._trace) + 1))
         return self._trace[t - 1]
 
-    def _next(self, t: int) -> tuple[float, float]:
-        T_cur, Te = self._trace[-1] if self._trace else (0.0, self.T_0)
+    def _next(self, t: int) -> tuple[float, float, float]:
+        T_cur, Te, epoch_next = self._trace[-1] if self._trace else (0.0, self.T_0, 1 + self.T_0)
         T_cur = min(T_cur + 1.0 / (Te * self.steps_per_epoch), 1.0)
         epoch = 1 + (t - 1) // self.steps_per_epoch
-        if T_cur >= 1.0 and epoch >= self._epoch_next(Te):
-            return 0.0, Te * self.T_mult
-        return T_cur, Te
-
-    def _epoch_next(self, Te: float) -> float:
-        total, cycle = 1.0 + self.T_0, self.T_0
-        while cycle < Te:
-            cycle *= self.T_mult
-            total += cycle
-        return total
+        if T_cur >= 1.0 and epoch == epoch_next:
+            return 0.0, Te * self.T_mult, epoch_next + Te * self.T_mult
+        return T_cur, Te, epoch_next
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """A linear rise over `steps`, η_t = (t / steps) · then(1), followed by `then` from its start."""
+    """A linear rise over `steps`, η_t = (t / steps) · then(1), then `then` from its start."""
 
     steps: int
     then: Schedule = field(default_factory=Constant)
@@ -206,4 +208,6 @@ def warm_up(steps: int, then: Schedule | None = None) -> WarmUp:
     >>> [warm_up(2, constant(0.5))(t) for t in (1, 2, 3)]
     [0.25, 0.5, 0.5]
     """
+    if then is not None and not callable(then):
+        raise TypeError(f"then={then!r}: expected a schedule, a callable of the step t = 1, 2, …")
     return WarmUp(check_count("steps", steps), Constant() if then is None else then)

@@ -8,6 +8,7 @@ from array_api_compat import (
     array_namespace,
     device,
     is_array_api_obj,
+    is_dask_array,
     is_jax_array,
     is_writeable_array,
 )
@@ -34,14 +35,16 @@ def location(name: str, spec: optree.PyTreeSpec, index: int) -> str:
 
 def dtype_name(x: Array) -> str:
     """Name of the dtype without its library: ``float32``, ``bfloat16``."""
-    return str(x.dtype).rsplit(".", 1)[-1]
+    # a NumPy dtype has a name that leaves out the order of the bytes, which `str` does not
+    return getattr(x.dtype, "name", None) or str(x.dtype).rsplit(".", 1)[-1]
 
 
 def check_leaf(name: str, spec: optree.PyTreeSpec, index: int, x: Array) -> None:
     """Refuse a leaf that is no array of a real floating dtype."""
-    where = location(name, spec, index) if not is_array_api_obj(x) else ""
-    if where:
-        raise TypeError(f"{where} is a {type(x).__name__}: expected an array")
+    if not is_array_api_obj(x) or hasattr(x, "mask"):  # a rule would ignore NumPy's masks
+        raise TypeError(
+            f"{location(name, spec, index)} is a {type(x).__name__}: expected a plain array"
+        )
     xp = array_namespace(x)
     # ml_dtypes' bfloat16 is unknown to numpy.isdtype
     if dtype_name(x) != "bfloat16" and not xp.isdtype(x.dtype, "real floating"):
@@ -70,6 +73,9 @@ def check_like(
     name: str, spec: optree.PyTreeSpec, index: int, x: Array, p: Array, dtypes: Sequence[str]
 ) -> None:
     """Refuse a leaf `x` of `name` that does not fit the parameter `p` beside it."""
+    library, own = array_namespace(x).__name__, array_namespace(p).__name__
+    if library != own:
+        _mismatch(name, spec, index, f"library {_short(library)}", f"library {_short(own)}")
     if x.shape != p.shape:
         _mismatch(name, spec, index, f"shape {tuple(x.shape)}", f"shape {tuple(p.shape)}")
     if dtype_name(x) not in dtypes:
@@ -80,14 +86,27 @@ def check_like(
         _mismatch(name, spec, index, f"device {device(x)}", f"device {device(p)}")
 
 
+def _short(library: str) -> str:
+    return library.removeprefix("array_api_compat.").partition(".")[0]
+
+
 def _mismatch(name: str, spec: optree.PyTreeSpec, index: int, got: str, want: str) -> NoReturn:
     parameter = location("params", spec, index)
     raise ValueError(f"{location(name, spec, index)} has {got}: {parameter} needs {want}")
 
 
-def check_writeable(name: str, spec: optree.PyTreeSpec, index: int, x: Array) -> None:
-    """Refuse to write into an array that cannot be written."""
-    if not is_writeable_array(x):
+def check_writeable(
+    name: str, spec: optree.PyTreeSpec, index: int, x: Array, written: dict[int, str]
+) -> None:
+    """Refuse to write into an array that cannot be written, or that is among those `written`."""
+    # dask takes an assignment, but what it changes is the graph of this one object
+    if not is_writeable_array(x) or is_dask_array(x):
         raise ValueError(
             f"{location(name, spec, index)} cannot be written: use update, which returns new arrays"
         )
+    if id(x) in written:
+        raise ValueError(
+            f"{location(name, spec, index)} is the same array as {written[id(x)]}: step would "
+            "write it twice, so keep it in one place only"
+        )
+    written[id(x)] = location(name, spec, index)

@@ -25,7 +25,7 @@ def adam_dialect(
 
         g = ∇f(θ) [+ λ θ, or + λ s θ with s the denominator of the step before]
         m = β1 m + (1 - β1) g,  v = β2 v + (1 - β2) g²
-        m̂ = m / (1 - β1^t),  v̂ = v / (1 - β2^t), or uncorrected
+        m̂ = m / (1 - β1^t),  v̂ = v / (1 - β2^t), or uncorrected, or stored back into m and v
         AMSGrad: the maximum of v (raw) or of v̂ (hat) over all steps so far
         θ = θ - η α m̂ / s, s by where ε stands, with the decay together or after
     """
@@ -34,7 +34,9 @@ def adam_dialect(
 
     # GRADIENT
     if s.l2 is not None and d.form == "scaled_l2":
-        g = g + s.l2 * (_denominator(d, xp, _corrected(v, s.bias2_before), s) * theta)
+        before = v_max[0] if v_max else v
+        before = before if d.amsgrad == "hat" else _corrected(before, s.bias2_before)
+        g = g + s.l2 * (_denominator(d, xp, before, s.eps_before) * theta)
     elif s.l2 is not None:
         g = g + s.l2 * theta
 
@@ -48,13 +50,14 @@ def adam_dialect(
     new_slots: tuple[Array, ...] = (m, v)
     if d.amsgrad == "raw":
         biggest = xp.maximum(v_max[0], v)
-        v_hat, new_slots = _corrected(biggest, s.bias2), (m, v, biggest)
+        v_hat = biggest if d.bias == "in_place" else _corrected(biggest, s.bias2)
+        new_slots = (m, v, biggest)
     elif d.amsgrad == "hat":
         v_hat = xp.maximum(v_max[0], v_hat)
         new_slots = (m, v, v_hat)
 
     # STEP
-    step = s.step * (m_hat / _denominator(d, xp, v_hat, s))
+    step = s.step * (m_hat / _denominator(d, xp, v_hat, s.eps))
     if s.decay is None:
         return theta - step, new_slots
     if d.order == "after":
@@ -67,10 +70,10 @@ def _corrected(moment: Array, bias: Any) -> Array:
     return moment if bias is None else moment / bias
 
 
-def _denominator(d: "AdamDialect", xp: Any, v_hat: Array, s: Any) -> Array:
+def _denominator(d: "AdamDialect", xp: Any, v_hat: Array, eps: Any) -> Array:
     if d.eps in ("outside", "hat"):
-        return xp.sqrt(v_hat) + s.eps
+        return xp.sqrt(v_hat) + eps
     if d.eps == "clamp":
-        return xp.maximum(xp.sqrt(v_hat), xp.full_like(v_hat, s.eps))
-    root = xp.sqrt(v_hat + s.eps)
-    return root if d.eps == "inside" else root + s.eps
+        return xp.maximum(xp.sqrt(v_hat), xp.full_like(v_hat, eps))
+    root = xp.sqrt(v_hat + eps)
+    return root if d.eps == "inside" else root + eps

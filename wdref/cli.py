@@ -1,0 +1,90 @@
+"""The command line: ``wdref COMMAND``. Commands are found through entry points.
+
+Exit status: 0 the question was answered yes, 1 answered no, 2 it could not be asked; then one line
+on stderr says why. click and rich come with the extras ``oracle`` and ``analysis``.
+"""
+
+import importlib.util
+import json
+import math
+import sys
+from importlib.metadata import entry_points, version
+from typing import Any, NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    for module in ("click", "rich"):
+        need(module, "oracle")
+    import click
+
+    try:
+        status = _group().main(standalone_mode=False, prog_name="wdref")
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "wdref"
+        fail(f"{error.format_message()} (see {command} --help)")
+    except click.ClickException as error:
+        fail(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def fail(message: str) -> NoReturn:
+    """Say in one line why the question could not be asked, and exit with status 2."""
+    print(f"wdref: error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def need(module: str, extra: str) -> None:
+    """Fail with the extra to install where `module` is not installed."""
+    if importlib.util.find_spec(module) is None:
+        fail(f"this needs {module}: pip install 'wdref[{extra}]'")
+
+
+def emit_json(document: Any) -> None:
+    """Print one JSON document on stdout; numbers that JSON has not become the words inf and nan."""
+    print(json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=2))
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {str(key): _plain(value) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [_plain(value) for value in x]
+    if isinstance(x, float) and not math.isfinite(x):
+        return str(x)
+    return x
+
+
+def _group() -> Any:
+    import click
+
+    class Commands(click.Group):
+        """Commands that other packages may add to, loaded when they are named."""
+
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return sorted(point.name for point in entry_points(group="wdref.commands"))
+
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            for point in entry_points(group="wdref.commands", name=cmd_name):
+                try:
+                    command: click.Command = point.load()
+                except ImportError as error:
+                    fail(f"command {cmd_name} cannot be loaded: {error}")
+                return command
+            return None
+
+    @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(version("wdref"), prog_name="wdref")
+    def wdref() -> None:
+        """Judge optimizers, and show where L2 regularisation and weight decay differ.
+
+        Exit status: 0 yes, 1 no, 2 the question could not be asked.
+        """
+
+    return wdref
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Adapter for the optimizers inside scikit-learn's MLP: ``sklearn:Adam``, ``sklearn:SGD``.
+
+Both are private classes of scikit-learn, driven here as MLPRegressor drives them: its own
+``_compute_loss_grad`` adds the L2 term to a gradient that is prescribed exactly (one sample whose
+inputs are the gradient, with an error signal of 1), then its optimizer updates the weights.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+from wdref.oracle import Unsupported
+
+
+def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for ``Adam`` or ``SGD``; option ``nesterov`` for SGD."""
+    if optimizer not in MAKE:
+        raise ValueError(f"sklearn adapter: no {optimizer!r}; it knows {', '.join(MAKE)}")
+
+    def run(case: Any) -> Any:
+        if case.dtype not in ("float32", "float64"):
+            raise Unsupported(f"scikit-learn's MLP has no {case.dtype}")
+        weights = case.theta0.reshape(-1, 1).copy()
+        mlp = MLPRegressor(alpha=case.hyper["weight_decay"])
+        mlp.coefs_ = [weights]
+        opt = MAKE[optimizer]([weights], case.hyper, **options)
+        path = []
+        for g, eta in zip(case.grads, case.eta.tolist(), strict=True):
+            lr = case.hyper["learning_rate"] * eta
+            opt.learning_rate_init, opt.learning_rate = lr, lr
+            opt.update_params([weights], [_gradient(mlp, g)])
+            path.append(weights[:, 0].copy())
+        return np.array(path)
+
+    return run
+
+
+def _gradient(mlp: Any, g: Any) -> Any:
+    """Let scikit-learn add its L2 term: (g · 1 + alpha w) / 1 sample."""
+    coef_grads, intercept_grads = [None], [None]
+    one = np.ones((1, 1), dtype=g.dtype)
+    mlp._compute_loss_grad(0, 1, [g.reshape(1, -1)], [one], coef_grads, intercept_grads)
+    return coef_grads[0]
+
+
+def _adam(params: Any, hyper: Any) -> Any:
+    return AdamOptimizer(
+        params, hyper["learning_rate"], hyper["beta1"], hyper["beta2"], hyper["eps"]
+    )
+
+
+def _sgd(params: Any, hyper: Any, *, nesterov: bool = False) -> Any:
+    if hyper.get("dampening", 0.0):
+        raise Unsupported("scikit-learn's SGD has no dampening")
+    return SGDOptimizer(
+        params, hyper["learning_rate"], momentum=hyper["momentum"], nesterov=nesterov
+    )
+
+
+MAKE: dict[str, Callable[..., Any]] = {"Adam": _adam, "SGD": _sgd}

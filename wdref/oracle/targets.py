@@ -1,0 +1,185 @@
+"""Targets: what the command line calls an implementation, and how it is run, apart from us."""
+
+import ast
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import worker
+from .cases import Case
+
+Array = NDArray[np.float64]
+TIMEOUT = 120.0  # seconds for all cases of one target, the import of its framework included
+
+
+class TargetError(Exception):
+    """The target cannot be asked: it does not exist, cannot be loaded, or its name is malformed."""
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parsed TARGET: the text, and what the worker needs to find it."""
+
+    text: str
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one case: ``ok`` with values (T, n), ``unsupported`` or ``error`` with why."""
+
+    status: str
+    values: Array | None = None
+    message: str = ""
+    traceback: str = field(default="", repr=False)
+
+
+def parse(text: str) -> Target:
+    """Read ``torch:AdamW[fused=True]``, ``path/file.py:function`` or ``package.module:function``.
+
+    Raises TargetError, naming what is wrong, before anything runs.
+    """
+    head, colon, tail = text.rpartition(":")
+    if not colon or not head or not tail:
+        raise TargetError(
+            f"TARGET {text!r}: expected adapter:optimizer, file.py:function or module:function"
+        )
+    if head.endswith(".py"):
+        path = Path(head)
+        if not path.is_file():
+            raise TargetError(f"TARGET {text!r}: no file {head}")
+        return Target(text, {"kind": "file", "file": str(path.resolve()), "function": tail})
+    name, options = parse_options(tail)
+    found = {point.name: point for point in entry_points(group="wdref.frameworks")}
+    if head in found:
+        file = _adapter_file(found[head].module)
+        spec = {"kind": "adapter", "file": file, "optimizer": name, "options": options}
+        return Target(text, spec)
+    if not _is_module(head):
+        raise TargetError(
+            f"TARGET {text!r}: no adapter and no module {head!r}; adapters: "
+            f"{', '.join(sorted(found))}"
+        )
+    return Target(text, {"kind": "module", "module": head, "function": tail})
+
+
+def parse_options(text: str) -> tuple[str, dict[str, Any]]:
+    """Read ``name[key=value,…]``; values are Python literals, or words.
+
+    >>> parse_options("AdamW[fused=True,eps=1e-6]")
+    ('AdamW', {'fused': True, 'eps': 1e-06})
+    """
+    match = re.fullmatch(r"(\w+)(?:\[(.*)\])?", text)
+    if not match:
+        raise TargetError(f"{text!r}: expected name or name[option=value,…]")
+    options: dict[str, Any] = {}
+    for part in filter(None, (match[2] or "").split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise TargetError(f"{text!r}: {part!r} is no option=value")
+        options[key.strip()] = _literal(value.strip())
+    return match[1], options
+
+
+def _literal(value: str) -> Any:
+    try:
+        return ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
+    except (ValueError, SyntaxError):
+        return value
+
+
+def _adapter_file(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise TargetError(f"adapter {module}: its module cannot be found")
+    return spec.origin
+
+
+def _is_module(name: str) -> bool:
+    sys.path.insert(0, "")  # as `python -m` does; a module in the current folder counts
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+    finally:
+        sys.path.remove("")
+
+
+@dataclass
+class Running:
+    """A target at work in its own process; `results` waits for it."""
+
+    target: Target
+    cases: Sequence[Case]
+    process: "subprocess.Popen[bytes]"
+    directory: "tempfile.TemporaryDirectory[str]"
+    timeout: float
+
+    def results(self) -> list[Result]:
+        """Wait, and return one result a case; TargetError if the target could not be loaded."""
+        with self.directory as name:
+            over = ""
+            try:
+                _, stderr = self.process.communicate(timeout=self.timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                _, stderr = self.process.communicate()
+                over = f"still running after {self.timeout:g} s"
+            path = Path(name)
+            why = over or f"its process ended with status {self.process.returncode}"
+            loaded = _answer(path, "load", f"{why} while it was loaded", stderr)
+            if loaded.status != "ok":
+                raise TargetError(
+                    f"TARGET {self.target.text!r}: {loaded.message}", loaded.traceback
+                )
+            return [_answer(path, str(i), why, stderr) for i in range(len(self.cases))]
+
+
+def start(
+    target: Target, cases: Sequence[Case], *, timeout: float = TIMEOUT, python: str = sys.executable
+) -> Running:
+    """Start `target` on `cases` in a process of its own and return at once."""
+    directory = tempfile.TemporaryDirectory(prefix="wdref-")
+    path = Path(directory.name)
+    fields = ("id", "rule", "dtype", "hyper")
+    described = [{name: getattr(case, name) for name in fields} for case in cases]
+    for entry in described:
+        entry["hyper"] = dict(entry["hyper"])
+    (path / "request.json").write_text(json.dumps({"target": target.spec, "cases": described}))
+    arrays = {
+        f"{name}_{i}": getattr(case, name)
+        for i, case in enumerate(cases)
+        for name in ("theta0", "grads", "eta")
+    }
+    np.savez(path / "request.npz", **arrays)
+    process = subprocess.Popen(
+        [python, worker.__file__, str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    return Running(target, cases, process, directory, timeout)
+
+
+def _answer(path: Path, name: str, why: str, stderr: bytes) -> Result:
+    file = path / f"{name}.json"
+    if not file.exists():
+        return Result("error", message=why, traceback=stderr.decode(errors="replace")[-4000:])
+    content = json.loads(file.read_text())
+    values = np.load(path / f"{name}.npy") if (path / f"{name}.npy").exists() else None
+    return Result(values=values, **content)
