@@ -35,7 +35,7 @@ test-gpu: $(VENV)/.gpu
 	$(BIN)/python -m pytest -m gpu
 
 bench: $(VENV)/.test
-	$(BIN)/python -m pytest tests/bench --benchmark-only
+	$(BIN)/python -m pytest tests/bench/bench_*.py --benchmark-only --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build

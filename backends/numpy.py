@@ -1,28 +1,28 @@
 """NumPy: the traced rule on blocks that fit the cache, with reused scratch and threads.
 
 The plain rule writes each intermediate to memory, some 16 arrays for AdamW. Here each operation
-runs on a block of some ten thousand elements into scratch that stays in the cache, so that memory is
-read and written once. The operations and their order are the rule's: the bits are the same.
+runs on a block of some ten thousand elements into scratch that stays in the cache, so that memory
+is read and written once. The operations and their order are the rule's: the bits are the same.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import chain
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf
+from wdref.backend import PLAIN, Leaf, write
 from wdref.tree import dtype_name
 
-from .trace import COMPARISONS, Node, Program, TraceError, trace
+from .trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
 
 BLOCK = 65536  # elements: AdamW in float32 has two scratch arrays of 256 kB, an L2 cache
 THREADED = 1 << 17  # elements a tensor needs before threads pay
-UFUNCS = ("sqrt", "abs", "sign", "negative", "maximum", "minimum", "add", "subtract", "multiply",
-          "divide", *COMPARISONS)  # fmt: skip
+UFUNCS = (*ARITHMETIC, "sqrt", "abs", "sign", "maximum", "minimum", *COMPARISONS)
 WEAK = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
         "negative": "-{}"}  # fmt: skip
 
@@ -37,29 +37,50 @@ class NumPy:
 
     def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
         """Return new arrays; leaves that cannot be blocked are evaluated plain."""
+        _check(leaves)
         fresh = [[np.empty_like(x) for x in (leaf.theta, *leaf.slots)] for leaf in leaves]
-        self._run(leaves, fresh)
+        self._run(leaves, fresh, [False] * len(leaves))
         return [(new[0], tuple(new[1:])) for new in fresh]
 
     def step(self, leaves: Sequence[Leaf], /) -> None:
         """Write into the arrays given."""
-        self._run(leaves, [[leaf.theta, *leaf.slots] for leaf in leaves])
+        _check(leaves)
+        written = [[leaf.theta, *leaf.slots] for leaf in leaves]
+        self._run(leaves, written, [_overlap(leaf) for leaf in leaves])
 
-    def _run(self, leaves: Sequence[Leaf], outputs: Sequence[Sequence[Array]]) -> None:
+    def _run(
+        self, leaves: Sequence[Leaf], outputs: Sequence[Sequence[Array]], plain: Sequence[bool]
+    ) -> None:
         jobs: list[Job] = []
-        for leaf, outs in zip(leaves, outputs, strict=True):
+        for leaf, outs, refused in zip(leaves, outputs, plain, strict=True):
             inputs = [leaf.theta, leaf.g, *leaf.slots]
-            compiled = _compiled(leaf) if _flat(inputs, outs) else None
+            compiled = None if refused or not _flat(inputs, outs) else _compiled(leaf)
             if compiled is None:
                 _plain(leaf, outs)
             else:
-                flat = [x.reshape(-1) for x in inputs], [x.reshape(-1) for x in outs]
-                jobs.append((compiled, *flat, leaf.scalars))
-        for compiled, *arrays in jobs:
-            compiled.run(*arrays)
+                ins, places = ([x.reshape(-1) for x in arrays] for arrays in (inputs, outs))
+                jobs.append((compiled, ins, places, leaf.scalars))
+        for compiled, ins, places, scalars in jobs:
+            compiled.run(ins, places, scalars)
 
 
 backend = NumPy()
+
+
+def _check(leaves: Sequence[Leaf]) -> None:
+    for leaf in leaves:
+        for x in (leaf.theta, leaf.g, *leaf.slots):
+            if not isinstance(x, np.ndarray | np.generic):
+                raise TypeError(
+                    f"backend 'numpy' runs NumPy arrays only, not {type(x).__module__} ones: leave "
+                    "the backend out, and the arrays choose it"
+                )
+
+
+def _overlap(leaf: Leaf) -> bool:
+    """Whether a write to one array would change another that may be read later."""
+    arrays = (leaf.theta, leaf.g, *leaf.slots)
+    return any(np.may_share_memory(x, y) for x, y in combinations(arrays, 2))
 
 
 def _flat(inputs: Sequence[Array], outputs: Sequence[Array]) -> bool:
@@ -68,23 +89,23 @@ def _flat(inputs: Sequence[Array], outputs: Sequence[Array]) -> bool:
 
 
 def _plain(leaf: Leaf, outputs: Sequence[Array]) -> None:
-    ((theta, slots),) = PLAIN.update([leaf])
-    for old, new in zip(outputs, (theta, *slots), strict=True):
-        old[...] = new
+    with np.errstate(all="ignore"):  # as in blocks
+        write(leaf, PLAIN.update([leaf])[0], outputs)
 
 
 def _compiled(leaf: Leaf) -> "_Compiled | None":
     dtypes = tuple(dtype_name(x) for x in (leaf.theta, leaf.g, *leaf.slots))
     present = tuple(value is not None for value in leaf.scalars)
-    try:
-        return _compile(leaf.kernel, dtypes, type(leaf.scalars), present)
-    except TraceError:
-        return None
+    scalars: Any = type(leaf.scalars)
+    return _compile(leaf.kernel, dtypes, scalars, present)
 
 
 @cache
-def _compile(kernel: Any, dtypes: Any, scalars: type, present: Any) -> "_Compiled":
-    return _Compiled(trace(kernel, dtypes, scalars, present), scalars)
+def _compile(kernel: Any, dtypes: Any, scalars: Any, present: Any) -> "_Compiled | None":
+    try:
+        return _Compiled(trace(kernel, dtypes, scalars, present), scalars)
+    except TraceError:
+        return None
 
 
 @cache
@@ -92,19 +113,20 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="wdref")
 
 
+if hasattr(os, "register_at_fork"):  # a forked child has none of the threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 class _Compiled:
-    """A program printed as Python, one ufunc call a line, each with the place of its result.
+    """A program printed as Python; `source` is the text, for those who want to read it."""
 
-    Places are the inputs and scalars by node, scratch by register (reused once its value is read
-    no more), and the outputs. `source` is the text, for those who want to read it.
-    """
-
-    def __init__(self, program: Program, scalars: type) -> None:
-        self.fields: Sequence[str] = scalars._fields  # type: ignore[attr-defined]  # a NamedTuple
-        self.scratch: list[str] = []  # dtype of each register
-        self.source = self._print(program)
+    def __init__(self, program: Program, scalars: Any) -> None:
+        printer = _Printer(program)
+        self.source = printer.text(scalars._fields)
+        self.scratch = printer.scratch
         names = {name: getattr(np, name) for name in UFUNCS}
         self.names: dict[str, Any] = {**names, "cast": _cast, "where": _where}
+        self.names |= {"inf": math.inf, "nan": math.nan}  # as `repr` writes them
         exec(compile(self.source, "<wdref trace>", "exec"), self.names)  # our own text
 
     def run(self, inputs: list[Array], outputs: list[Array], scalars: Any) -> None:
@@ -135,59 +157,95 @@ class _Compiled:
                 arrays = [x[low:high] for x in chain(inputs, outputs)]
                 block(*arrays, *scratch, *scalars)
 
-    def _print(self, program: Program) -> str:
-        nodes, last, direct = program.nodes, program.last_use(), _direct(program)
-        place = {i: f"x{i}" for i, node in enumerate(nodes) if node.op == "array"}
-        place |= {i: node.name for i, node in enumerate(nodes) if node.op == "scalar"}
-        place |= {i: repr(node.name) for i, node in enumerate(nodes) if node.op == "constant"}
-        inputs = [place[i] for i, node in enumerate(nodes) if node.op == "array"]
-        free: dict[str, list[str]] = {}
-        lines: list[str] = []
-        for i, node in enumerate(nodes):
-            if i in place:
-                continue
-            args = [place[a] for a in node.args]
-            if node.dtype == "weak":  # of Python floats alone
-                place[i] = f"({WEAK[node.op].format(*args)})"
-                continue
-            done = [a for a in dict.fromkeys(node.args) if last[a] == i and place[a][0] == "t"]
-            if node.op != "where":  # a ufunc may write over its operand
-                _release(free, nodes, place, done)
-            place[i] = f"out{direct[i]}" if i in direct else self._register(free, node.dtype)
-            lines.append(f"    {node.op}({', '.join(args)}, {place[i]})")
-            if node.op == "where":
-                _release(free, nodes, place, done)
-        lines += [f"    cast({place[i]}, out{k})" for k, i in enumerate(program.outputs)
-                  if direct.get(i) != k]  # fmt: skip
-        outputs = [f"out{k}" for k in range(len(program.outputs))]
+
+class _Printer:
+    """Prints a program as a Python function, one ufunc call a line, the place of its result last.
+
+    Places are the inputs and scalars by node, scratch by register (reused once its value is read
+    no more), and the outputs, which in place are the memory of theta and the slots.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.nodes, self.outputs = program.nodes, program.outputs
+        self.last, self.direct = program.last_use(), _direct(program)
+        self.inputs = [i for i, node in enumerate(self.nodes) if node.op == "array"]
+        self.place = {i: f"x{i}" for i in self.inputs}
+        self.register: dict[int, str] = {}  # those places that are scratch
+        self.free: dict[str, list[str]] = {}
+        self.scratch: list[str] = []  # dtype of each register
+        self.lines: list[str] = []
+
+    def text(self, fields: Sequence[str]) -> str:
+        """Return the source of ``block(inputs, outputs, scratch, scalars)``."""
+        inputs = list(self.place.values())
+        self._keep_inputs()
+        for i, node in enumerate(self.nodes):
+            self._node(i, node)
+        for k, i in enumerate(self.outputs):
+            if self.direct.get(i) != k:
+                self.lines.append(f"cast({self.place[i]}, out{k})")
+        outputs = [f"out{k}" for k in range(len(self.outputs))]
         scratch = [f"t{k}" for k in range(len(self.scratch))]
-        head = ", ".join([*inputs, *outputs, *scratch, *self.fields])
-        return "\n".join([f"def block({head}):", *lines, ""])
+        head = ", ".join([*inputs, *outputs, *scratch, *map(_scalar, fields)])
+        return "\n    ".join([f"def block({head}):", *self.lines]) + "\n"
 
-    def _register(self, free: dict[str, list[str]], dtype: str) -> str:
-        pool = free.setdefault(dtype, [])
-        if pool:
-            return pool.pop()
-        self.scratch.append(dtype)
-        return f"t{len(self.scratch) - 1}"
+    def _keep_inputs(self) -> None:
+        # an input that the rule hands on to another output is read before it is overwritten
+        for i, old in zip(self.outputs, _old(self.inputs), strict=True):
+            if i in self.inputs and i != old and i not in self.register:
+                source, self.place[i] = self.place[i], self._take(i)
+                self.lines.append(f"cast({source}, {self.place[i]})")
+
+    def _node(self, i: int, node: Node) -> None:
+        args = [self.place[a] for a in node.args]
+        if node.op == "scalar":
+            self.place[i] = _scalar(node.name)
+        elif node.op == "constant":
+            self.place[i] = f"({node.name!r})"
+        elif node.dtype == "weak":  # of Python floats alone
+            self.place[i] = f"({WEAK[node.op].format(*args)})"
+        elif node.op != "array":
+            if node.op != "where":  # a ufunc may write over its operand
+                self._release(i, node)
+            self.place[i] = f"out{self.direct[i]}" if i in self.direct else self._take(i)
+            self.lines.append(f"{node.op}({', '.join(args)}, {self.place[i]})")
+            if node.op == "where":
+                self._release(i, node)
+
+    def _take(self, i: int) -> str:
+        dtype = self.nodes[i].dtype
+        pool = self.free.setdefault(dtype, [])
+        if not pool:
+            pool.append(f"t{len(self.scratch)}")
+            self.scratch.append(dtype)
+        self.register[i] = pool.pop()
+        return self.register[i]
+
+    def _release(self, i: int, node: Node) -> None:
+        for a in dict.fromkeys(node.args):
+            if self.last[a] == i and a in self.register:
+                self.free[self.nodes[a].dtype].append(self.register[a])
 
 
-def _release(
-    free: dict[str, list[str]], nodes: Sequence[Node], place: dict[int, str], done: list[int]
-) -> None:
-    for a in done:
-        free[nodes[a].dtype].append(place[a])
+def _scalar(name: str) -> str:
+    return f"s_{name}"
+
+
+def _old(inputs: Sequence[int]) -> list[int]:
+    """The inputs that outputs take the place of: theta and the slots, without g."""
+    return [inputs[0], *inputs[2:]]
 
 
 def _direct(program: Program) -> dict[int, int]:
     """Nodes that may be written straight to an output: its old value is read no more."""
-    last = program.last_use()
-    inputs = [i for i, node in enumerate(program.nodes) if node.op == "array"]
-    old = [inputs[0], *inputs[2:]]  # theta, then the slots
+    nodes, last = program.nodes, program.last_use()
+    inputs = [i for i, node in enumerate(nodes) if node.op == "array"]
     found: dict[int, int] = {}
-    for k, i in enumerate(program.outputs):
-        computed = program.nodes[i].op not in ("array", "scalar", "constant")
-        if computed and i not in found and last[old[k]] <= i:
+    for k, (i, old) in enumerate(zip(program.outputs, _old(inputs), strict=True)):
+        # `where` writes twice, so that it cannot write over its operand
+        dead = last[old] < i if nodes[i].op == "where" else last[old] <= i
+        computed = nodes[i].op not in ("array", "scalar", "constant")
+        if computed and dead and nodes[i].dtype == nodes[old].dtype and i not in found:
             found[i] = k
     return found
 

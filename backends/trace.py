@@ -12,8 +12,8 @@ from typing import Any
 
 from wdref.kernel import Kernel
 
-HALF = ("float16", "bfloat16")
 WIDTH = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
@@ -77,18 +77,18 @@ class _Recorder:
         return Symbol(self, len(self.nodes) - 1)
 
     def apply(self, op: str, *operands: Any) -> "Symbol":
-        symbols = [self._lift(op, x) for x in operands]
+        symbols = [self.lift(op, x) for x in operands]
         dtypes = [x.dtype for x in symbols]
-        if op in COMPARISONS:
-            result = "bool"
-            self._common(op, dtypes)
-        elif op == "where":
-            result = self._common(op, dtypes[1:])
-        else:
-            result = self._common(op, dtypes)
+        if op == "where":
+            if dtypes[0] != "bool":
+                raise TraceError(f"where needs a comparison as its condition, not {dtypes[0]}")
+            dtypes = dtypes[1:]
+        common = self._common(op, dtypes)
+        result = "bool" if op in COMPARISONS else common
         return self.add(op, tuple(x.index for x in symbols), result)
 
-    def _lift(self, op: str, x: Any) -> "Symbol":
+    def lift(self, op: str, x: Any) -> "Symbol":
+        """Return the symbol of an operand, for a Python number a constant."""
         if isinstance(x, Symbol):
             return x
         if type(x) in (int, float):
@@ -99,11 +99,13 @@ class _Recorder:
         arrays = {dtype for dtype in dtypes if dtype != "weak"}
         if "bfloat16" in arrays:
             raise TraceError(f"{op} on bfloat16: NumPy widens it, so cast to float32 first")
-        if not arrays:
-            return "weak"
+        if "bool" in arrays:
+            raise TraceError(f"{op} of a comparison: choose with where instead")
         if len(arrays) > 1:
             raise TraceError(f"{op} of mixed dtypes {', '.join(sorted(arrays))}: cast first")
-        return arrays.pop()
+        if not arrays and op not in ARITHMETIC:
+            raise TraceError(f"{op} of scalars alone: compute it on the host, with the scalars")
+        return arrays.pop() if arrays else "weak"
 
 
 def _binary(op: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -121,6 +123,10 @@ def _refuse(what: str) -> Callable[..., Any]:
         raise TraceError(f"{what} is no elementwise operation with one right answer: not traced")
 
     return method
+
+
+def _compare(op: str) -> Callable[[Any, Any], Any]:
+    return lambda self, other: self.recorder.apply(op, self, other)
 
 
 class Symbol:
@@ -144,20 +150,35 @@ class Symbol:
     __sub__, __rsub__ = _binary("subtract")
     __mul__, __rmul__ = _binary("multiply")
     __truediv__, __rtruediv__ = _binary("divide")
-    __lt__, _ = _binary("less")
-    __le__, _ = _binary("less_equal")
-    __gt__, _ = _binary("greater")
-    __ge__, _ = _binary("greater_equal")
-    __pow__ = _refuse("** (write g * g)")
-    __bool__ = _refuse("a branch on data")
-    __matmul__ = _refuse("@")
-    __getitem__ = _refuse("indexing")
+    __lt__, __le__ = _compare("less"), _compare("less_equal")
+    __gt__, __ge__ = _compare("greater"), _compare("greater_equal")
+    __eq__, __ne__ = _compare("equal"), _compare("not_equal")
+    __hash__ = None  # type: ignore[assignment]  # as of arrays
 
     def __neg__(self) -> "Symbol":
         return self.recorder.apply("negative", self)
 
     def __abs__(self) -> "Symbol":
         return self.recorder.apply("abs", self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked by those who want to know what this is
+            raise AttributeError(name)
+        raise TraceError(f"an array's {name} is no part of an elementwise rule: not traced")
+
+
+for _methods, _what in {
+    ("pow", "rpow", "ipow"): "** (write g * g)",
+    ("bool", "float", "int", "complex", "index"): "a branch on data",
+    ("matmul", "rmatmul", "imatmul"): "@",
+    ("getitem", "iter", "len"): "indexing",
+    ("setitem", "iadd", "isub", "imul", "itruediv"): "writing in place (an input would change)",
+    ("mod", "rmod", "imod", "floordiv", "rfloordiv", "ifloordiv"): "integer division",
+    ("and", "rand", "or", "ror", "xor", "rxor", "invert"): "logic (nest two where)",
+    ("pos",): "unary +",
+}.items():
+    for _method in _methods:
+        setattr(Symbol, f"__{_method}__", _refuse(_what))
 
 
 class Namespace:
@@ -173,13 +194,16 @@ class Namespace:
 
     def astype(self, x: Symbol, dtype: str, /, *, copy: bool = True) -> Symbol:
         """Cast, rounding to nearest even; a cast to the same dtype is nothing."""
-        if dtype not in WIDTH:
-            raise TraceError(f"cast to {dtype}: not traced")
+        if dtype not in WIDTH or x.dtype == "weak":
+            raise TraceError(f"cast of {x.dtype} to {dtype}: not traced")
         return x if x.dtype == dtype else self._recorder.add("cast", (x.index,), dtype)
 
-    def full_like(self, x: Symbol, value: Any, /) -> Any:
-        """Return the scalar itself: programs broadcast it."""
-        return value
+    def full_like(self, x: Symbol, value: Any, /) -> Symbol:
+        """Repeat a scalar, rounded to the dtype of `x` here and not after more arithmetic."""
+        scalar = self._recorder.lift("full_like", value)
+        if x.dtype not in WIDTH or scalar.dtype != "weak":
+            raise TraceError(f"full_like of {x.dtype} with {scalar.dtype}: not traced")
+        return self._recorder.add("cast", (scalar.index,), x.dtype)
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         if name not in self._FUNCTIONS:

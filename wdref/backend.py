@@ -53,12 +53,17 @@ class Plain:
 
     def step(self, leaves: Sequence[Leaf], /) -> None:
         """Evaluate every leaf first, then write: an error on the way leaves all as it was."""
-        for leaf, (theta, slots) in zip(leaves, self.update(leaves), strict=True):
-            olds = (leaf.theta, *leaf.slots)
-            # a rule may hand an array on (a slot with the θ before): read before it is written
-            news = [_copy(x) if any(x is old for old in olds) else x for x in (theta, *slots)]
-            for old, new in zip(olds, news, strict=True):
-                old[...] = new
+        for leaf, result in zip(leaves, self.update(leaves), strict=True):
+            write(leaf, result, (leaf.theta, *leaf.slots))
+
+
+def write(leaf: Leaf, result: tuple[Array, tuple[Array, ...]], outputs: Sequence[Array], /) -> None:
+    """Write what a kernel returned for `leaf` into `outputs`."""
+    given = (leaf.theta, *leaf.slots)
+    # a rule may hand an array on (a slot with the θ before): it is read before it is written
+    new = [_copy(x) if any(x is y for y in given) else x for x in (result[0], *result[1])]
+    for old, value in zip(outputs, new, strict=True):
+        old[...] = value
 
 
 def _array(x: Array) -> Array:

@@ -67,15 +67,15 @@ def _rows(scale: Callable[[int], float], seed: int = 1) -> Fill:
     """Noise times scale(t), t from 1."""
 
     def fill(T: int, n: int) -> Array:
-        return noise(T, n, seed) * np.array([[scale(t)] for t in range(1, T + 1)], dtype=float)
+        scales: Array = np.array([[scale(t)] for t in range(1, T + 1)])
+        return np.asarray(noise(T, n, seed) * scales)
 
     return fill
 
 
 def _wide(T: int, n: int) -> Array:
-    return noise(T, n, 3) * np.array(
-        [2.0 ** (-20 + 40 * j // max(n - 1, 1)) for j in range(n)], dtype=float
-    )
+    scales = [2.0 ** (-20 + 40 * j // max(n - 1, 1)) for j in range(n)]
+    return np.asarray(noise(T, n, 3) * np.array(scales))
 
 
 def _sparse(T: int, n: int) -> Array:
@@ -90,9 +90,8 @@ def _bursts(T: int, n: int) -> Array:
 
 
 def _alternating(T: int, n: int) -> Array:
-    return np.abs(noise(T, n, 6)) * np.array(
-        [[(-1.0) ** (t + j) for j in range(n)] for t in range(T)], dtype=float
-    )
+    signs = np.array([[(-1.0) ** (t + j) for j in range(n)] for t in range(T)], dtype=float)
+    return np.asarray(np.abs(noise(T, n, 6)) * signs)
 
 
 def _large(T: int, n: int) -> Array:
