@@ -1,17 +1,19 @@
-"""Trajectories in balls, and what balls certify: distances from above and from below."""
+"""Trajectories in balls, and what balls certify: distances from above and from below.
+
+Everything here is computed at Arb's current precision (``exact.precision``).
+"""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flint import arb
+from flint import arb, ctx
 
 from wdref.backend import load
 from wdref.dialects import Dialect
 
 from .setting import Setting
 
-BITS = 320  # some 96 digits: radii stay far below TINY
 TINY = 1e-40  # two trajectories agree when they are certified to be closer than this, relatively
 
 Path = Sequence[Sequence[arb]]  # θ_1 … θ_T, a ball a coordinate
@@ -23,34 +25,43 @@ exact = load("exact")
 def run(setting: Setting, dialect: Dialect, **hyper: Value | Sequence[Value]) -> Path:
     """Return the trajectory of `dialect`; `hyper` replaces the setting's own hyperparameters.
 
-    A hyperparameter given as a sequence has a value for each coordinate: a learning rate of α M_ii
-    is the fixed diagonal preconditioner M.
+    A hyperparameter given as a sequence has a value for each coordinate: learning rates α M_ii are
+    the fixed diagonal preconditioner M.
     """
     columns = []
     for i, theta in enumerate(setting.theta0):
-        own = {k: v[i] if isinstance(v, Sequence) else v for k, v in hyper.items()}
-        values = {k: {**setting.hyper, **own}[k] for k in dialect.hyper}
+        own = _own(setting, dialect, i, hyper)
         g = [[row[i]] for row in setting.grads]
-        path = exact.trajectory(dialect, [theta], g, values, setting.eta, bits=BITS)
+        path = exact.trajectory(dialect, [theta], g, own, setting.eta, bits=ctx.prec)
         columns.append([row[0] for row in path])
     return list(zip(*columns, strict=True))
 
 
-def followed(setting: Setting, dialect: Dialect, path: Path, i: int, lam: arb) -> Iterator[Any]:
-    """Run an L2 dialect with λ' = `lam` along somebody else's `path`, in coordinate i.
+def followed(
+    setting: Setting, l2: Dialect, path: Path, i: int, lam: arb, **hyper: Value | Sequence[Value]
+) -> Iterator[tuple[arb, list[arb], Any]]:
+    """Run a rule with L2 and λ' = `lam` along somebody else's `path`, in coordinate i.
 
-    At step t it is given θ_{t-1} of `path` and the moments that it has itself. Yields θ_t, the
-    moments and the step's scalars. L2's own trajectory is `path` if and only if each θ_t that is
-    yielded is that of `path`, by induction over t.
+    At step t it is given θ_{t-1} of `path`, and the moments that it has itself. Yields θ_t, the
+    moments and the step's scalars. L2's own trajectory is `path` if and only if every θ_t yielded
+    is that of `path`, by induction over t.
     """
-    hyper = {**{k: setting.hyper[k] for k in dialect.hyper}, "weight_decay": lam}
+    own = _own(setting, l2, i, {**hyper, "weight_decay": lam})
     theta: arb | float = setting.theta0[i]
-    slots: list[list[arb]] = [[arb(0)] for _ in dialect.slots]
+    slots: list[list[arb]] = [[arb(0)] for _ in l2.slots]
     for t, (g, eta, row) in enumerate(zip(setting.grads, setting.eta, path, strict=True), start=1):
-        s = exact.scalars(dialect, hyper, t, eta, bits=BITS)
-        (new,), slots = exact.step(dialect, [theta], [g[i]], slots, s, bits=BITS)
+        s = exact.scalars(l2, own, t, eta, bits=ctx.prec)
+        (new,), slots = exact.step(l2, [theta], [g[i]], slots, s, bits=ctx.prec)
         yield new, [slot[0] for slot in slots], s
         theta = row[i]
+
+
+def _own(
+    setting: Setting, dialect: Dialect, i: int, hyper: Mapping[str, Value | Sequence[Value]]
+) -> dict[str, Value]:
+    """Hyperparameters of coordinate i, as many as the dialect reads."""
+    own = {name: v[i] if isinstance(v, Sequence) else v for name, v in hyper.items()}
+    return {name: {**setting.hyper, **own}[name] for name in dialect.hyper}
 
 
 def farthest(a: Path, b: Path) -> float:

@@ -1,7 +1,7 @@
 """The setting of a demonstration: θ_0, the gradients, the hyperparameters and the schedule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Setting:
         """η_1 … η_T."""
         return [self.schedule(t) for t in range(1, len(self.grads) + 1)]
 
+    def first(self, steps: int) -> "Setting":
+        """Return the setting with its first steps alone."""
+        return replace(self, grads=self.grads[:steps])
+
 
 HYPER = {"learning_rate": 0.125, "weight_decay": 0.01, "momentum": 0.9,
          "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}  # fmt: skip
@@ -72,26 +76,23 @@ def setting(grads: Any = None, theta0: Any = None, /, **hyper: float) -> Setting
 
 
 def load(path: str | Path) -> tuple[Array, Array | None]:
-    """Read gradients from a ``.npy`` file, or ``grads`` and perhaps ``theta0`` from a ``.npz`` file.
+    """Read gradients from a ``.npy`` file, or ``grads`` (and ``theta0``) from a ``.npz`` file.
 
     Raises ValueError where there is no such file or no such array in it.
     """
     try:
-        found = np.load(path, allow_pickle=False)
+        with Path(path).open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            single = isinstance(found, np.ndarray)
+            names = ("grads", "theta0")
+            arrays = {"grads": found} if single else {k: found[k] for k in names if k in found}
     except FileNotFoundError:
-        raise ValueError(f"no file {path}") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a .npy or .npz file of numbers: {error}") from None
-    if isinstance(found, np.ndarray):
-        return found, None
-    with found:
-        try:
-            names = found.files
-            if "grads" not in names:
-                raise ValueError(f"expected an array 'grads', found {', '.join(names) or 'none'}")
-            return found["grads"], found["theta0"] if "theta0" in names else None
-        except Exception as error:  # zipfile and zlib have a dozen of their own
-            raise ValueError(f"{path}: {error}") from None
+        raise ValueError("no such file") from None
+    except Exception as error:  # of zipfile, zlib, NumPy: a dozen kinds
+        raise ValueError(f"not a .npy or .npz file of numbers: {error}") from None
+    if "grads" not in arrays:
+        raise ValueError("no array 'grads' in it")
+    return arrays["grads"], arrays.get("theta0")
 
 
 def _built_in() -> tuple[Array, Array]:
@@ -117,7 +118,9 @@ def _checked(name: str, values: Any, *, ndim: int) -> Array:
 def _check_sizes(g: Array, theta: Array) -> None:
     T, n = g.shape
     if T < 2:
-        raise ValueError(f"grads has {T} step(s): expected at least 2, momentum shows at the second")
+        raise ValueError(
+            f"grads has {T} step(s): expected at least 2, momentum shows at the second"
+        )
     if n < 2:
         raise ValueError(f"grads has {n} coordinate(s): expected at least 2, one alone always has "
                          "its own λ' and contradicts nothing")  # fmt: skip
@@ -133,7 +136,7 @@ def _spread(g: Array, theta: Array) -> list[int]:
     size = np.sqrt(np.mean((g / max(np.abs(g).max(), 1e-300)) ** 2, axis=0))[usable]
     ranked = usable[np.argsort(size, kind="stable")]
     picks = np.linspace(0, len(ranked) - 1, min(COORDINATES, len(ranked)))
-    return sorted(int(ranked[int(round(p))]) for p in picks)
+    return sorted(int(ranked[round(p)]) for p in picks)
 
 
 def _hyper(given: Mapping[str, float]) -> dict[str, float]:

@@ -25,12 +25,15 @@ Real = float | arb  # a number given exactly, or a ball around one
 class Rounding:
     """Error of one operation: relative half unit 2^-p, absolute half the smallest subnormal.
 
+    From 2^overflow on, less half a unit, numbers round to infinity.
+
     >>> Rounding.of("float32")
-    Rounding(precision=24, subnormal=-150)
+    Rounding(precision=24, subnormal=-150, overflow=128)
     """
 
     precision: int
     subnormal: int
+    overflow: int
 
     @staticmethod
     def of(dtype: str) -> "Rounding":
@@ -39,10 +42,10 @@ class Rounding:
 
 
 ROUNDINGS = {
-    "float64": Rounding(53, -1075),
-    "float32": Rounding(24, -150),
-    "float16": Rounding(11, -25),
-    "bfloat16": Rounding(8, -134),
+    "float64": Rounding(53, -1075, 1024),
+    "float32": Rounding(24, -150, 128),
+    "float16": Rounding(11, -25, 16),
+    "bfloat16": Rounding(8, -134, 128),
 }
 
 
@@ -149,7 +152,7 @@ class Namespace:
     @staticmethod
     def sign(x: Balls, /) -> Balls:
         """Sign; [-1, 1] where the ball contains 0 and more."""
-        return x.exactly(lambda a: a.sgn())
+        return x.exactly(lambda a: a if a.is_nan() else a.sgn())
 
     @staticmethod
     def maximum(x: Balls, y: Balls, /) -> Balls:
@@ -179,16 +182,23 @@ class _Widen:
     """Every value that a ball may become by one rounding; made once, called very often."""
 
     factor: arb  # 1 ± u
-    term: arb  # 0 ± half the smallest subnormal
+    half: arb  # half the smallest subnormal
+    term: arb  # 0 ± half
+    overflow: arb
 
     @staticmethod
     def by(rounding: Rounding) -> "_Widen":
-        return _Widen(arb(1, arb(2) ** -rounding.precision), arb(0, arb(2) ** rounding.subnormal))
+        u, half = arb(2) ** -rounding.precision, arb(2) ** rounding.subnormal
+        overflow = arb(2) ** rounding.overflow * (1 - u / 2)
+        return _Widen(arb(1, u), half, arb(0, half), overflow)
 
     def __call__(self, x: arb) -> arb:
-        if self.term.contains(x):  # no further than to 0, which is where most of it goes
+        size = abs(x)
+        if size <= self.half:  # no further than to 0, which is where most of it goes
             return x * self.factor + arb(0, x.abs_upper())
-        return x * self.factor + self.term
+        if size < self.overflow:
+            return x * self.factor + self.term
+        return arb.nan()  # it may become infinite, or is no number already
 
 
 class Number:

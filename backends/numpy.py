@@ -132,7 +132,7 @@ class _Compiled:
     def run(self, inputs: list[Array], outputs: list[Array], scalars: Any) -> None:
         """Evaluate the program on flat arrays, in threads where the arrays are long."""
         n = inputs[0].size
-        workers = min(os.cpu_count() or 1, n // THREADED)
+        workers = min(os.cpu_count() or 1, n // THREADED) if n >= 2 * THREADED else 1
         if workers < 2:
             self._span(inputs, outputs, scalars, 0, n)
             return
@@ -208,7 +208,7 @@ class _Printer:
             if node.op != "where":  # a ufunc may write over its operand
                 self._release(i, node)
             self.place[i] = f"out{self.direct[i]}" if i in self.direct else self._take(i)
-            self.lines.append(f"{node.op}({', '.join(args)}, {self.place[i]})")
+            self.lines.append(f"{node.op}({', '.join(args)}, out={self.place[i]})")
             if node.op == "where":
                 self._release(i, node)
 

@@ -30,16 +30,21 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def fail(message: str) -> NoReturn:
-    """Say in one line why the question could not be asked, and exit with status 2."""
+def fail(message: str, document: dict[str, Any] | None = None) -> NoReturn:
+    """Say in one line why the question could not be asked, and exit with status 2.
+
+    With `document` it is printed too, the message added: JSON on stdout stays one document.
+    """
+    if document is not None:
+        emit_json({**document, "error": message})
     print(f"wdref: error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
 
 
-def need(module: str, extra: str) -> None:
+def need(module: str, extra: str, document: dict[str, Any] | None = None) -> None:
     """Fail with the extra to install where `module` is not installed."""
     if importlib.util.find_spec(module) is None:
-        fail(f"this needs {module}: pip install 'wdref[{extra}]'")
+        fail(f"this needs {module}: pip install 'wdref[{extra}]'", document)
 
 
 def emit_json(document: Any) -> None:

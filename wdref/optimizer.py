@@ -42,7 +42,7 @@ def _state(step: int, slots: Mapping[str, Tree], rule: str) -> State:
     return State(step, MappingProxyType(slots), rule)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # hashed by identity: a static argument of jax.jit
 class Optimizer:
     """An update rule with its hyperparameters: `init`, `update`, `step`.
 
@@ -117,7 +117,7 @@ class Optimizer:
         self._check_state(state)
         t = state.step + 1
         leaves, spec = self._leaves(params, grads, state.slots, self.scalars(t))
-        written: dict[int, str] = {}
+        written: dict[int, Any] = {}
         for i, leaf in enumerate(leaves):
             tree.check_writeable("params", spec, i, leaf.theta, written)
             for name, slot in zip(leaf.kernel.slots, leaf.slots, strict=True):

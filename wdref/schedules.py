@@ -7,7 +7,7 @@ are in steps. The epoch advances by a fraction each step ("T_cur is updated at e
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,8 +72,8 @@ class WarmRestarts:
         return steps, T_i
 
     def _steps(self, T_i: float) -> float:
-        # 1.1 epochs of 10 steps are 11 steps and not the 11.000000000000002 of floating point,
-        # which would restart one step late
+        # 0.07 epochs of 100 steps are 7 steps and not the 7.000000000000001 of floating point, which
+        # would restart one step late
         steps = T_i * self.steps_per_epoch
         return float(round(steps)) if math.isclose(steps, round(steps), rel_tol=1e-12) else steps
 
@@ -144,12 +144,14 @@ def constant(value: float = 1.0) -> Constant:
     return Constant(check_number("value", value, low=0.0))
 
 
-def step_drop(at: tuple[float, ...], factor: float = 0.1, *, steps_per_epoch: int = 1) -> StepDrop:
+def step_drop(at: Iterable[float], factor: float = 0.1, *, steps_per_epoch: int = 1) -> StepDrop:
     """Multiply η by `factor` when each epoch of `at` has passed (Figure 1: epochs 30, 60, 80).
 
     >>> [step_drop((2, 4), 0.5)(t) for t in (1, 2, 3, 4, 5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
+    if not isinstance(at, Iterable):
+        raise TypeError(f"at={at!r}: expected epochs, as in (30, 60, 80)")
     drops = tuple(check_number(f"at[{i}]", epoch, low=0.0) for i, epoch in enumerate(at))
     factor = check_number("factor", factor, low=0.0)
     return StepDrop(drops, factor, check_count("steps_per_epoch", steps_per_epoch))

@@ -1,6 +1,7 @@
 """Trees of arrays: flattening, the paths of leaves, and the checks that come before any write."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 import optree
@@ -35,8 +36,13 @@ def location(name: str, spec: optree.PyTreeSpec, index: int) -> str:
 
 def dtype_name(x: Array) -> str:
     """Name of the dtype without its library: ``float32``, ``bfloat16``."""
+    return _dtype_name(type(x.dtype), x.dtype)
+
+
+@cache
+def _dtype_name(kind: Any, dtype: Any) -> str:  # `kind`: dtypes of two libraries must not meet
     # a NumPy dtype has a name that leaves out the order of the bytes, which `str` does not
-    return getattr(x.dtype, "name", None) or str(x.dtype).rsplit(".", 1)[-1]
+    return getattr(dtype, "name", None) or str(dtype).rsplit(".", 1)[-1]
 
 
 def check_leaf(name: str, spec: optree.PyTreeSpec, index: int, x: Array) -> None:
@@ -73,9 +79,10 @@ def check_like(
     name: str, spec: optree.PyTreeSpec, index: int, x: Array, p: Array, dtypes: Sequence[str]
 ) -> None:
     """Refuse a leaf `x` of `name` that does not fit the parameter `p` beside it."""
-    library, own = array_namespace(x).__name__, array_namespace(p).__name__
-    if library != own:
-        _mismatch(name, spec, index, f"library {_short(library)}", f"library {_short(own)}")
+    if type(x) is not type(p):
+        library, own = _library(x), _library(p)
+        if library != own:
+            _mismatch(name, spec, index, f"library {library}", f"library {own}")
     if x.shape != p.shape:
         _mismatch(name, spec, index, f"shape {tuple(x.shape)}", f"shape {tuple(p.shape)}")
     if dtype_name(x) not in dtypes:
@@ -86,8 +93,9 @@ def check_like(
         _mismatch(name, spec, index, f"device {device(x)}", f"device {device(p)}")
 
 
-def _short(library: str) -> str:
-    return library.removeprefix("array_api_compat.").partition(".")[0]
+def _library(x: Array) -> str:
+    name: str = array_namespace(x).__name__
+    return name.removeprefix("array_api_compat.").partition(".")[0]
 
 
 def _mismatch(name: str, spec: optree.PyTreeSpec, index: int, got: str, want: str) -> NoReturn:
@@ -96,7 +104,7 @@ def _mismatch(name: str, spec: optree.PyTreeSpec, index: int, got: str, want: st
 
 
 def check_writeable(
-    name: str, spec: optree.PyTreeSpec, index: int, x: Array, written: dict[int, str]
+    name: str, spec: optree.PyTreeSpec, index: int, x: Array, written: dict[int, Any]
 ) -> None:
     """Refuse to write into an array that cannot be written, or that is among those `written`."""
     # dask takes an assignment, but what it changes is the graph of this one object
@@ -106,7 +114,7 @@ def check_writeable(
         )
     if id(x) in written:
         raise ValueError(
-            f"{location(name, spec, index)} is the same array as {written[id(x)]}: step would "
-            "write it twice, so keep it in one place only"
+            f"{location(name, spec, index)} is the same array as {location(*written[id(x)])}: "
+            "step would write it twice, so keep it in one place only"
         )
-    written[id(x)] = location(name, spec, index)
+    written[id(x)] = name, spec, index

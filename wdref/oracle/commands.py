@@ -24,7 +24,13 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
         click.option("--traceback", is_flag=True, help="Show the target's own tracebacks."),
         click.option("--python", default=None, help="Interpreter to run the target in."),
-        click.option("--timeout", default=120.0, show_default=True, help="Seconds for all cases."),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0.0, min_open=True),
+            default=120.0,
+            show_default=True,
+            help="Seconds for all cases.",
+        ),
         click.option(
             "--dtype",
             type=click.Choice([*DTYPES, "all"]),
@@ -50,16 +56,17 @@ def check(target: str, claim: str, convention: str, as_json: bool, **settings: A
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
     path/to/file.py:function or package.module:function.
     """
-    need("flint", "oracle")
-    from .identify import identify as find
-    from .verdict import judge, overall, worst_ratio
-
-    found = _claim(claim, convention)
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
     }  # fmt: skip
-    cases, results = _run(target, claim, found, document if as_json else None, **settings)
+    printed = document if as_json else None
+    need("flint", "oracle", printed)
+    from .identify import identify as find
+    from .verdict import judge, overall, worst_ratio
+
+    found = _claim(claim, convention, printed)
+    cases, results = _run(target, claim, found, printed, **settings)
     verdicts = [judge(found, case, result) for case, result in zip(cases, results, strict=True)]
     document |= {"verdict": overall(verdicts), "worst_ratio": worst_ratio(verdicts)}
     document["cases"] = [vars(v) for v in verdicts]
@@ -79,22 +86,22 @@ def check(target: str, claim: str, convention: str, as_json: bool, **settings: A
 @_options
 def identify(target: str, as_json: bool, **settings: Any) -> int:
     """What is TARGET: which rule, in which dialect?"""
-    need("flint", "oracle")
-    from .identify import identify as find
-
     document: dict[str, Any] = {"target": target, "match": None, "residual": None,
                                 "runner_up": None, "known_bug": None, "also": []}  # fmt: skip
+    printed = document if as_json else None
+    need("flint", "oracle", printed)
+    from .identify import identify as find
+
     answers: list[Identity] = []
     for claim, convention in (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper")):
         found = dialect(claim, convention)
-        quiet = document if as_json else None
-        cases, results = _run(target, claim, found, quiet, **settings)
+        cases, results = _run(target, claim, found, printed, **settings)
         identity = find(cases, results, found.family)
         answers += [identity] if identity else []
         if identity and identity.certified:
             break
     if not answers:
-        return _no_result(target, document, results, as_json, settings["traceback"])
+        return _no_result(target, printed, results, settings["traceback"])
     best = min(answers, key=lambda a: (not a.certified, a.nearest.residual))
     document |= best.as_json()
     if as_json:
@@ -104,14 +111,14 @@ def identify(target: str, as_json: bool, **settings: Any) -> int:
     return 0 if best.certified else 1
 
 
-def _claim(claim: str, convention: str) -> "Dialect":
+def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dialect":
     from .targets import TargetError, parse_options
 
     try:
         name, answers = parse_options(claim)
         return dialect(name, convention, **answers)
     except (ValueError, TargetError) as error:
-        fail(f"--claim {claim}: {error}")
+        fail(f"--claim {claim}: {error}", document)
 
 
 def _run(
@@ -122,6 +129,7 @@ def _run(
     import sys
 
     from rich.console import Console
+    from rich.text import Text
 
     from .cases import cases as suite
     from .enclosure import enclose
@@ -130,18 +138,20 @@ def _run(
     rule = parse_options(claim)[0]
     dtypes = DTYPES if dtype == "all" else (dtype,)
     cases = [case for each in dtypes for case in suite(rule, found, each)]
+    shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
     try:
-        running = start(parse(target), cases, timeout=timeout, python=python or sys.executable)
-        with Console(stderr=True).status(f"{target}: {len(cases)} cases"):
+        parsed = parse(target, elsewhere=python is not None)
+        with (
+            start(parsed, cases, timeout=timeout, python=python or sys.executable) as running,
+            Console(stderr=True).status(shown),
+        ):
             for case in cases:
                 enclose(found, case)
             return cases, running.results()
     except (TargetError, OSError) as error:
-        if document is not None:
-            emit_json({**document, "error": str(error)})
         if traceback and isinstance(error, TargetError):
             click.echo(error.traceback, err=True)
-        fail(str(error))
+        fail(str(error), document)
 
 
 def _status(
@@ -159,15 +169,12 @@ def _status(
 
 
 def _no_result(
-    target: str, document: dict[str, Any], results: "Sequence[Result]", as_json: bool,
-    traceback: bool,
-) -> int:  # fmt: skip
-    message = next((r.message for r in results if r.message), "no case gave a result")
-    if as_json:
-        emit_json({**document, "error": message})
+    target: str, document: dict[str, Any] | None, results: "Sequence[Result]", traceback: bool
+) -> int:
+    message = next((r.message for r in results if r.message), "no probe gave a finite result")
     if traceback:
-        click.echo(next((r.traceback for r in results), ""), err=True)
-    return fail(f"{target}: nothing to identify: {message}")
+        click.echo(next((r.traceback for r in results if r.traceback), ""), err=True)
+    return fail(f"{target}: nothing to identify: {message}", document)
 
 
 def _print_check(
@@ -176,8 +183,10 @@ def _print_check(
 ) -> None:  # fmt: skip
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=f"{document['target']} as {document['convention']} {document['claim']}")
+    title = Text(f"{document['target']} as {document['convention']} {document['claim']}")
+    table = Table(title=title)
     for name in ("case", "verdict", "ratio", "ulp", "step", "coordinate"):
         table.add_column(name, justify="left" if name in ("case", "verdict") else "right")
     for v in verdicts:

@@ -18,6 +18,7 @@ from ..dialects import Dialect
 from .cases import Case
 
 Array = NDArray[np.float64]
+SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,8 @@ class Enclosure:
 def enclose(dialect: Dialect, case: Case, *, host: str = "float64") -> Enclosure:
     """Return the enclosure of `case` under `dialect`, scalars computed in `host` arithmetic.
 
-    The precision is raised until the exact values are known to a millionth of the radius.
+    The precision is raised until the exact values are known to a millionth of the radius, or to the
+    smallest float.
     """
     return _enclose(dialect, _Key(case), host)
 
@@ -62,8 +64,9 @@ class _Key:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self._key = (case.id, case.theta0.tobytes(), case.grads.tobytes(), case.eta.tobytes(),
-                     tuple(sorted(case.hyper.items())))  # fmt: skip
+        arrays = (case.theta0, case.grads, case.eta)
+        hyper = tuple(sorted(case.hyper.items()))
+        self._key = (case.id, case.dtype, hyper, *(x.tobytes() for x in arrays))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and self._key == other._key
@@ -77,7 +80,7 @@ def _enclose(dialect: Dialect, key: _Key, host: str) -> Enclosure:
     bits = 192
     while True:
         found = _at_precision(dialect, key.case, host, bits)
-        known = found.error <= found.radius * 2.0**-20
+        known = found.error <= np.maximum(found.radius * 2.0**-20, SMALLEST)
         if np.all(known | ~np.isfinite(found.radius) | (found.radius == 0)) or bits > 2000:
             return found
         bits *= 2
@@ -106,4 +109,4 @@ def _up(x: Any) -> float:
     if not x.is_finite():
         return float("nan")
     bound = float(x.abs_upper())
-    return 0.0 if bound == 0.0 and x.is_zero() else bound * (1 + 2.0**-50) + 5e-324
+    return 0.0 if bound == 0.0 and x.is_zero() else bound * (1 + 2.0**-50) + SMALLEST

@@ -53,7 +53,7 @@ class Identity:
 
 
 def identify(cases: Sequence[Case], results: Sequence[Result], family: str) -> Identity | None:
-    """Return what `results` on `cases` are, or None where no probing case gave a result."""
+    """Return what `results` on `cases` are, or None where no probe gave a finite result."""
     pairs = [(c, r) for c, r in zip(cases, results, strict=True) if r.values is not None]
     probes = _probes(pairs)
     if not probes:
@@ -63,6 +63,8 @@ def identify(cases: Sequence[Case], results: Sequence[Result], family: str) -> I
         (Candidate(d, _residual(d, probes)) for d in candidates(family) if given >= set(d.hyper)),
         key=lambda c: (c.residual, _oddity(c.dialect)),
     )
+    if not np.isfinite(found[0].residual):
+        return None
     tied = [c for c in found if c.residual <= max(10 * found[0].residual, _noise(probes))]
     tied.sort(key=lambda c: _oddity(c.dialect))
     best = next((c for c in tied if _certified(c.dialect, pairs)), None)
@@ -161,10 +163,11 @@ def _residual(dialect: Dialect, probes: Sequence[tuple[Case, Result]]) -> float:
 
 def _certified(dialect: Dialect, pairs: Sequence[tuple[Case, Result]]) -> bool:
     """Whether the enclosures of `dialect` hold every result; float32 may be imprecise."""
-    ratios = [(case.dtype, judge(dialect, case, result)) for case, result in pairs]
-    widest = max(dtype for dtype, _ in ratios)  # "float64" sorts last
-    return all(v.ratio is None or v.ratio <= LIMIT or v.verdict == "imprecise"
-               for dtype, v in ratios if dtype == widest)  # fmt: skip
+    widest = max(case.dtype for case, _ in pairs)  # "float64" sorts last
+    # short cases first: the first that no enclosure holds is the last that is computed
+    wide = sorted((p for p in pairs if p[0].dtype == widest), key=lambda p: p[0].grads.size)
+    verdicts = (judge(dialect, case, result) for case, result in wide)
+    return all(v.ratio is None or v.ratio <= LIMIT or v.verdict == "imprecise" for v in verdicts)
 
 
 def _oddity(dialect: Dialect) -> int:

@@ -3,7 +3,9 @@
 import ast
 import importlib.util
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +51,11 @@ class Result:
     traceback: str = field(default="", repr=False)
 
 
-def parse(text: str) -> Target:
+def parse(text: str, *, elsewhere: bool = False) -> Target:
     """Read ``torch:AdamW[fused=True]``, ``path/file.py:function`` or ``package.module:function``.
 
-    Raises TargetError, naming what is wrong, before anything runs.
+    Raises TargetError, naming what is wrong, before anything of the target runs. With `elsewhere`
+    another interpreter will run it, which alone knows its modules.
     """
     head, colon, tail = text.rpartition(":")
     if not colon or not head or not tail:
@@ -70,7 +73,7 @@ def parse(text: str) -> Target:
         file = _adapter_file(found[head].module)
         spec = {"kind": "adapter", "file": file, "optimizer": name, "options": options}
         return Target(text, spec)
-    if not _is_module(head):
+    if not elsewhere and not _is_package(head.partition(".")[0]):
         raise TargetError(
             f"TARGET {text!r}: no adapter and no module {head!r}; adapters: "
             f"{', '.join(sorted(found))}"
@@ -110,7 +113,8 @@ def _adapter_file(module: str) -> str:
     return spec.origin
 
 
-def _is_module(name: str) -> bool:
+def _is_package(name: str) -> bool:
+    # the first part of the name alone: to look further would import it, here
     sys.path.insert(0, "")  # as `python -m` does; a module in the current folder counts
     try:
         return importlib.util.find_spec(name) is not None
@@ -122,7 +126,10 @@ def _is_module(name: str) -> bool:
 
 @dataclass
 class Running:
-    """A target at work in its own process; `results` waits for it."""
+    """A target at work in its own process; `results` waits for it.
+
+    As a context manager it leaves neither a process nor a file behind, whatever happened inside.
+    """
 
     target: Target
     cases: Sequence[Case]
@@ -130,32 +137,68 @@ class Running:
     directory: "tempfile.TemporaryDirectory[str]"
     timeout: float
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def results(self) -> list[Result]:
         """Wait, and return one result a case; TargetError if the target could not be loaded."""
-        with self.directory as name:
-            over = ""
-            try:
-                _, stderr = self.process.communicate(timeout=self.timeout)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                _, stderr = self.process.communicate()
-                over = f"still running after {self.timeout:g} s"
-            path = Path(name)
-            why = over or f"its process ended with status {self.process.returncode}"
-            loaded = _answer(path, "load", f"{why} while it was loaded", stderr)
+        with self:
+            why = self._wait()
+            path = Path(self.directory.name)
+            loaded = _answer(path, "load", f"{why} while it was loaded")
             if loaded.status != "ok":
                 raise TargetError(
                     f"TARGET {self.target.text!r}: {loaded.message}", loaded.traceback
                 )
-            return [_answer(path, str(i), why, stderr) for i in range(len(self.cases))]
+            return [_answer(path, str(i), why) for i in range(len(self.cases))]
+
+    def _wait(self) -> str:
+        """Return why the process has no more to say."""
+        try:
+            return f"its process ended with status {self.process.wait(self.timeout)}"
+        except subprocess.TimeoutExpired:
+            return f"still running after {self.timeout:g} s"
+
+    def close(self) -> None:
+        """Kill the process with all that it started, and remove its files."""
+        try:
+            if hasattr(os, "killpg"):  # it leads a group of its own, which may outlive it
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+        except (ProcessLookupError, PermissionError):
+            pass  # gone; macOS answers so for a group of zombies
+        self.process.wait()
+        self.directory.cleanup()
 
 
 def start(
     target: Target, cases: Sequence[Case], *, timeout: float = TIMEOUT, python: str = sys.executable
 ) -> Running:
     """Start `target` on `cases` in a process of its own and return at once."""
-    directory = tempfile.TemporaryDirectory(prefix="wdref-")
+    directory = tempfile.TemporaryDirectory(prefix="wdref-", ignore_cleanup_errors=True)
     path = Path(directory.name)
+    try:
+        _write_request(path, target, cases)
+        # a file, not a pipe: a pipe stays open until the last child of the target has closed it
+        with (path / "stderr").open("wb") as stderr:
+            process = subprocess.Popen(
+                [python, worker.__file__, str(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+    except BaseException:
+        directory.cleanup()
+        raise
+    return Running(target, cases, process, directory, timeout)
+
+
+def _write_request(path: Path, target: Target, cases: Sequence[Case]) -> None:
     fields = ("id", "rule", "dtype", "hyper")
     described = [{name: getattr(case, name) for name in fields} for case in cases]
     for entry in described:
@@ -167,19 +210,18 @@ def start(
         for name in ("theta0", "grads", "eta")
     }
     np.savez(path / "request.npz", **arrays)
-    process = subprocess.Popen(
-        [python, worker.__file__, str(path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    return Running(target, cases, process, directory, timeout)
 
 
-def _answer(path: Path, name: str, why: str, stderr: bytes) -> Result:
+def _answer(path: Path, name: str, why: str) -> Result:
     file = path / f"{name}.json"
     if not file.exists():
-        return Result("error", message=why, traceback=stderr.decode(errors="replace")[-4000:])
+        return Result("error", message=why, traceback=_tail(path / "stderr"))
     content = json.loads(file.read_text())
     values = np.load(path / f"{name}.npy") if (path / f"{name}.npy").exists() else None
     return Result(values=values, **content)
+
+
+def _tail(file: Path, size: int = 4000) -> str:
+    with file.open("rb") as stream:
+        stream.seek(max(file.stat().st_size - size, 0))
+        return stream.read().decode(errors="replace")

@@ -21,6 +21,8 @@ import numpy as np
 def main(directory: Path) -> None:
     """Run the request in `directory`."""
     os.dup2(2, 1)  # stdout belongs to the oracle
+    # Python put this file's folder first: the oracle's modules are none of the target's
+    sys.path[:] = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve().parent]
     request = json.loads((directory / "request.json").read_text())
     arrays = np.load(directory / "request.npz", allow_pickle=False)
     try:
@@ -58,8 +60,9 @@ def load_target(target: dict[str, Any]) -> Any:
         sys.path.insert(0, str(Path.cwd()))
         return getattr(importlib.import_module(target["module"]), target["function"])
     path = Path(target["file"])
-    sys.path.insert(0, str(path.parent)) if target["kind"] == "file" else None
-    # no name of a package: an adapter called torch.py must not shadow torch
+    if target["kind"] == "file":
+        sys.path.append(str(path.parent))  # last: a target called torch.py must not shadow torch
+    # for the same reason no name of a package
     spec = importlib.util.spec_from_file_location(f"wdref_target_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")

@@ -1,0 +1,28 @@
+"""Shared by the tests: Hypothesis' profile, and what "the same bits" means."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Shared machines are slow at times: how long an example took is no finding.
+settings.register_profile(
+    "wdref", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("wdref")
+
+
+def assert_same_bits(got, want):
+    """The same dtype, shape and bits; a NaN, whose sign and payload mean nothing, equals any."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert (got.dtype, got.shape) == (want.dtype, want.shape)
+    with np.errstate(invalid="ignore"):  # bfloat16's isnan warns of signalling NaNs
+        nan, got_nan = np.isnan(want), np.isnan(got)
+    np.testing.assert_array_equal(got_nan, nan)
+    integers = f"u{got.dtype.itemsize}"
+    bits = [np.ascontiguousarray(x).view(integers).reshape(x.shape) for x in (got, want)]
+    np.testing.assert_array_equal(bits[0][~nan], bits[1][~nan])
+
+
+@pytest.fixture(scope="session")
+def same_bits():
+    return assert_same_bits

@@ -1,0 +1,78 @@
+"""Array libraries' own evaluations of the rules stay inside the envelope.
+
+NumPy's and dask's to a ratio of 1; torch's and JAX's, whose √ and contractions are their own, to 4.
+"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from wdref.conventions import CONVENTIONS
+from wdref.oracle.cases import cases
+from wdref.oracle.enclosure import enclose
+from wdref.oracle.identify import candidates
+
+DTYPES = ("float32", "float64")
+PAPER = [*CONVENTIONS["paper"].values(), *CONVENTIONS["pytorch"].values()]
+SOME = [*candidates("adam")[::29], *candidates("sgd")[::23]]
+
+
+def evaluate(dialect, case, asarray):
+    """The rule on arrays of a library, (T, n)."""
+    theta = asarray(case.theta0)
+    slots = [asarray(np.zeros_like(case.theta0)) for _ in dialect.slots]
+    path = []
+    for t, (g, eta) in enumerate(zip(case.grads, case.eta.tolist(), strict=True), 1):
+        s = dialect.scalars(case.hyper, t, eta)
+        theta, slots = dialect.apply(theta, asarray(g), slots, s)
+        theta, slots = asarray(theta), [asarray(x) for x in slots]  # what is lazy is computed
+        path.append(np.asarray(theta).astype(np.float64))
+    return np.array(path)
+
+
+def worst(dialect, dtype, asarray, *leave_out):
+    """Largest ratio over the suite, where anything is certified."""
+    suite = [c for c in cases("any", dialect, dtype) if c.id.partition("/")[0] not in leave_out]
+    with np.errstate(all="ignore"):
+        ratios = [enclose(dialect, c).ratio(evaluate(dialect, c, asarray)) for c in suite]
+    return max(float(np.nanmax(x)) for x in ratios)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dialect", PAPER, ids=range(len(PAPER)))
+def test_numpy_over_the_whole_suite(dialect, dtype):
+    assert worst(dialect, dtype, np.asarray) <= 1
+
+
+@pytest.mark.parametrize("dialect", SOME, ids=range(len(SOME)))
+def test_numpy_in_other_dialects(dialect):
+    assert worst(dialect, "float32", np.asarray, "ordinary") <= 1
+
+
+# one test a library: each process that runs one has to import it
+
+
+def test_torch():
+    torch = pytest.importorskip("torch", reason="the extra `frameworks` installs it")
+    for dialect, dtype in product(PAPER, DTYPES):
+        assert worst(dialect, dtype, torch.asarray, "ordinary") <= 4
+
+
+def test_jax():
+    """All but the subnormal case: XLA's CPU code takes subnormal numbers for 0."""
+    jax = pytest.importorskip("jax", reason="the extra `dev` installs it")
+    with jax.enable_x64(True):
+        for dialect, dtype in product(PAPER, DTYPES):
+            assert worst(dialect, dtype, jax.numpy.asarray, "ordinary", "subnormal") <= 4
+
+
+def test_dask():
+    dask = pytest.importorskip("dask.array", reason="the extra `dev` installs it")
+
+    def asarray(x):
+        return dask.from_array(np.asarray(x), chunks=3)
+
+    long = ("ordinary", "restart", "wide", "alternating", "sparse", "bursts", "shrinking")
+    for name in ("sgdw", "adamw"):
+        assert worst(CONVENTIONS["paper"][name], "float32", asarray, *long) <= 1

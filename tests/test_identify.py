@@ -1,0 +1,228 @@
+"""Identification names what a target computes, and says so when that is nothing it knows.
+
+A sample over all candidates of each family is named, each from its own trajectory; two changes at
+once are named too; a dialect that the given cases cannot tell from another is listed with it. What
+is no dialect is certified by none, and still has a nearest one and a runner-up.
+"""
+
+import runpy
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from wdref.conventions import CONVENTIONS, dialect
+from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.oracle import identify as module
+from wdref.oracle.cases import cases
+from wdref.oracle.identify import PROBES, candidates, describe, identify, run_plain
+from wdref.oracle.targets import Result
+
+copies = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("copies.py"))))
+NAMES = (*PROBES, "first", "overshoot", "no-decay")
+CLAIM = {"adam": dialect("adam", "pytorch"), "sgd": dialect("sgd", "pytorch")}
+
+
+@cache
+def suite(family, dtype="float64", names=NAMES):
+    """Part of the suite: the probes and short cases, with every hyperparameter of the family."""
+    found = cases(family, CLAIM[family], dtype)
+    return tuple(case for case in found if case.id.partition("/")[0] in names)
+
+
+@pytest.fixture(autouse=True)
+def _candidates_are_run_once(monkeypatch):
+    """Every call runs all candidates on the same probes: once is enough for all tests."""
+    monkeypatch.setattr(module, "run_plain", remembered)
+
+
+@cache
+def _remembered(found, case_id):
+    family, name, dtype = case_id
+    (case,) = suite(family, dtype, (name,))
+    return run_plain(found, case)
+
+
+def remembered(found, case):
+    name, dtype = case.id.split("/")
+    return _remembered(found, (found.family, name, dtype))
+
+
+def identified(family, run, dtype="float64"):
+    given = suite(family, dtype)
+    with np.errstate(all="ignore"):
+        return identify(given, [Result("ok", run(case)) for case in given], family)
+
+
+def evaluated(found):
+    """The dialect on arrays of the case's own dtype."""
+
+    def run(case):
+        theta, path = case.theta0, []
+        slots = [np.zeros_like(theta) for _ in found.slots]
+        for t, (g, eta) in enumerate(zip(case.grads, case.eta.tolist(), strict=True), 1):
+            theta, slots = found.apply(theta, g, slots, found.scalars(case.hyper, t, eta))
+            path.append(theta)
+        return np.array(path, dtype=np.float64)
+
+    return run
+
+
+def sample(family, count):
+    every = candidates(family)
+    return every[:: max(1, len(every) // count)]
+
+
+SAMPLE = [*sample("adam", 60), *sample("sgd", 60)]
+
+
+@pytest.mark.parametrize("found", SAMPLE, ids=range(len(SAMPLE)))
+def test_every_dialect_is_named(found):
+    identity = identified(found.family, evaluated(found))
+    assert identity.certified
+    assert found in (identity.nearest.dialect, *identity.also)
+    assert identity.nearest.residual < 1e-12
+    assert identity.runner_up.residual > 1e-6
+
+
+@pytest.mark.parametrize("found", sample("adam", 6), ids=range(len(sample("adam", 6))))
+def test_float32_alone_is_enough(found):
+    identity = identified("adam", evaluated(found), "float32")
+    assert identity.certified
+    assert found in (identity.nearest.dialect, *identity.also)
+
+
+CONVENTIONAL = [(c, claim, d) for c, rules in CONVENTIONS.items() for claim, d in rules.items()]
+
+
+@pytest.mark.parametrize(
+    ("convention", "claim", "found"), CONVENTIONAL, ids=[f"{c}-{n}" for c, n, _ in CONVENTIONAL]
+)
+def test_every_convention_is_named(convention, claim, found):
+    identity = identified(found.family, evaluated(found))
+    assert identity.certified
+    assert identity.nearest.dialect == found
+    assert identity.also == ()
+    assert f"{convention} {claim}" in identity.as_json()["match"]["names"]
+
+
+TWO = [
+    AdamDialect(form="l2", eps="hat", bias="ahead"),
+    AdamDialect(form="lr", order="after", eps="hat"),
+    AdamDialect(form="fixed", eps="inside", amsgrad="hat"),
+    AdamDialect(form="lr", bias="none", amsgrad="raw"),
+    MomentumDialect(form="lr", lr="outside", damping="ema", nesterov=True),
+    MomentumDialect(form="l2", damping="dampening", first="gradient", nesterov=True),
+    MomentumDialect(form="fixed", order="after", lr="outside"),
+]
+
+
+@pytest.mark.parametrize("found", TWO, ids=range(len(TWO)))
+def test_two_changes_at_once_are_named(found):
+    identity = identified(found.family, evaluated(found))
+    assert identity.certified
+    assert identity.nearest.dialect == found
+
+
+def test_what_cannot_be_told_apart_is_listed(monkeypatch):
+    """Without dampening, the first step is the same damped or not."""
+    monkeypatch.setattr(module, "run_plain", run_plain)  # these cases share their names with others
+    plain = MomentumDialect(form="l2", lr="outside")
+    damped = replace(plain, damping="dampening")
+    first = replace(damped, first="gradient")
+    given = [replace(c, hyper={**c.hyper, "dampening": 0.0}) for c in suite("sgd")]
+    identity = identify(given, [Result("ok", evaluated(first)(c)) for c in given], "sgd")
+    assert identity.certified
+    assert identity.nearest.dialect == plain
+    assert {damped, first} <= set(identity.also)
+
+
+@pytest.mark.parametrize("family", ["adam", "sgd"])
+def test_the_probes_tell_every_two_candidates_apart(family):
+    """Pair by pair, by far more than rounding: no candidate is another one in other words."""
+    probes = suite(family, names=PROBES)
+    paths = np.array(
+        [np.concatenate([remembered(d, c).ravel() for c in probes]) for d in candidates(family)]
+    )
+    scale = max(np.max(np.abs(c.theta0)) for c in probes)
+    for i, path in enumerate(paths[:-1]):
+        assert np.min(np.max(np.abs(paths[i + 1 :] - path), axis=1)) > 1e-5 * scale
+
+
+def test_every_convention_is_a_candidate():
+    assert {d for _, _, d in CONVENTIONAL} <= {*candidates("adam"), *candidates("sgd")}
+
+
+# -- what is none of them --------------------------------------------------------------------
+
+
+def signs(s, theta, g, m, v):
+    return theta - s.lr * np.sign(g) - s.k * theta, m, v
+
+
+UNKNOWN = {
+    "sign": signs,
+    "square": copies.wrong_adam(lambda s, x, g: dict(decay=s.k * x * x)),
+    "growth": copies.wrong_adam(lambda s, x, g: dict(decay=-s.k * x)),
+    "t never grows": copies.wrong_adam(lambda s, x, g: dict(c1=1 - s.b1, c2=1 - s.b2)),
+    "betas swapped": copies.wrong_adam(lambda s, x, g: dict(betas=(s.b2, s.b1), decay=s.k * x)),
+}
+
+
+@pytest.mark.parametrize("copy", UNKNOWN.values(), ids=UNKNOWN)
+def test_what_is_no_dialect_matches_nothing(copy):
+    identity = identified("adam", lambda case: copies.drive(copy, case).values)
+    assert not identity.certified
+    assert identity.also == ()
+    answer = identity.as_json()
+    assert answer["match"] is None
+    assert answer["nearest"]["rule"] == "adam"
+    assert answer["runner_up"]["residual"] >= answer["residual"] > 1e-6
+
+
+def test_a_slightly_wrong_rule_is_not_taken_for_the_right_one():
+    """A rate off by a millionth: the nearest dialect is the right one, and it is not certified."""
+
+    right = CONVENTIONS["paper"]["adamw"]
+
+    def run(case):
+        rate = case.hyper["learning_rate"] * (1 + 1e-6)
+        return evaluated(right)(replace(case, hyper={**case.hyper, "learning_rate": rate}))
+
+    identity = identified("adam", run)
+    assert identity.nearest.dialect == right
+    assert not identity.certified
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_no_finite_result_is_not_identified(bad):
+    assert identified("adam", lambda case: np.full_like(case.grads, bad)) is None
+
+
+def test_without_results_nothing_is_identified():
+    given = suite("adam")
+    assert identify(given, [Result("unsupported")] * len(given), "adam") is None
+    others = [c for c in given if c.id.partition("/")[0] not in PROBES]
+    assert identify(others, [Result("ok", c.grads) for c in others], "adam") is None
+
+
+def test_cases_without_results_are_left_aside():
+    found = CONVENTIONS["keras"]["adamw"]
+    given = suite("adam")
+    results = [Result("ok", evaluated(found)(c)) if i % 2 else Result("unsupported")
+               for i, c in enumerate(given)]  # fmt: skip
+    identity = identify(given, results, "adam")
+    assert identity.certified
+    assert identity.nearest.dialect == found
+
+
+def test_a_description_has_the_answers_and_the_names():
+    found = describe(CONVENTIONS["pytorch"]["adamw"])
+    answers = {"rule": "adam", "form": "lr", "order": "together", "eps": "outside"}
+    assert answers.items() <= found.items()
+    assert (found["bias_correction"], found["amsgrad"]) == ("both", "none")
+    assert found["names"] == ["pytorch adamw"]
+    assert found["recurrence"][-1] == "θ ← θ - η α m̂/(√v̂ + ε) - η α λ θ"

@@ -1,0 +1,168 @@
+"""The four methods by name: what their options mean, and what their repr says."""
+
+import numpy as np
+import pytest
+
+import wdref
+from wdref.conventions import CONVENTIONS, dialect
+from wdref.dialects import AdamDialect, MomentumDialect
+
+METHODS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}
+RATE = {"learning_rate": 0.1}
+
+
+def after_updates(opt, params, count=2):
+    state = opt.init(params)
+    for _ in range(count):
+        grads = {name: 0.5 * np.ones_like(p) for name, p in params.items()}
+        params, state = opt.update(params, grads, state)
+    return params
+
+
+PARAMS = {"enc.w": np.ones((2, 2)), "enc.b": np.ones(2), "dec.w": 2 * np.ones((2, 2))}
+
+
+# -- decay mask ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", [wdref.AdamW, wdref.SGD])
+@pytest.mark.parametrize(
+    "mask",
+    [lambda path, leaf: leaf.ndim > 1, lambda path, leaf: not path.endswith(".b"),
+     {"enc.w": True, "enc.b": False, "dec.w": True}],
+    ids=["by leaf", "by path", "tree"],
+)  # fmt: skip
+def test_a_masked_leaf_has_no_decay_term(mask, method, same_bits):
+    got = after_updates(method(**RATE, weight_decay=0.5, decay_mask=mask), PARAMS)
+    decayed = after_updates(method(**RATE, weight_decay=0.5), PARAMS)
+    bare = after_updates(method(**RATE, form="none"), PARAMS)
+    for name in PARAMS:
+        same_bits(got[name], (bare if name == "enc.b" else decayed)[name])
+    assert np.all(decayed["enc.b"] != bare["enc.b"])
+
+
+# -- groups -------------------------------------------------------------------------------------
+
+
+def test_groups_are_optimizers_of_their_own(same_bits):
+    groups = {
+        "enc.*": {"learning_rate": 0.25, "betas": (0.5, 0.75)},
+        lambda path, leaf: path == "dec.w": {"weight_decay": 0.0, "eps": 0.5, "beta1": 0.0},
+    }
+    got = after_updates(wdref.AdamW(weight_decay=0.125, groups=groups), PARAMS)
+    one = wdref.AdamW(learning_rate=0.25, betas=(0.5, 0.75), weight_decay=0.125)
+    other = wdref.AdamW(eps=0.5, betas=(0.0, 0.999))
+    for name in PARAMS:
+        alone = one if name.startswith("enc") else other
+        same_bits(got[name], after_updates(alone, PARAMS)[name])
+
+
+def test_the_first_group_that_matches_wins(same_bits):
+    groups = {"*.b": {"learning_rate": 0.5}, "enc.*": {"learning_rate": 0.25}}
+    got = after_updates(wdref.SGDW(**RATE, groups=groups), PARAMS)
+    for name, rate in {"enc.b": 0.5, "enc.w": 0.25, "dec.w": 0.1}.items():
+        same_bits(got[name], after_updates(wdref.SGDW(learning_rate=rate), PARAMS)[name])
+
+
+def test_groups_and_mask_together(same_bits):
+    groups = {"enc.*": {"weight_decay": 0.5}}
+    opt = wdref.AdamW(weight_decay=0.25, groups=groups, decay_mask=lambda path, p: p.ndim > 1)
+    got = after_updates(opt, PARAMS)
+    for name, lam in {"enc.w": 0.5, "enc.b": 0.0, "dec.w": 0.25}.items():
+        same_bits(got[name], after_updates(wdref.AdamW(weight_decay=lam), PARAMS)[name])
+
+
+def test_a_group_with_a_decay_that_varies():
+    opt = wdref.AdamW(groups={"*": {"weight_decay": lambda t: 1.0 / t}})
+    assert [opt.scalars(t)[2].decay for t in (1, 2, 4)] == [1.0, 0.5, 0.25]
+
+
+def test_a_group_with_momentum_keeps_the_buffer():
+    opt = wdref.SGD(**RATE, momentum=0, groups={"enc.*": {"momentum": 0.5}})
+    assert opt.dialect.slots == ("m",)
+    path = after_updates(opt, PARAMS)
+    np.testing.assert_allclose(path["enc.b"], 1 - 0.1 * (0.5 + 0.5 + 0.25))
+    np.testing.assert_allclose(path["dec.w"], 2 - 0.1 * (0.5 + 0.5))
+
+
+@pytest.mark.parametrize("groups", [{"encoder.*": {}}, {lambda path, leaf: False: {}}])
+def test_a_group_without_a_leaf_is_an_error(groups):
+    opt, state = wdref.AdamW(groups=groups), wdref.AdamW().init(PARAMS)
+    for call in (lambda: opt.init(PARAMS), lambda: opt.update(PARAMS, PARAMS, state)):
+        with pytest.raises(ValueError, match=r"^groups: .* matches no leaf of dec.w, enc.b"):
+            call()
+
+
+# -- conventions and dialects -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_like_means_what_the_convention_says(convention):
+    for claim in CONVENTIONS[convention]:
+        opt = METHODS[claim].like(convention, learning_rate=0.1)
+        assert opt.dialect == dialect(claim, convention)
+        assert isinstance(opt, METHODS[claim])
+
+
+def test_options_are_answers():
+    assert wdref.AdamW(form="lr", order="after", amsgrad="raw").dialect == AdamDialect(
+        "lr", "after", amsgrad="raw"
+    )
+    assert wdref.SGD.like("pytorch", **RATE, nesterov=True, dampening=0.5).dialect == (
+        MomentumDialect("l2", lr="outside", damping="dampening", first="gradient", nesterov=True)
+    )
+    assert wdref.SGD(**RATE, dampening=0.5).hyper["dampening"] == 0.5
+    assert wdref.SGD.like("pytorch", **RATE).hyper["dampening"] == 0.0
+
+
+def test_numbers_become_python_floats():
+    # NumPy's scalars would widen float32
+    opt = wdref.AdamW(learning_rate=np.float64(0.1), betas=np.array([0.5, 0.75]), eps=1)
+    assert {type(value) for value in opt.hyper.values()} == {float}
+    new, _ = opt.update([np.ones(2, "f4")], [np.ones(2, "f4")], opt.init([np.ones(2, "f4")]))
+    assert new[0].dtype == np.float32
+
+
+# -- in words -----------------------------------------------------------------------------------
+
+REPRS = {
+    wdref.SGD(learning_rate=0.1): """\
+SGD(learning_rate=0.1, momentum=0.9, weight_decay=0.0, schedule=Constant(value=1.0))
+  g ← ∇f(θ) + λ θ
+  m ← β1 m + η α g
+  θ ← θ - m""",
+    wdref.SGD.like("pytorch", learning_rate=0.1, nesterov=True): """\
+SGD(learning_rate=0.1, momentum=0.9, dampening=0.0, weight_decay=0.0, schedule=Constant(value=1.0))
+  g ← ∇f(θ) + λ θ
+  m ← β1 m + (1-τ) g   (first step: m ← g)
+  θ ← θ - η α (β1 m + g)""",
+    wdref.SGDW(learning_rate=0.1, momentum=0, weight_decay=1e-4): """\
+SGDW(learning_rate=0.1, momentum=0.0, weight_decay=0.0001, schedule=Constant(value=1.0))
+  g ← ∇f(θ)
+  m ← η α g
+  θ ← θ - m - η λ θ""",
+    wdref.Adam(weight_decay=0.5, amsgrad="hat"): """\
+Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.5, \
+schedule=Constant(value=1.0))
+  g ← ∇f(θ) + λ θ
+  m ← β1 m + (1-β1) g
+  v ← β2 v + (1-β2) g²
+  m̂ ← m/(1-β1^t)
+  v_max ← max(v_max, v/(1-β2^t))
+  v̂ ← v_max
+  θ ← θ - η α m̂/(√v̂ + ε)""",
+    wdref.AdamW(weight_decay=0.5, schedule=wdref.schedules.cosine(9)): """\
+AdamW(learning_rate=0.001, beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.5, \
+schedule=WarmRestarts(T_0=9.0, T_mult=1.0, eta_min=0.0, eta_max=1.0, steps_per_epoch=1, last=True))
+  g ← ∇f(θ)
+  m ← β1 m + (1-β1) g
+  v ← β2 v + (1-β2) g²
+  m̂ ← m/(1-β1^t)
+  v̂ ← v/(1-β2^t)
+  θ ← θ - η α m̂/(√v̂ + ε) - η λ θ""",
+}
+
+
+@pytest.mark.parametrize(("opt", "text"), REPRS.items(), ids=lambda x: type(x).__name__)
+def test_repr_spells_out_the_recurrence(opt, text):
+    assert repr(opt) == text

@@ -1,0 +1,184 @@
+"""Every backend gives the bits of the plain rule on NumPy, whatever the values.
+
+Dialects, hyperparameters, sizes and values are Hypothesis' choice: subnormals, infinities, NaNs,
+zeros of both signs. Plain NumPy is compared with blocked NumPy (new arrays and in place) and with
+array-api-strict at its strictest under each version of the standard that it offers.
+"""
+
+import importlib
+import warnings
+from typing import get_args, get_type_hints
+
+import array_api_strict
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from wdref.backend import PLAIN, Leaf, load
+from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.kernel import Kernel
+
+blocked = importlib.import_module("wdref.backends.numpy")
+NUMPY = load("numpy")
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+HALF = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+
+
+def dialects(family):
+    hints = get_type_hints(family)
+    axes = {name: hints[name] for name in hints if name not in ("family", "hyper")}
+    return st.builds(
+        family,
+        **{name: st.sampled_from(get_args(axis) or (False, True)) for name, axis in axes.items()},
+    )
+
+
+rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
+betas = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
+hypers = st.fixed_dictionaries(
+    dict(learning_rate=rates.map(lambda x: x or 0.5), momentum=betas, dampening=rates, beta1=betas,
+         beta2=betas, eps=rates, weight_decay=rates)
+)  # fmt: skip
+any_dialect = dialects(AdamDialect) | dialects(MomentumDialect)
+
+
+def values(dtype):
+    width = 8 * np.dtype(dtype).itemsize
+    return st.floats(width=width) | st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan])
+
+
+@st.composite
+def leaves(draw, dtype):
+    """One leaf with any values in every array, as after steps that no check forbids."""
+    d, h = draw(any_dialect), draw(hypers)
+    size = draw(st.integers(0, 300))
+    arrays = [
+        draw(hnp.arrays(dtype, size, elements=values(dtype), fill=values(dtype)))
+        for _ in range(2 + len(d.slots))
+    ]
+    scalars = d.scalars(h, draw(st.integers(1, 10**6)), draw(st.floats(0, 2)))
+    return Leaf(Kernel(d), arrays[0], arrays[1], tuple(arrays[2:]), scalars)
+
+
+def bit_patterns(rng, dtype, size):
+    """Uniform bits: all exponents, some NaNs and infinities."""
+    integers = f"u{np.dtype(dtype).itemsize}"
+    limit = np.iinfo(integers).max
+    return rng.integers(0, limit, size, integers, endpoint=True).view(dtype)
+
+
+def random_leaf(kernel, dtypes, size):
+    h = {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5, "beta1": 0.9, "beta2": 0.99,
+         "eps": 1e-8, "weight_decay": 0.01}  # fmt: skip
+    rng = np.random.default_rng(size)
+    theta, g, *slots = (bit_patterns(rng, dtype, size) for dtype in dtypes)
+    return Leaf(kernel, theta, g, tuple(slots), kernel.dialect.scalars(h, 3, 0.5))
+
+
+def plain(leaf):
+    with np.errstate(all="ignore"):
+        ((theta, slots),) = PLAIN.update([leaf])
+    return theta, *slots
+
+
+def copied(leaf):
+    return leaf._replace(
+        theta=leaf.theta.copy(), g=leaf.g.copy(), slots=tuple(x.copy() for x in leaf.slots)
+    )
+
+
+def check_blocked(leaf, same_bits):
+    assert blocked._compiled(leaf) is not None, "evaluated plain: nothing would be compared"
+    want, before = plain(leaf), copied(leaf)
+    ((theta, slots),) = NUMPY.update([leaf])
+    for got, expected in zip((theta, *slots), want, strict=True):
+        same_bits(got, expected)
+    for got, expected in zip((leaf.theta, leaf.g, *leaf.slots),
+                             (before.theta, before.g, *before.slots), strict=True):  # fmt: skip
+        same_bits(got, expected)
+    NUMPY.step([leaf])
+    for got, expected in zip((leaf.theta, *leaf.slots), want, strict=True):
+        same_bits(got, expected)
+    same_bits(leaf.g, before.g)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(data=st.data())
+def test_blocked_numpy(dtype, data, same_bits):
+    check_blocked(data.draw(leaves(dtype)), same_bits)
+
+
+SIZES = (1, blocked.BLOCK, 2 * blocked.BLOCK + 1, 2 * blocked.THREADED + 12_345)
+LONG = (AdamDialect("paper"), AdamDialect("l2", "after", "clamp", "ahead", "hat"),
+        MomentumDialect("lr", "after", nesterov=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("d", LONG, ids=["adamw", "amsgrad", "nesterov"])
+def test_blocked_numpy_over_blocks_and_threads(d, dtype, size, same_bits, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 3)  # as many threads on every machine
+    check_blocked(random_leaf(Kernel(d), [dtype] * (2 + len(d.slots)), size), same_bits)
+
+
+@pytest.mark.parametrize("size", [0, 300, 2 * blocked.BLOCK + 1])
+@pytest.mark.parametrize("half", HALF)
+@pytest.mark.parametrize("kept", ["float32", "params"])
+@pytest.mark.parametrize("grads", ["float32", "params"])
+@pytest.mark.parametrize("master", [False, True])
+def test_half_precision(half, kept, grads, master, size, same_bits):
+    dtype, single = np.dtype(HALF[half]), np.dtype("float32")
+    d = AdamDialect("paper")
+    slots = [single] * master + [single if kept == "float32" else dtype] * len(d.slots)
+    dtypes = [dtype, single if grads == "float32" else dtype, *slots]
+    check_blocked(random_leaf(Kernel(d, wide=True, master=master), dtypes, size), same_bits)
+
+
+def strict(leaf):
+    theta, g, *slots = map(array_api_strict.asarray, (leaf.theta, leaf.g, *leaf.slots))
+    return leaf._replace(theta=theta, g=g, slots=tuple(slots))
+
+
+def strictest(version):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 2021.12 is given the namespace of 2022.12, it says
+        return array_api_strict.ArrayAPIStrictFlags(
+            api_version=version,
+            boolean_indexing=False,
+            data_dependent_shapes=False,
+            enabled_extensions=(),
+        )
+
+
+def needs_maximum(d):
+    return isinstance(d, AdamDialect) and (d.amsgrad != "none" or d.eps == "clamp")
+
+
+@pytest.mark.filterwarnings("ignore:The 2021.12 version")
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@settings(max_examples=40)
+@given(data=st.data())
+def test_array_api_strict(dtype, version, data, same_bits):
+    leaf = data.draw(leaves(dtype))
+    assume(version >= "2023.12" or not needs_maximum(leaf.kernel.dialect))
+    with strictest(version), np.errstate(all="ignore"):
+        ((theta, slots),) = PLAIN.update([strict(leaf)])
+    for got, want in zip((theta, *slots), plain(leaf), strict=True):
+        same_bits(got, want)
+
+
+@pytest.mark.parametrize("d", [AdamDialect(amsgrad="raw"), AdamDialect(eps="clamp")])
+def test_maximum_came_with_2023_12(d):
+    leaf = random_leaf(Kernel(d), ["float32"] * (2 + len(d.slots)), 5)
+    expected = pytest.raises(RuntimeError, match=r"maximum.*2023\.12")
+    with strictest("2022.12"), np.errstate(all="ignore"), expected:
+        PLAIN.update([strict(leaf)])
+
+
+def test_the_strict_library_offers_these_versions():
+    flags = importlib.import_module("array_api_strict._flags")
+    assert tuple(flags.supported_versions) == VERSIONS

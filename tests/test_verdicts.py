@@ -1,0 +1,200 @@
+"""Verdicts: right formulas conform in any order of operations, wrong ones deviate by far.
+
+Each right copy evaluates the claimed formula in another order, with fused multiply-adds or with
+more precision, and stays below the limit of 4; each wrong copy makes one of the classic mistakes
+and reaches 1,000 in its best case, in either dtype. Between the two lies `imprecise`: scalars
+computed in float32, or a float32 result that is worse than its arithmetic allows.
+"""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from wdref.conventions import dialect
+from wdref.oracle.cases import cases
+from wdref.oracle.enclosure import enclose
+from wdref.oracle.targets import Result
+from wdref.oracle.verdict import GRADES, LIMIT, CaseVerdict, judge, overall, worst, worst_ratio
+
+copies = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("copies.py"))))
+DTYPES = copies.DTYPES
+RIGHT = [(claim, f) for claim, fs in copies.RIGHT.items() for f in fs]
+
+
+def verdicts(claim, copy, dtype, wide=False):
+    found = dialect(claim, copies.CONVENTION[claim])
+    wider = copies.WIDER[dtype] if wide else None
+    suite = list(cases(claim, found, dtype))
+    return [judge(found, case, copies.drive(copy, case, wider)) for case in suite]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("claim", "copy"), RIGHT, ids=[f"{c}-{f.__name__}" for c, f in RIGHT])
+def test_right_copies_conform(claim, copy, dtype):
+    found = verdicts(claim, copy, dtype)
+    assert worst_ratio(found) < LIMIT
+    assert overall(found) == "conforms"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_more_precision_conforms(dtype):
+    assert worst_ratio(verdicts("adamw", copies.adamw, dtype, wide=True)) < LIMIT
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("claim", "name", "copy"), copies.WRONG, ids=[f"{c}-{n}" for c, n, _ in copies.WRONG]
+)
+def test_wrong_copies_deviate(claim, name, copy, dtype):
+    found = verdicts(claim, copy, dtype)
+    assert worst_ratio(found) >= 1000
+    assert overall(found) == "deviates"
+
+
+# -- imprecise -----------------------------------------------------------------------------------
+
+
+def corrections_in_float32(s, theta, g, m, v):
+    one, t = np.float32(1), np.float32(s.t)
+    s.c1, s.c2 = (float(one - np.float32(b) ** t) for b in (s.b1, s.b2))
+    return copies.adamw(s, theta, g, m, v)
+
+
+def hyperparameters_in_float32(s, theta, g, m, v):
+    h = {name: float(np.float32(x)) for name, x in s.h.items()}
+    return copies.adamw(copies.Step(h, s.t, s.eta), theta, g, m, v)
+
+
+def everything_in_float32(s, theta, g, m, v):
+    h = {name: float(np.float32(x)) for name, x in s.h.items()}
+    return corrections_in_float32(copies.Step(h, s.t, s.eta), theta, g, m, v)
+
+
+@pytest.mark.parametrize(
+    ("copy", "dtype"),
+    [
+        (corrections_in_float32, "float32"),  # 1 - β2^t cancels, and nothing undoes it
+        (corrections_in_float32, "float64"),
+        (hyperparameters_in_float32, "float64"),
+        (everything_in_float32, "float64"),
+    ],
+)
+def test_scalars_in_float32_are_imprecise(copy, dtype):
+    found = verdicts("adamw", copy, dtype)
+    assert worst_ratio(found) > LIMIT
+    assert {v.verdict for v in found} <= {"conforms", "imprecise"}
+    assert overall(found) == "imprecise"
+
+
+def test_a_small_distance_that_float32_scalars_explain_is_imprecise():
+    found = dialect("adamw")
+    case = next(cases("adamw", found, "float64"))
+    values = enclose(found, case).high * (1 + 1e-10)
+    assert judge(found, case, Result("ok", values)).verdict == "imprecise"
+
+
+def test_subnormals_taken_for_zero_are_imprecise():
+    """As XLA and kernels with flush-to-zero do: every other case conforms."""
+
+    def copy(s, theta, g, m, v):
+        tiny = np.finfo(g.dtype).tiny
+        results = copies.adamw(s, theta, np.where(np.abs(g) < tiny, g * 0, g), m, v)
+        return tuple(np.where(np.abs(x) < tiny, x * 0, x) for x in results)
+
+    found = [v for dtype in DTYPES for v in verdicts("adamw", copy, dtype)]
+    assert {v.id.partition("/")[0] for v in found if v.verdict != "conforms"} == {"subnormal"}
+    assert overall(found) == "imprecise"
+
+
+def test_wrong_only_in_float32_is_imprecise():
+    """A moment kept in half precision by the float32 path alone."""
+
+    def copy(s, theta, g, m, v):
+        theta, m, v = copies.adamw(s, theta, g, m, v)
+        if theta.dtype == "float32":
+            m = m.astype(np.float16)
+        return theta, m, v
+
+    found = [v for dtype in DTYPES for v in verdicts("adamw", copy, dtype)]
+    assert "deviates" in {v.verdict for v in found}
+    assert overall(found) == "imprecise"
+
+
+# -- one case, and all of them ---------------------------------------------------------------
+
+
+def test_a_verdict_names_the_worst_step_and_coordinate():
+    found = dialect("adamw")
+    case = next(cases("adamw", found, "float64"))
+    values = enclose(found, case).high.copy()
+    values[4, 2] *= 1 + 1e-4
+    verdict = judge(found, case, Result("ok", values))
+    assert (verdict.verdict, verdict.step, verdict.coordinate) == ("deviates", 5, 2)
+    size = abs(values[4, 2])
+    assert verdict.ulp == pytest.approx(1e-4 * size / np.spacing(size), rel=1e-3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_deviates(bad):
+    found = dialect("adamw")
+    case = next(cases("adamw", found, "float64"))
+    values = enclose(found, case).high.copy()
+    values[1, 1] = bad
+    verdict = judge(found, case, Result("ok", values))
+    assert (verdict.verdict, verdict.ratio, verdict.step) == ("deviates", np.inf, 2)
+
+
+def test_a_case_without_values_keeps_its_status():
+    found = dialect("sgd")
+    case = next(cases("sgd", found, "float32"))
+    for status in ("unsupported", "error"):
+        verdict = judge(found, case, Result(status, message="why"))
+        assert (verdict.verdict, verdict.ratio, verdict.message) == (status, None, "why")
+
+
+def test_the_worst_ratio_is_that_of_what_is_certified():
+    nan = np.nan
+    assert worst(np.array([[0.5, nan], [2.0, 1.0]])) == (2.0, 1, 0)
+    assert worst(np.array([[nan, nan]])) == (None, 0, 0)
+    assert worst(np.zeros((0, 3))) == (0.0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ("conforms", "conforms"),
+        ("unsupported", "unsupported"),
+        ("", "unsupported"),
+        ("conforms unsupported", "conforms"),
+        ("conforms undecided", "undecided"),
+        ("conforms imprecise", "imprecise"),
+        ("imprecise deviates", "deviates"),
+        ("deviates error conforms", "error"),
+        ("error unsupported", "error"),
+        ("conforms/float64 deviates/float32", "imprecise"),
+        ("conforms/float64 unsupported/float64 deviates/float32", "imprecise"),
+        ("unsupported/float64 deviates/float32", "deviates"),
+        ("deviates/float64 conforms/float32", "deviates"),
+        ("imprecise/float64 conforms/float64 deviates/float32", "imprecise"),
+        ("imprecise/float64 deviates/float64 conforms/float32", "deviates"),
+        ("deviates/float32", "deviates"),
+        ("conforms/float64 error/float32", "error"),
+    ],
+)
+def test_the_verdict_on_a_target_is_the_worst_of_its_cases(given, verdict):
+    parts = [word.partition("/") for word in given.split()]
+    found = [
+        CaseVerdict(f"{i}/{dtype or 'float64'}", name) for i, (name, _, dtype) in enumerate(parts)
+    ]
+    assert overall(found) == verdict
+    assert verdict in GRADES
+
+
+def test_the_worst_ratio_of_a_target():
+    made = [CaseVerdict("a", "conforms", 0.5), CaseVerdict("b", "unsupported"),
+            CaseVerdict("c", "conforms", 1.5)]  # fmt: skip
+    assert worst_ratio(made) == 1.5
+    assert worst_ratio(made[1:2]) is None

@@ -1,0 +1,244 @@
+// AdamW from docs/vectors.md, checked against exported vectors. Rust, standard library only.
+//
+//   rustc -O adamw.rs && ./adamw VECTORS.json [--outputs FILE] [--bug after|eps-hat]
+//
+// Exit status: 0 every test passes, 1 some do not, 2 the file cannot be used.
+
+use std::collections::HashMap;
+use std::ops::{Add, Div, Mul, Sub};
+use std::process::exit;
+
+// ---- the optimizer ----
+
+/// A floating-point dtype: its own arithmetic, and the way from and to float64.
+trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> {
+    fn of(x: f64) -> Self;
+    fn wide(self) -> f64;
+    fn sqrt(self) -> Self;
+}
+
+macro_rules! real {
+    ($kind:ident) => {
+        impl Real for $kind {
+            fn of(x: f64) -> Self { x as $kind }
+            fn wide(self) -> f64 { self as f64 }
+            fn sqrt(self) -> Self { $kind::sqrt(self) }
+        }
+    };
+}
+real!(f64);
+real!(f32);
+
+/// How much of theta decays in one step, by convention: eta lambda, or eta alpha lambda.
+fn decay(convention: &str, eta: f64, alpha: f64, lambda: f64) -> f64 {
+    match convention {
+        "paper" => eta * lambda,
+        "pytorch" => eta * alpha * lambda,
+        other => fail(&format!("convention {other}: only paper or pytorch")),
+    }
+}
+
+/// Return theta after each step; arithmetic in R, scalars in float64 and then rounded to R.
+fn adamw<R: Real>(test: &Json, convention: &str, bug: &str) -> Vec<Vec<f64>> {
+    let h = |name: &str| test["hyper"][name]["dec"].number();
+    let (alpha, beta1, beta2) = (h("learning_rate"), h("beta1"), h("beta2"));
+    let etas = test["eta"]["dec"].numbers();
+    let mut theta: Vec<R> = test["theta0"]["dec"].numbers().into_iter().map(R::of).collect();
+    let mut m = vec![R::of(0.0); theta.len()];
+    let mut v = m.clone();
+    let mut path = Vec::new();
+    for (t, (g, eta)) in (1..).zip(test["grads"]["dec"].items().iter().zip(etas)) {
+        let bias2 = 1.0 - beta2.powi(t);
+        let eps = R::of(if bug == "eps-hat" { h("eps") / bias2.sqrt() } else { h("eps") });
+        let (bias1, bias2) = (R::of(1.0 - beta1.powi(t)), R::of(bias2));
+        let rate = R::of(eta * alpha);
+        let k = R::of(decay(convention, eta, alpha, h("weight_decay")));
+        for (i, g) in g.numbers().into_iter().map(R::of).enumerate() {
+            m[i] = R::of(beta1) * m[i] + R::of(1.0 - beta1) * g;
+            v[i] = R::of(beta2) * v[i] + R::of(1.0 - beta2) * (g * g);
+            let step = rate * ((m[i] / bias1) / ((v[i] / bias2).sqrt() + eps));
+            theta[i] = if bug == "after" {
+                let stepped = theta[i] - step;
+                stepped - k * stepped
+            } else {
+                theta[i] - (step + k * theta[i])
+            };
+        }
+        path.push(theta.iter().map(|x| x.wide()).collect());
+    }
+    path
+}
+
+/// Return the worst |theta - expected| in units of the tolerance; up to `limit` passes.
+fn ratio(test: &Json, path: &[Vec<f64>]) -> f64 {
+    let mut worst = 0.0f64;
+    let rows = test["expected"]["dec"].items().iter().zip(test["tolerance"].items());
+    for (step, (expected, tolerance)) in test["at"].numbers().into_iter().zip(rows) {
+        let row = &path[step as usize - 1];
+        for (x, (want, unit)) in row.iter().zip(expected.items().iter().zip(tolerance.items())) {
+            if let (Json::Number(want), Json::Number(unit)) = (want, unit) {
+                let distance = (x - want).abs();
+                let far = if distance == 0.0 { 0.0 } else { distance / unit };
+                worst = worst.max(if far.is_nan() { f64::INFINITY } else { far });
+            } // else null: nothing is certified there
+        }
+    }
+    worst
+}
+
+// ---- the program ----
+
+fn fail(message: &str) -> ! {
+    eprintln!("adamw: {message}");
+    exit(2)
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let option = |name| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
+    let bug = option("--bug").map_or("", |s| s.as_str());
+    let Some(file) = args.first() else {
+        fail("usage: adamw VECTORS.json [--outputs FILE] [--bug after|eps-hat]")
+    };
+    if !["", "after", "eps-hat"].contains(&bug) {
+        fail(&format!("no bug {bug}: after, eps-hat"))
+    }
+    let text = std::fs::read_to_string(file).unwrap_or_else(|e| fail(&format!("{file}: {e}")));
+    let vectors = Json::parse(&text);
+    if vectors["schema"].text() != "vectors_schema_v1.json" || vectors["algorithm"].text() != "adamw" {
+        fail(&format!("{file}: expected adamw in vectors_schema_v1.json"))
+    }
+    let convention = vectors["convention"].text();
+    let (mut count, mut failed, mut worst) = (0, 0, 0.0f64);
+    let mut outputs = Vec::new();
+    for group in vectors["groups"].items() {
+        for test in group["tests"].items() {
+            let path = match group["dtype"].text() {
+                "float64" => adamw::<f64>(test, convention, bug),
+                "float32" => adamw::<f32>(test, convention, bug),
+                other => fail(&format!("dtype {other} is unknown")),
+            };
+            let far = ratio(test, &path);
+            count += 1;
+            if far > vectors["limit"].number() {
+                failed += 1;
+                let flags: Vec<&str> = test["flags"].items().iter().map(|f| f.text()).collect();
+                println!("FAIL {} {} ratio {far} flags {}", test["tcId"].number(), test["id"].text(),
+                         flags.join(","));
+            }
+            worst = worst.max(far);
+            outputs.push(format!("{{\"tcId\":{},\"theta\":{}}}", test["tcId"].number(), rows(&path)));
+        }
+    }
+    println!("{} of {count} tests pass, worst ratio {worst:.3}", count - failed);
+    if let Some(name) = option("--outputs") {
+        let head = format!(
+            "\"schema\":\"outputs_schema_v1.json\",\"algorithm\":\"adamw\",\"convention\":\"{convention}\",\
+             \"suite\":\"{}\",\"implementation\":{{\"name\":\"adamw.rs\",\"version\":\"1\",\"language\":\"Rust\"}}",
+            vectors["suite"].text()
+        );
+        let document = format!("{{{head},\"outputs\":[{}]}}\n", outputs.join(",\n"));
+        std::fs::write(name, document).unwrap_or_else(|e| fail(&format!("{name}: {e}")));
+    }
+    exit(if failed > 0 { 1 } else { 0 })
+}
+
+fn rows(path: &[Vec<f64>]) -> String {
+    let shown = |x: &f64| match *x {
+        x if x.is_nan() => "\"nan\"".into(),
+        x if x.is_infinite() => if x > 0.0 { "\"inf\"".into() } else { "\"-inf\"".into() },
+        x => format!("{x:?}"), // the shortest decimal that reads back
+    };
+    let row = |r: &Vec<f64>| format!("[{}]", r.iter().map(shown).collect::<Vec<String>>().join(","));
+    format!("[{}]", path.iter().map(row).collect::<Vec<_>>().join(","))
+}
+
+// ---- as much JSON as the vectors need ----
+
+enum Json {
+    Null,
+    Number(f64),
+    Text(String),
+    Array(Vec<Json>),
+    Object(HashMap<String, Json>),
+}
+
+impl std::ops::Index<&str> for Json {
+    type Output = Json;
+    fn index(&self, key: &str) -> &Json {
+        match self {
+            Json::Object(map) => map.get(key).unwrap_or(&Json::Null),
+            _ => &Json::Null,
+        }
+    }
+}
+
+impl Json {
+    fn number(&self) -> f64 {
+        if let Json::Number(x) = self { *x } else { fail("expected a number") }
+    }
+    fn numbers(&self) -> Vec<f64> {
+        self.items().iter().map(Json::number).collect()
+    }
+    fn text(&self) -> &str {
+        if let Json::Text(s) = self { s } else { fail("expected text") }
+    }
+    fn items(&self) -> &[Json] {
+        if let Json::Array(items) = self { items } else { fail("expected an array") }
+    }
+    fn parse(text: &str) -> Json {
+        let mut at = 0;
+        value(text, &mut at)
+    }
+}
+
+fn next(text: &str, at: &mut usize) -> u8 {
+    let bytes = text.as_bytes();
+    while *at < bytes.len() && bytes[*at].is_ascii_whitespace() {
+        *at += 1;
+    }
+    *bytes.get(*at).unwrap_or_else(|| fail("the JSON ends too early"))
+}
+
+/// Pass `mark` if it is next.
+fn pass(text: &str, at: &mut usize, mark: u8) -> bool {
+    let found = next(text, at) == mark;
+    *at += found as usize;
+    found
+}
+
+fn value(text: &str, at: &mut usize) -> Json {
+    match next(text, at) {
+        b'{' => Json::Object(list(text, at, b'}', |text, at| {
+            let Json::Text(key) = value(text, at) else { fail("expected a key") };
+            if !pass(text, at, b':') { fail("expected a colon") }
+            (key, value(text, at))
+        }).into_iter().collect()),
+        b'[' => Json::Array(list(text, at, b']', value)),
+        b'"' => {
+            let from = *at + 1;
+            let end = from + text[from..].find('"').unwrap_or_else(|| fail("a text without end"));
+            if text[from..end].contains('\\') { fail("vectors have no escapes") }
+            *at = end + 1;
+            Json::Text(text[from..end].into())
+        }
+        _ => {
+            let rest = &text[*at..];
+            let word = &rest[..rest.find([',', ']', '}', '\n', ' ']).unwrap_or(rest.len())];
+            *at += word.len();
+            if word == "null" { return Json::Null }
+            Json::Number(word.parse().unwrap_or_else(|_| fail(&format!("{word} is no number"))))
+        }
+    }
+}
+
+/// Read items up to `end`, with commas between them.
+fn list<T>(text: &str, at: &mut usize, end: u8, item: fn(&str, &mut usize) -> T) -> Vec<T> {
+    *at += 1;
+    let mut items = Vec::new();
+    while !pass(text, at, end) {
+        items.push(item(text, at));
+        pass(text, at, b',');
+    }
+    items
+}

@@ -1,0 +1,1 @@
+"""JSON Schemas of the vectors and of the outputs made from them."""

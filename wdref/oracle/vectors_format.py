@@ -1,0 +1,92 @@
+"""The form of vector files: numbers as text, the layout, and writing whole or not at all."""
+
+import contextlib
+import json
+import os
+from decimal import ROUND_CEILING, Context, Decimal
+from pathlib import Path
+from typing import Any
+
+Nested = Any  # a float, None where nothing is certified, or (nested) lists of them
+
+_TWO_DIGITS_UP = Context(prec=2, rounding=ROUND_CEILING)
+
+
+def short_hex(x: float) -> str:
+    """Return C99's hexadecimal form of `x`, without the zeros that `float.hex` pads with.
+
+    >>> short_hex(0.3), short_hex(-0.75), short_hex(0.0)
+    ('0x1.3333333333333p-2', '-0x1.8p-1', '0x0p+0')
+    """
+    mantissa, exponent = x.hex().split("p")
+    whole, _, digits = mantissa.partition(".")
+    digits = digits.rstrip("0")
+    return f"{whole}.{digits}p{exponent}" if digits else f"{whole}p{exponent}"
+
+
+def both(values: Nested) -> dict[str, Nested]:
+    """Return a float, or lists of them, as hexadecimal and as decimal; both are exact.
+
+    >>> both([0.5, 3.0])
+    {'hex': ['0x1p-1', '0x1.8p+1'], 'dec': [0.5, 3.0]}
+    """
+    return {"hex": each(short_hex, values), "dec": values}
+
+
+def each(f: Any, values: Nested) -> Nested:
+    """Apply `f` to every number in nested lists; None stays."""
+    if isinstance(values, list):
+        return [each(f, x) for x in values]
+    return None if values is None else f(values)
+
+
+def round_up(x: float) -> float:
+    """Return the least number of two decimal digits that is not below `x`.
+
+    Two digits, because radii of another version of the ball library differ far behind them.
+
+    >>> round_up(1.2301e-9), round_up(0.0)
+    (1.3e-09, 0.0)
+    """
+    return float(_TWO_DIGITS_UP.create_decimal(Decimal(x)))
+
+
+def layout(document: Any, indent: int = 0) -> str:
+    """Return JSON text: a line for each row of numbers, for each sentence and each small record.
+
+    >>> print(layout({"a": [1, 2], "b": [[0.5], [1e-08]], "c": {"hex": "0x1p-1", "dec": 0.5}}))
+    {
+     "a": [1, 2],
+     "b": [
+      [0.5],
+      [1e-08]
+     ],
+     "c": {"hex": "0x1p-1", "dec": 0.5}
+    }
+    """
+    parts = list(document.values()) if isinstance(document, dict) else document
+    if not isinstance(parts, list) or all(map(_short, parts)):
+        return json.dumps(document, ensure_ascii=False, allow_nan=False)
+    rows = [layout(x, indent + 1) for x in parts]
+    first, last = "[]"
+    if isinstance(document, dict):
+        rows = [f"{json.dumps(key)}: {row}" for key, row in zip(document, rows, strict=True)]
+        first, last = "{}"
+    gap = "\n" + " " * (indent + 1)
+    return f"{first}{gap}{f',{gap}'.join(rows)}\n{' ' * indent}{last}"
+
+
+def _short(x: Any) -> bool:
+    return not isinstance(x, list | dict) and not (isinstance(x, str) and " " in x)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to a temporary name in the same folder and rename it to `path`."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

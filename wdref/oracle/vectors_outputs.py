@@ -1,0 +1,172 @@
+"""Outputs: what an implementation made of exported vectors, judged as `wdref check` judges."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dialects import Dialect
+from .cases import Case
+from .identify import Identity, identify
+from .targets import Result
+from .vectors import Suite, Vector, suite
+from .vectors_read import OUTPUTS_SCHEMA, VectorsError, kind, read, shorten
+from .verdict import CaseVerdict, judge, overall, worst_ratio
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """A file of outputs, matched with the cases that it answers."""
+
+    implementation: str
+    claim: str
+    convention: str
+    dialect: Dialect
+    cases: tuple[Case, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of all cases, or "all"."""
+        dtypes = {case.dtype for case in self.cases}
+        return dtypes.pop() if len(dtypes) == 1 else "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """Outputs with their verdicts, and what they are where that is not what they claim."""
+
+    target: str
+    outputs: Outputs
+    verdicts: tuple[CaseVerdict, ...]
+    identity: Identity | None
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict, unsupported cases aside."""
+        return overall(self.verdicts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys of ``wdref check --json``."""
+        return {
+            "target": self.target,
+            "claim": self.outputs.claim,
+            "convention": self.outputs.convention,
+            "dtype": self.outputs.dtype,
+            "verdict": self.verdict,
+            "worst_ratio": worst_ratio(self.verdicts),
+            "cases": [dict(vars(v)) for v in self.verdicts],
+            "identified": self.identity and self.identity.as_json(),
+        }
+
+
+def judge_outputs(
+    path: Path | str, claim: str | None = None, convention: str | None = None
+) -> Judgement:
+    """Judge the outputs in the file `path`, and identify what deviates.
+
+    Raises VectorsError, a ValueError of one line, for a file that is no outputs of this suite, and
+    where it is of another `claim` or `convention` than those given.
+    """
+    found = read_outputs(Path(path))
+    for name, wanted, given in (("claim", claim, found.claim),
+                                ("convention", convention, found.convention)):  # fmt: skip
+        if wanted not in (None, given):
+            raise VectorsError(
+                f"{path}: outputs for the {name} {given}, not {wanted}: "
+                f"export the vectors of {wanted}, or judge them as {given}"
+            )
+    pairs = zip(found.cases, found.results, strict=True)
+    verdicts = tuple(judge(found.dialect, case, result) for case, result in pairs)
+    identity = None
+    if overall(verdicts) in ("deviates", "imprecise"):
+        identity = identify(found.cases, found.results, found.dialect.family)
+    return Judgement(str(path), found, verdicts, identity)
+
+
+def read_outputs(path: Path) -> Outputs:
+    """Read a file of outputs; VectorsError says what is wrong with it."""
+    document = read(path, OUTPUTS_SCHEMA)
+    try:
+        found = _suite(document)
+        vectors, results = _matched(found, document["outputs"])
+    except VectorsError as error:
+        raise VectorsError(f"{path}: {error}") from None
+    made = document["implementation"]
+    name = " ".join(filter(None, (made["name"], made["version"], f"({made['language']})")))
+    return Outputs(
+        shorten(name), found.claim, found.convention, found.dialect,
+        tuple(v.case for v in vectors), results,
+    )  # fmt: skip
+
+
+def _suite(document: dict[str, Any]) -> Suite:
+    try:
+        found = suite(document["algorithm"], document["convention"])
+    except ValueError as error:
+        raise VectorsError(str(error)) from None
+    if document["suite"] != found.digest:
+        raise VectorsError(
+            f"made from the vectors of suite {document['suite']}: this wdref judges suite "
+            f"{found.digest}; export the vectors again and run the implementation on them"
+        )
+    return found
+
+
+def _matched(
+    found: Suite, outputs: list[dict[str, Any]]
+) -> tuple[list[Vector], tuple[Result, ...]]:
+    """Match outputs with cases: every case of a dtype, or none of it."""
+    by_id = {v.tc_id: v for v in found.vectors}
+    results: dict[int, Result] = {}
+    for i, output in enumerate(outputs):
+        tc_id = output["tcId"]
+        if tc_id not in by_id:
+            raise VectorsError(f"outputs[{i}]: no test has the tcId {tc_id}")
+        if tc_id in results:
+            raise VectorsError(f"outputs[{i}]: tcId {tc_id} stands twice")
+        results[tc_id] = _result(by_id[tc_id].case, output, f"outputs[{i}]")
+    dtypes = {by_id[tc_id].case.dtype for tc_id in results}
+    vectors = found.of(sorted(dtypes))
+    missing = next((v for v in vectors if v.tc_id not in results), None)
+    if missing:
+        raise VectorsError(
+            f"no output for tcId {missing.tc_id} ({missing.case.id}): "
+            'give its theta, or "unsupported" with the reason'
+        )
+    return vectors, tuple(results[v.tc_id] for v in vectors)
+
+
+def _result(case: Case, output: dict[str, Any], place: str) -> Result:
+    if ("theta" in output) == ("unsupported" in output):
+        raise VectorsError(f"{place}: expected either theta or unsupported")
+    if "unsupported" in output:
+        return Result("unsupported", message=shorten(output["unsupported"]))
+    T, n = case.grads.shape
+    rows, place = output["theta"], f"{place}.theta"
+    if len(rows) != T:
+        raise VectorsError(f"{place}: {len(rows)} rows: expected {T}, one for each step")
+    for t, row in enumerate(rows):
+        if len(row) != n:
+            raise VectorsError(f"{place}[{t}]: {kind(row)}: expected {n} numbers")
+    values = [list(_numbers(row, f"{place}[{t}]")) for t, row in enumerate(rows)]
+    return Result("ok", _in_dtype(np.array(values, dtype=np.float64).reshape(T, n), case.dtype))
+
+
+def _numbers(row: Sequence[float | str], place: str) -> Iterator[float]:
+    for j, x in enumerate(row):
+        try:
+            yield float.fromhex(x) if isinstance(x, str) else float(x)
+        except OverflowError:
+            raise VectorsError(f'{place}[{j}]: beyond float64: write "inf" for infinity') from None
+
+
+def _in_dtype(values: Array, dtype: str) -> Array:
+    """Round to the dtype: the shortest decimal of a float32 is not that number in float64."""
+    with np.errstate(over="ignore"):
+        return values.astype(dtype).astype(np.float64)
