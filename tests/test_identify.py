@@ -85,7 +85,7 @@ def test_every_dialect_is_named(found):
     assert identity.certified
     assert found in (identity.nearest.dialect, *identity.also)
     assert identity.nearest.residual < 1e-12
-    assert identity.runner_up.residual > 1e-6
+    assert identity.runner_up.residual > 1e-4
 
 
 @pytest.mark.parametrize("found", sample("adam", 6), ids=range(len(sample("adam", 6))))
@@ -142,14 +142,19 @@ def test_what_cannot_be_told_apart_is_listed(monkeypatch):
 
 @pytest.mark.parametrize("family", ["adam", "sgd"])
 def test_the_probes_tell_every_two_candidates_apart(family):
-    """Pair by pair, by far more than rounding: no candidate is another one in other words."""
-    probes = suite(family, names=PROBES)
-    paths = np.array(
-        [np.concatenate([remembered(d, c).ravel() for c in probes]) for d in candidates(family)]
-    )
-    scale = max(np.max(np.abs(c.theta0)) for c in probes)
-    for i, path in enumerate(paths[:-1]):
-        assert np.min(np.max(np.abs(paths[i + 1 :] - path), axis=1)) > 1e-5 * scale
+    """Pair by pair, by far more than rounding; the parameters are of size 1 at the start."""
+    found, probes = candidates(family), suite(family, names=PROBES)
+    paths = np.array([np.concatenate([remembered(d, c).ravel() for c in probes]) for d in found])
+    same = set()
+    for i, path in enumerate(paths):
+        far = np.max(np.abs(paths[i + 1 :] - path), axis=1)
+        same |= {(found[i], found[i + 1 + j]) for j in np.flatnonzero(far < 0.01)}
+    bare = MomentumDialect(buffer=False)
+    proposition_1 = {
+        (replace(bare, form="l2"), replace(bare, form="lr")),
+        (replace(bare, form="paper"), replace(bare, form="scaled_l2")),
+    }
+    assert same == (proposition_1 if family == "sgd" else set())
 
 
 def test_every_convention_is_a_candidate():
@@ -184,12 +189,12 @@ def test_what_is_no_dialect_matches_nothing(copy):
 
 
 def test_a_slightly_wrong_rule_is_not_taken_for_the_right_one():
-    """A rate off by a millionth: the nearest dialect is the right one, and it is not certified."""
+    """A rate off by 1e-4: the nearest dialect is the right one, and it is not certified."""
 
     right = CONVENTIONS["paper"]["adamw"]
 
     def run(case):
-        rate = case.hyper["learning_rate"] * (1 + 1e-6)
+        rate = case.hyper["learning_rate"] * (1 + 1e-4)
         return evaluated(right)(replace(case, hyper={**case.hyper, "learning_rate": rate}))
 
     identity = identified("adam", run)

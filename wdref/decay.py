@@ -15,6 +15,8 @@ from .dialects import Form, Order
 from .schedules import Constant, Schedule
 
 COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
+UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the schedule
+
 WeightDecay = float | Callable[[int], float]
 
 
@@ -179,6 +181,8 @@ def _factor(form: Form, alpha: float, eta: float) -> float:
     """k_t / λ: what multiplies λ in the coefficient of θ."""
     if form in ("lr", "l2"):  # for plain SGD, l2 is η α λ θ
         return eta * alpha
+    if form == "initial_lr":
+        return alpha
     return 1 if form == "fixed" else eta  # an int, so that exact fractions stay exact
 
 
@@ -212,7 +216,7 @@ def _reorder(
             )
         return shrink if target.order == "together" else 1 / shrink
 
-    fixed = source.form == "fixed" and _is_constant(source.weight_decay)
+    fixed = source.form in UNSCHEDULED and _is_constant(source.weight_decay)
     if fixed or _is_constant(source.weight_decay, source.schedule):
         return replace(target, learning_rate=source.learning_rate * scale(1))
     if momentum != 0:
@@ -260,13 +264,13 @@ def _solve(
 
 def _same_schedule_factor(source: Setting, target: Setting) -> bool:
     """Whether both forms multiply λ by the same schedule, or both by none."""
-    fixed = (source.form == "fixed", target.form == "fixed")
+    fixed = (source.form in UNSCHEDULED, target.form in UNSCHEDULED)
     return fixed == (True, True) or (not any(fixed) and source.schedule is target.schedule)
 
 
 def _rescaled(lam: float, source: Setting, target: Setting) -> float:
-    above = source.learning_rate if source.form in ("lr", "l2") else 1
-    below = target.learning_rate if target.form in ("lr", "l2") else 1
+    above = source.learning_rate if source.form in ("lr", "l2", "initial_lr") else 1
+    below = target.learning_rate if target.form in ("lr", "l2", "initial_lr") else 1
     if lam == 0:
         return lam
     if below == 0:

@@ -16,10 +16,13 @@ from .rules.adam_dialect import adam_dialect
 from .rules.sgd import sgd
 from .rules.sgd_dialect import sgd_dialect
 
-Form = Literal["none", "l2", "paper", "lr", "fixed", "scaled_l2"]
+Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2"]
 Order = Literal["together", "after"]
+Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
+Clip = Literal["none", "sum", "gradient"]  # of g by value: after the L2 term is added, or before
 Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
 Hyper = Mapping[str, Any]
+Sqrt = Callable[[Any], Any]
 
 
 class MomentumScalars(NamedTuple):
@@ -29,6 +32,7 @@ class MomentumScalars(NamedTuple):
     beta1: Any = None
     gain: Any = None
     look: Any = None
+    clip: Any = None
     l2: Any = None
     decay: Any = None
 
@@ -46,6 +50,7 @@ class AdamScalars(NamedTuple):
     bias2_before: Any = None
     eps: Any = None
     eps_before: Any = None
+    clip: Any = None
     l2: Any = None
     decay: Any = None
 
@@ -67,6 +72,8 @@ class MomentumDialect:
     first: Literal["damped", "gradient"] = "damped"
     nesterov: bool = False
     buffer: bool = True
+    schedule: Reading = "now"
+    clip: Clip = "none"
 
     family: ClassVar[str] = "sgd"
 
@@ -79,7 +86,7 @@ class MomentumDialect:
     def hyper(self) -> tuple[str, ...]:
         """Names of the hyperparameters that the dialect reads."""
         extra = ("dampening",) if self.damping == "dampening" else ()
-        return ("learning_rate", "momentum", *extra, "weight_decay")
+        return ("learning_rate", "momentum", *extra, "weight_decay", *_clipping(self.clip))
 
     @property
     def apply(self) -> Apply:
@@ -88,9 +95,10 @@ class MomentumDialect:
         return sgd if self == paper else partial(sgd_dialect, self)
 
     def scalars(
-        self, h: Hyper, t: int, eta: Any, *, sqrt: Callable[[Any], Any] = math.sqrt
+        self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
     ) -> MomentumScalars:
-        """Scalars of step `t` (from 1) under the schedule multiplier `eta`."""
+        """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
+        eta = _read(self.schedule, eta, before)
         step = eta * h["learning_rate"]
         weight = self._weight(h, t)
         inside = self.lr == "inside"
@@ -100,6 +108,7 @@ class MomentumDialect:
             beta1=h["momentum"] if self.buffer or self.nesterov else None,
             gain=step * weight if inside and weight is not None else gain,
             look=(step if inside else 1.0) if self.nesterov else None,
+            clip=h["clip"] if self.clip != "none" else None,
             **_decay(self.form, h, eta),
         )
 
@@ -119,7 +128,8 @@ class MomentumDialect:
         step = f"{outside}m"
         if self.nesterov:
             step = f"{outside}(β1 m + {inside}g)"
-        return (_gradient_line(self.form, "·"), moment, *_step_lines(self.form, self.order, step))
+        lines = _step_lines(self.form, self.order, step)
+        return _read_lines(self.schedule, _gradient_line(self.form, "·", self.clip), moment, *lines)
 
 
 @dataclass(frozen=True)
@@ -128,18 +138,27 @@ class AdamDialect:
 
     ``eps``: outside √v̂ (the paper), "hat" (√v + ε before the correction: ε/√(1-β2^t) after it),
     inside the root, "both" inside and outside, or "clamp", max(√v̂, ε).
-    ``bias``: both moments corrected, none, the first only, with t one "ahead", or the corrected
-    moments stored back "in_place". ``amsgrad``: the maximum over v ("raw") or over v̂ ("hat").
+    ``bias``: both moments corrected, none, the first only, with t one "ahead" or one "behind"
+    (no correction at the first step), or the corrected moments stored back "in_place".
+    ``amsgrad``: the maximum over v ("raw") or over v̂ ("hat"). ``schedule``: η is read "now" or is
+    the last step's, "late". ``clip``: g is clipped by value, with the L2 term ("sum") or before it.
     """
 
     form: Form = "paper"
     order: Order = "together"
     eps: Literal["outside", "hat", "inside", "both", "clamp"] = "outside"
-    bias: Literal["both", "none", "first", "ahead", "in_place"] = "both"
+    bias: Literal["both", "none", "first", "ahead", "behind", "in_place"] = "both"
     amsgrad: Literal["none", "raw", "hat"] = "none"
+    schedule: Reading = "now"
+    clip: Clip = "none"
 
     family: ClassVar[str] = "adam"
-    hyper: ClassVar[tuple[str, ...]] = ("learning_rate", "beta1", "beta2", "eps", "weight_decay")
+
+    @property
+    def hyper(self) -> tuple[str, ...]:
+        """Names of the hyperparameters that the dialect reads."""
+        names = ("learning_rate", "beta1", "beta2", "eps", "weight_decay")
+        return (*names, *_clipping(self.clip))
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -153,13 +172,15 @@ class AdamDialect:
         return adam if plain and self.eps in ("outside", "hat") else partial(adam_dialect, self)
 
     def scalars(
-        self, h: Hyper, t: int, eta: Any, *, sqrt: Callable[[Any], Any] = math.sqrt
+        self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
     ) -> AdamScalars:
-        """Scalars of step `t` (from 1) under the schedule multiplier `eta`."""
-        count = t + 1 if self.bias == "ahead" else t
-        bias1 = None if self.bias == "none" else 1 - h["beta1"] ** count
-        bias2 = None if self.bias in ("none", "first") else 1 - h["beta2"] ** count
-        before = self._bias2_before(h, count) if bias2 is not None else None
+        """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
+        eta = _read(self.schedule, eta, before)
+        count = t + {"ahead": 1, "behind": -1}.get(self.bias, 0)
+        bias1 = None if self.bias == "none" else _correction(h["beta1"], count)
+        bias2 = None if self.bias in ("none", "first") else _correction(h["beta2"], count)
+        scaled = self.form == "scaled_l2" and bias2 is not None
+        bias2_before = _correction(h["beta2"], count - 1) if scaled else None
         return AdamScalars(
             step=eta * h["learning_rate"],
             beta1=h["beta1"],
@@ -168,25 +189,20 @@ class AdamDialect:
             one_minus_beta2=1 - h["beta2"],
             bias1=bias1,
             bias2=bias2,
-            bias2_before=before if self.bias != "in_place" else None,
+            bias2_before=bias2_before if self.bias != "in_place" else None,
             eps=self._eps(h, bias2, sqrt),
-            eps_before=self._eps(h, before, sqrt) if self.form == "scaled_l2" else None,
+            eps_before=self._eps(h, bias2_before, sqrt) if self.form == "scaled_l2" else None,
+            clip=h["clip"] if self.clip != "none" else None,
             **_decay(self.form, h, eta),
         )
 
-    def _bias2_before(self, h: Hyper, count: int) -> Any:
-        if self.form != "scaled_l2":
-            return None
-        # v_0 = 0 needs no correction; dividing it by 1 keeps one graph for every t
-        return 1 - h["beta2"] ** (count - 1) if count > 1 else 1.0
-
-    def _eps(self, h: Hyper, bias2: Any, sqrt: Callable[[Any], Any]) -> Any:
+    def _eps(self, h: Hyper, bias2: Any, sqrt: Sqrt) -> Any:
         exact = self.eps != "hat" or bias2 in (None, 1.0)
         return h["eps"] if exact else h["eps"] / sqrt(bias2)
 
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
-        t = "(t+1)" if self.bias == "ahead" else "t"
+        t = {"ahead": "(t+1)", "behind": "(t-1)"}.get(self.bias, "t")
         m_hat = "m" if self.bias == "none" else f"m/(1-β1^{t})"
         v_hat = "v" if self.bias in ("none", "first") else f"v/(1-β2^{t})"
         moments = ["m ← β1 m + (1-β1) g", "v ← β2 v + (1-β2) g²"]
@@ -200,15 +216,17 @@ class AdamDialect:
             moments += [f"v_max ← max(v_max, {v_hat})", "v̂ ← v_max"]
         else:
             moments += [f"v̂ ← {v_hat}"]
-        step = f"η α m̂/({self._denominator()})"
+        step = f"η α m̂/({self._denominator(t)})"
         lines = _step_lines(self.form, self.order, step)
-        return (_gradient_line(self.form, "s"), *moments, *lines)
+        if self.bias == "behind":
+            moments[2] += "   (first step: not corrected)"
+        gradient = _gradient_line(self.form, "s", self.clip)
+        return _read_lines(self.schedule, gradient, *moments, *lines)
 
-    def _denominator(self) -> str:
-        hat = "ε/√(1-β2^t)" if self.bias in ("both", "in_place") else "ε/√(1-β2^(t+1))"
+    def _denominator(self, t: str) -> str:
         return {
             "outside": "√v̂ + ε",
-            "hat": "√v̂ + ε" if self.bias in ("none", "first") else f"√v̂ + {hat}",
+            "hat": "√v̂ + ε" if self.bias in ("none", "first") else f"√v̂ + ε/√(1-β2^{t})",
             "inside": "√(v̂ + ε)",
             "both": "√(v̂ + ε) + ε",
             "clamp": "max(√v̂, ε)",
@@ -227,20 +245,38 @@ def _decay(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
         return {"l2": lam}
     if form == "scaled_l2":
         return {"l2": lam / alpha}
-    if form == "fixed":
-        return {"decay": lam}
+    if form in ("fixed", "initial_lr"):
+        return {"decay": lam if form == "fixed" else alpha * lam}
     return {"decay": eta * lam if form == "paper" else eta * alpha * lam}
 
 
-def _gradient_line(form: Form, scale: str) -> str:
-    if form != "scaled_l2":
-        return "g ← ∇f(θ) + λ θ" if form == "l2" else "g ← ∇f(θ)"
-    note = "   (s: the denominator of the step before)" if scale == "s" else ""
-    return f"g ← ∇f(θ) + (λ/α) {scale} θ{note}"
+def _correction(beta: Any, count: int) -> Any:
+    # a zero moment needs no correction; dividing it by 1 keeps one graph for every t
+    return 1 - beta**count if count > 0 else 1.0
+
+
+def _read(schedule: Reading, eta: Any, before: Any) -> Any:
+    return before if schedule == "late" and before is not None else eta
+
+
+def _clipping(clip: Clip) -> tuple[str, ...]:
+    return () if clip == "none" else ("clip",)
+
+
+def _gradient_line(form: Form, scale: str, clip: Clip) -> str:
+    note = "   (s: the denominator of the step before)" if form + scale == "scaled_l2s" else ""
+    gradient = "clip(∇f(θ))" if clip == "gradient" else "∇f(θ)"
+    term = {"l2": " + λ θ", "scaled_l2": f" + (λ/α) {scale} θ"}.get(form, "")
+    whole = f"clip({gradient}{term})" if clip == "sum" else f"{gradient}{term}"
+    return f"g ← {whole}{note}"
+
+
+def _read_lines(schedule: Reading, *lines: str) -> tuple[str, ...]:
+    return tuple(line.replace("η", "η_{t-1}") if schedule == "late" else line for line in lines)
 
 
 def _step_lines(form: Form, order: Order, step: str) -> tuple[str, ...]:
-    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ"}.get(form)
+    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ"}.get(form)
     if k is None:
         return (f"θ ← θ - {step}",)
     if order == "after":

@@ -9,6 +9,12 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.oracle import Unsupported
+
+try:
+    import ml_dtypes
+except ImportError:
+    ml_dtypes = None  # type: ignore[assignment]  # asked for below
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
@@ -18,17 +24,54 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     method = getattr(wdref, optimizer)
 
     def run(case: Any) -> Any:
-        hyper = dict(case.hyper)
-        if "beta1" in hyper:
-            hyper["betas"] = (hyper.pop("beta1"), hyper.pop("beta2"))
+        hyper = _betas(case.hyper)
+        if case.dtype == "bfloat16" and ml_dtypes is None:
+            raise Unsupported("NumPy has bfloat16 with ml_dtypes only")
         eta = case.eta.tolist()
-        opt = method(**hyper, **options, schedule=lambda t: eta[t - 1])
-        params = {"theta": case.theta0.copy()}
+        # the schedule of a late tensor begins late: the optimizer counts from its own first step
+        if case.starts is not None:
+            raise Unsupported("wdref counts one t for a whole tree")
+        own = {str(i): _betas(group) for i, group in enumerate(case.groups or ())}
+        opt = method(**hyper, **options, groups=own, schedule=lambda t: eta[t - 1])
+        many = "tensors" in case.flags
+        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+        params = {str(i): _view(theta, case) for i, theta in enumerate(thetas)}
         state = opt.init(params)
-        path = []
-        for g in case.grads:
-            state = opt.step(params, {"theta": g}, state)
-            path.append(params["theta"].copy())
-        return np.array(path)
+        path: list[list[Any]] = [[] for _ in thetas]
+        for t in range(len(eta)):
+            now = {str(i): _view(g[t], case) for i, g in enumerate(grads)}
+            state = opt.step(params, now, state)
+            for i, steps in enumerate(path):
+                steps.append(params[str(i)].astype(np.float64))
+        return [np.array(steps) for steps in path] if many else np.array(path[0])
 
+    run.supports = ("tensors", "groups", "layout")  # type: ignore[attr-defined]  # the contract
     return run
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return NumPy's elementary operations, for the oracle to measure."""
+    return {
+        "sqrt": np.sqrt,
+        "divide": np.divide,
+        "multiply": np.multiply,
+        "fused": lambda x, y, z: x * y + z,
+    }
+
+
+def _betas(hyper: Any) -> dict[str, Any]:
+    own = dict(hyper)
+    if "beta1" in own:
+        own["betas"] = (own.pop("beta1"), own.pop("beta2"))
+    return own
+
+
+def _view(x: Any, case: Any) -> Any:
+    if case.dtype == "bfloat16":
+        x = x.astype(ml_dtypes.bfloat16)
+    if case.layout == "contiguous":
+        return x.copy()
+    base = np.zeros(2 * len(x) + 1, x.dtype)
+    view = base[1 : 2 * len(x) : 2] if case.layout == "strided" else base[1 : len(x) + 1]
+    view[...] = x
+    return view

@@ -5,35 +5,24 @@ implementation's own results, so that any program in any language can be fed wit
 come from integers by exact arithmetic: they are the same on every machine.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arithmetic import HALF
 from ..dialects import Dialect
 from ..schedules import cosine, warm_restarts
+from .case import DTYPES, Array, Case, hyper_for, noise, rounded
+from .shapes import STRONG, USUAL, shapes, slopes, tensors, views
 
-Array = NDArray[np.float64]
 Fill = Callable[[int, int], Array]  # (T, n) -> gradients in float64
 
+# η α λ = η λ = 2^-12 moves no parameter that is stored in float16, and bfloat16 even less
+VANISHING = {**USUAL, "learning_rate": 1.0, "weight_decay": 2.0**-12, "eps": 2.0**-8}
 TINY = {"float32": 2.0**-134, "float64": 2.0**-1060}  # subnormal gradients of some 2^15 units
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One trajectory to compute: the contract of `run(case)`, field by field."""
-
-    id: str
-    rule: str
-    dtype: str
-    theta0: Array  # (n,), of the dtype
-    grads: Array  # (T, n), of the dtype
-    hyper: Mapping[str, float]
-    eta: Array  # (T,), float64
-    purpose: str = ""
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,18 +38,6 @@ class Plan:
     theta: Fill | None = None
     flags: tuple[str, ...] = ()
     size: int = 6
-
-
-def noise(rows: int, columns: int, seed: int = 1) -> Array:
-    """Numbers in ±[1/2, 1) of 10 significant bits, from splitmix64: exact in every dtype."""
-    values, state = [], seed * 0x9E3779B97F4A7C15
-    for _ in range(rows * columns):
-        state = (state + 0x9E3779B97F4A7C15) % 2**64
-        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
-        z ^= z >> 31
-        values.append((512 + (z & 511)) / 1024 * (-1 if z >> 63 else 1))
-    return np.array(values, dtype=float).reshape(rows, columns)
 
 
 def _rows(scale: Callable[[int], float], seed: int = 1) -> Fill:
@@ -98,15 +75,28 @@ def _large(T: int, n: int) -> Array:
     return noise(T, n, 8) * 2.0**13
 
 
-STRONG = {"learning_rate": 0.3, "weight_decay": 0.4, "eps": 0.2, "beta1": 0.8, "beta2": 0.7,
-          "momentum": 0.8, "dampening": 0.3}  # fmt: skip
-USUAL = {"learning_rate": 1e-3, "weight_decay": 1e-2, "eps": 1e-8, "beta1": 0.9, "beta2": 0.999,
-         "momentum": 0.9, "dampening": 0.1}  # fmt: skip
-SLOPES = (1.0, 0.5, 0.75, 0.25, 1.0, 0.375)
+def _shrink(t: int) -> float:
+    # multiplied out: the C library's pow may differ in the last bit from machine to machine
+    return math.prod([0.8125] * t)
 
 
-def _slopes(t: int) -> float:
-    return SLOPES[(t - 1) % len(SLOPES)]
+def _short(eta: float) -> float:
+    # 20 bits of a cosine are the same on every machine
+    return round(eta * 2**20) / 2**20
+
+
+def half_plans() -> tuple[Plan, ...]:
+    """Return the table for float16 and bfloat16: few steps, numbers that float16 can hold."""
+    return (
+        Plan("exaggerated", "strong hyperparameters make every term and its place visible", 8,
+             _rows(_shrink), STRONG, slopes, flags=("separates",)),
+        Plan("bursts", "gradients come in bursts", 10, _bursts, {**STRONG, "eps": 0.05}, slopes,
+             flags=("maximum",)),
+        Plan("vanishing", "a decay below half a unit in the last place, no gradient", 96,
+             lambda T, n: np.zeros((T, n)), VANISHING, flags=("vanishing",)),
+        Plan("underflow", "no gradient, and an eps that float16 cannot hold", 3,
+             lambda T, n: np.zeros((T, n)), {**USUAL, "weight_decay": 0.0}, flags=("underflow",)),
+    )  # fmt: skip
 
 
 def plans(dtype: str) -> tuple[Plan, ...]:
@@ -116,11 +106,11 @@ def plans(dtype: str) -> tuple[Plan, ...]:
     restarts = warm_restarts(4, 2)
     return (
         Plan("exaggerated", "strong hyperparameters make every term and its place visible", 12,
-             _rows(lambda t: 0.8**t), STRONG, _slopes, flags=("separates",)),
+             _rows(_shrink), STRONG, slopes, flags=("separates",)),
         Plan("ordinary", "the usual hyperparameters over a thousand steps", 1000,
              _rows(lambda t: 1.0, 2), USUAL, flags=("long",), size=3),
         Plan("wide", "gradients over 12 decades", 20, _wide, {**USUAL, "learning_rate": 0.05},
-             _slopes),
+             slopes),
         Plan("sparse", "zero gradients at first, always in one coordinate, sometimes in others",
              18, _sparse, {**STRONG, "eps": 1e-3}, flags=("zero",)),
         Plan("alternating", "signs alternate: the first moment nearly cancels", 20, _alternating,
@@ -128,7 +118,7 @@ def plans(dtype: str) -> tuple[Plan, ...]:
         Plan("shrinking", "gradients shrink: AMSGrad's maximum holds", 14,
              _rows(lambda t: 2.0 ** (-t), 7), {**STRONG, "eps": 0.01}, flags=("maximum",)),
         Plan("bursts", "gradients come in bursts: AMSGrad's maximum switches", 20, _bursts,
-             {**STRONG, "eps": 0.05}, _slopes, flags=("maximum",)),
+             {**STRONG, "eps": 0.05}, slopes, flags=("maximum",)),
         Plan("eps-rules", "gradients far below eps: eps sets the step", 12,
              _rows(lambda t: 2.0**-34, 9), {**USUAL, "learning_rate": 0.1, "weight_decay": 0.2},
              flags=("eps",)),
@@ -138,7 +128,7 @@ def plans(dtype: str) -> tuple[Plan, ...]:
              "weight_decay": 0.0}, theta=lambda T, n: noise(T, n, 11) * 2.0**-6,
              flags=("subnormal",)),
         Plan("no-decay", "decay 0 is no decay", 8, _rows(lambda t: 1.0, 12),
-             {**STRONG, "weight_decay": 0.0}, _slopes),
+             {**STRONG, "weight_decay": 0.0}, slopes),
         Plan("overshoot", "decay beyond 1/learning rate: the parameter changes sign", 8,
              _rows(lambda t: 1.0, 13), {**STRONG, "learning_rate": 0.5, "weight_decay": 3.0}),
         Plan("stop", "the schedule falls to 0 and stays there", 9, _rows(lambda t: 1.0, 14),
@@ -146,30 +136,45 @@ def plans(dtype: str) -> tuple[Plan, ...]:
         Plan("restart", "warm restarts: the moments are kept", 24, _rows(lambda t: 0.5, 15),
              {**STRONG, "weight_decay": 0.1}, restarts, flags=("schedule",)),
         Plan("large", "large parameters, small relative steps", 12, _rows(lambda t: 1.0, 16),
-             {**USUAL, "learning_rate": 0.5}, _slopes, theta=_large),
+             {**USUAL, "learning_rate": 0.5}, slopes, theta=_large),
         Plan("first", "one step: the bias correction and the first buffer alone", 1,
              _rows(lambda t: 1.0, 17), STRONG, lambda t: 0.5, flags=("first",)),
     )  # fmt: skip
 
 
-def cases(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
-    """Yield the suite for a rule: each plan with the hyperparameters that `dialect` reads."""
-    if dtype not in TINY:
-        raise ValueError(f"dtype {dtype!r}: the suite has cases in {', '.join(TINY)}")
-    for plan in plans(dtype):
-        hyper = {name: plan.hyper[name] for name in dialect.hyper}
-        if getattr(dialect, "nesterov", False) and "dampening" in hyper:
-            hyper["dampening"] = 0.0  # Nesterov's step is not defined with dampening
+def regimes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield each plan with the hyperparameters that `dialect` reads: one tensor, a few columns."""
+    for plan in half_plans() if dtype in HALF else plans(dtype):
         T, n = plan.steps, plan.size
         theta = (plan.theta or (lambda T, n: noise(T, n, 99)))(1, n)[0]
         yield Case(
             id=f"{plan.id}/{dtype}",
             rule=claim,
             dtype=dtype,
-            theta0=theta.astype(dtype),
-            grads=plan.fill(T, n).astype(dtype),
-            hyper=MappingProxyType(hyper),
-            eta=np.array([plan.eta(t) for t in range(1, T + 1)]),
+            theta0=rounded(theta, dtype),
+            grads=rounded(plan.fill(T, n), dtype),
+            hyper=MappingProxyType(hyper_for(dialect, plan.hyper)),
+            eta=np.array([_short(plan.eta(t)) for t in range(1, T + 1)]),
             purpose=plan.purpose,
             flags=plan.flags,
         )
+
+
+def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield what identification needs: no sizes."""
+    yield from regimes(claim, dialect, dtype)
+    yield from tensors(claim, dialect, dtype)
+
+
+def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False) -> Iterator[Case]:
+    """Yield the suite for a rule: regimes, then shapes, then several tensors.
+
+    Tensors that are views of others come with `with_views` alone: few users have them.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype {dtype!r}: the suite has cases in {', '.join(DTYPES)}")
+    yield from regimes(claim, dialect, dtype)
+    yield from shapes(claim, dialect, dtype)
+    yield from tensors(claim, dialect, dtype)
+    if with_views:
+        yield from views(claim, dialect, dtype)

@@ -1,6 +1,7 @@
 """The oracle's commands: ``wdref check`` and ``wdref identify``."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,12 +11,17 @@ from ..conventions import CLAIMS, CONVENTIONS, dialect
 
 if TYPE_CHECKING:
     from ..dialects import Dialect
-    from .cases import Case
+    from .case import Case
     from .identify import Identity
     from .targets import Result
     from .verdict import CaseVerdict
 
-DTYPES = ("float64", "float32")
+DTYPES = {
+    "full": ("float64", "float32"),
+    "half": ("float16", "bfloat16"),
+    "all": ("float64", "float32", "float16", "bfloat16"),
+}
+DTYPES |= {name: (name,) for name in DTYPES["all"]}
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,10 +39,17 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--dtype",
-            type=click.Choice([*DTYPES, "all"]),
-            default="all",
+            type=click.Choice(list(DTYPES)),
+            default="full",
             show_default=True,
-            help="Dtype of parameters and gradients.",
+            help="Dtypes of parameters and gradients; full: float64 and float32.",
+        ),
+        click.option(
+            "--memory",
+            type=click.FloatRange(min=0.0, min_open=True),
+            default=8.0,
+            show_default=True,
+            help="GiB that the target may allocate.",
         ),
     ):
         command = option(command)
@@ -49,8 +62,11 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
               "of the rule as in sgd[nesterov=True], adam[amsgrad=raw].")  # fmt: skip
 @click.option("--convention", default="paper", show_default=True,
               help=f"Whose meaning of the hyperparameters: {', '.join(CONVENTIONS)}.")  # fmt: skip
+@click.option("--views", is_flag=True, help="Also tensors that are strided or misaligned views.")
 @_options
-def check(target: str, claim: str, convention: str, as_json: bool, **settings: Any) -> int:
+def check(
+    target: str, claim: str, convention: str, views: bool, as_json: bool, **settings: Any
+) -> int:
     """Does TARGET conform to the claim?
 
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
@@ -59,44 +75,59 @@ def check(target: str, claim: str, convention: str, as_json: bool, **settings: A
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
+        "findings": [], "primitives": {},
     }  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
+    from .cases import cases as suite
     from .identify import identify as find
-    from .verdict import judge, overall, worst_ratio
+    from .show import print_check
+    from .verdict import judge_all, overall, worst_ratio
 
     found = _claim(claim, convention, printed)
-    cases, results = _run(target, claim, found, printed, **settings)
-    verdicts = [judge(found, case, result) for case, result in zip(cases, results, strict=True)]
+    table = partial(suite, with_views=views)
+    cases, results, primitives = _run(target, claim, found, table, printed, **settings)
+    verdicts = judge_all(found, cases, results, primitives)
     document |= {"verdict": overall(verdicts), "worst_ratio": worst_ratio(verdicts)}
     document["cases"] = [vars(v) for v in verdicts]
+    document["findings"] = [v.finding for v in verdicts if v.finding]
+    document["primitives"] = primitives
     identity = None
     if document["verdict"] in ("deviates", "imprecise"):
-        identity = find(cases, results, found.family)
+        identity = find(cases, results, found.family, claim=found)
         document["identified"] = identity and identity.as_json()
     if as_json:
         emit_json(document)
     else:
-        _print_check(document, verdicts, found, identity)
+        print_check(document, verdicts, identity)
     return _status(document["verdict"], verdicts, target, results, settings["traceback"])
 
 
 @click.command()
 @click.argument("target")
+@click.option("--claim", default=None, help="What it is said to be: bugs are named as changes "
+              "from it.")  # fmt: skip
+@click.option("--convention", default="pytorch", show_default=True, help="Of the claim.")
 @_options
-def identify(target: str, as_json: bool, **settings: Any) -> int:
-    """What is TARGET: which rule, in which dialect?"""
+def identify(
+    target: str, claim: str | None, convention: str, as_json: bool, **settings: Any
+) -> int:
+    """What is TARGET: which rule, in which dialect, and which known bug?"""
     document: dict[str, Any] = {"target": target, "match": None, "residual": None,
                                 "runner_up": None, "known_bug": None, "also": []}  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
+    from .cases import probes
     from .identify import identify as find
+    from .show import print_identity
 
+    said = None if claim is None else _claim(claim, convention, printed)
+    guesses = (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper"))
     answers: list[Identity] = []
-    for claim, convention in (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper")):
-        found = dialect(claim, convention)
-        cases, results = _run(target, claim, found, printed, **settings)
-        identity = find(cases, results, found.family)
+    for name, whose in guesses if claim is None else ((claim, convention),):
+        found = _claim(name, whose, printed)
+        cases, results, _ = _run(target, name, found, probes, printed, **settings)
+        identity = find(cases, results, found.family, claim=said)
         answers += [identity] if identity else []
         if identity and identity.certified:
             break
@@ -107,7 +138,7 @@ def identify(target: str, as_json: bool, **settings: Any) -> int:
     if as_json:
         emit_json(document)
     else:
-        _print_identity(best, target)
+        print_identity(best, target)
     return 0 if best.certified else 1
 
 
@@ -122,32 +153,34 @@ def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dia
 
 
 def _run(
-    target: str, claim: str, found: "Dialect", document: dict[str, Any] | None, *, dtype: str,
-    timeout: float, python: str | None, traceback: bool,
-) -> "tuple[Sequence[Case], Sequence[Result]]":  # fmt: skip
+    target: str, claim: str, found: "Dialect", suite: Callable[..., Any],
+    document: dict[str, Any] | None, *, dtype: str, timeout: float, memory: float,
+    python: str | None, traceback: bool,
+) -> "tuple[Sequence[Case], Sequence[Result], dict[str, Any]]":  # fmt: skip
     """Run the target on the suite, its enclosures computed meanwhile."""
     import sys
 
     from rich.console import Console
     from rich.text import Text
 
-    from .cases import cases as suite
     from .enclosure import enclose
     from .targets import TargetError, parse, parse_options, start
 
     rule = parse_options(claim)[0]
-    dtypes = DTYPES if dtype == "all" else (dtype,)
-    cases = [case for each in dtypes for case in suite(rule, found, each)]
+    cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
     shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
     try:
         parsed = parse(target, elsewhere=python is not None)
         with (
-            start(parsed, cases, timeout=timeout, python=python or sys.executable) as running,
+            start(
+                parsed, cases, timeout=timeout, memory=memory, python=python or sys.executable
+            ) as running,
             Console(stderr=True).status(shown),
         ):
             for case in cases:
-                enclose(found, case)
-            return cases, running.results()
+                for part in case.parts():
+                    enclose(found, part)
+            return cases, *running.answers()
     except (TargetError, OSError) as error:
         if traceback and isinstance(error, TargetError):
             click.echo(error.traceback, err=True)
@@ -175,51 +208,3 @@ def _no_result(
     if traceback:
         click.echo(next((r.traceback for r in results if r.traceback), ""), err=True)
     return fail(f"{target}: nothing to identify: {message}", document)
-
-
-def _print_check(
-    document: dict[str, Any], verdicts: "Sequence[CaseVerdict]", found: "Dialect",
-    identity: "Identity | None",
-) -> None:  # fmt: skip
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    title = Text(f"{document['target']} as {document['convention']} {document['claim']}")
-    table = Table(title=title)
-    for name in ("case", "verdict", "ratio", "ulp", "step", "coordinate"):
-        table.add_column(name, justify="left" if name in ("case", "verdict") else "right")
-    for v in verdicts:
-        numbers = ("" if x is None else f"{x:.3g}" for x in (v.ratio, v.ulp))
-        places = ("" if x is None else str(x) for x in (v.step, v.coordinate))
-        table.add_row(v.id, v.verdict, *numbers, *places)
-    console = Console()
-    console.print(table)
-    console.print(
-        "ratio: |got - exact| over what correct rounding allows; up to 4 conforms", style="dim"
-    )
-    worst = document["worst_ratio"]
-    shown = "" if worst is None else f", worst ratio {worst:.3g}"
-    console.print(f"[bold]{document['verdict']}[/bold]{shown}", highlight=False)
-    if identity:
-        _print_identity(identity, document["target"])
-
-
-def _print_identity(identity: "Identity", target: str) -> None:
-    from rich.console import Console
-
-    from .identify import describe
-
-    console = Console(highlight=False)
-    found = describe(identity.nearest.dialect)
-    word = "is" if identity.certified else "matches nothing known; the nearest is"
-    names = f" ({', '.join(found['names'])})" if found["names"] else ""
-    console.print(f"{target} {word}{names}:", markup=False)
-    for line in found["recurrence"]:
-        console.print(f"  {line}", markup=False)
-    residual = f"residual {identity.nearest.residual:.2g}"
-    if identity.runner_up:
-        residual += f"; the next best dialect has {identity.runner_up.residual:.2g}"
-    console.print(residual)
-    for other in identity.also:
-        console.print(f"also: {'; '.join(other.recurrence())}", markup=False)

@@ -8,14 +8,14 @@ rounding error of the dtype. The distance from the exact value that this envelop
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arithmetic import Arithmetic
 from ..backend import load
-from ..dialects import Dialect
-from .cases import Case
+from .case import Case
 
 Array = NDArray[np.float64]
 SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
@@ -25,13 +25,15 @@ SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
 class Enclosure:
     """Exact values as an unevaluated sum ``high + low`` and the radius allowed around them, (T, n).
 
-    The real number lies within ``error`` of ``high + low``; `radius` is rounded up.
+    The real number lies within ``error`` of ``high + low``; `radius` is rounded up. In `doubt` are
+    the values past a sign, a comparison or a choice that the roundings leave undecided.
     """
 
     high: Array
     low: Array
     error: Array
     radius: Array
+    doubt: NDArray[np.bool_]
 
     def distance(self, got: Array) -> Array:
         """Upper bound of |got - exact|, for finite results; nan or inf where got is."""
@@ -40,68 +42,99 @@ class Enclosure:
 
     def ratio(self, got: Array) -> Array:
         """``|got - exact| / radius``; 0 where both are 0, inf where only the radius is or got is
-        no finite number, nan where the radius is: nothing can be certified there.
+        no finite number, nan where the radius is or the value is in doubt: nothing is certified.
         """
         distance = np.where(np.isfinite(got), self.distance(got), np.inf)
         # an exact trajectory is known far better than any radius; equal bits are no distance
         distance = np.where(got == self.high, np.abs(self.low), distance)
         with np.errstate(all="ignore"):
             ratio = np.where(distance == 0, 0.0, distance / self.radius)
-        return np.where(np.isfinite(self.radius), ratio, np.nan)
+        return np.where(np.isfinite(self.radius) & ~self.doubt, ratio, np.nan)
 
 
-def enclose(dialect: Dialect, case: Case, *, host: str = "float64") -> Enclosure:
-    """Return the enclosure of `case` under `dialect`, scalars computed in `host` arithmetic.
+def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -> Enclosure:
+    """Return the enclosure of `case`, one tensor, under `dialect`.
 
-    The precision is raised until the exact values are known to a millionth of the radius, or to the
+    The envelope is that of `arithmetic`, by default every operation in the case's dtype. The
+    precision is raised until the exact values are known to a millionth of the radius, or to the
     smallest float.
     """
-    return _enclose(dialect, _Key(case), host)
+    source = case.template or case
+    found = _enclose(dialect, CaseKey(source), arithmetic or Arithmetic.of(case.dtype))
+    n = len(case.theta0)
+    if case.template is None:
+        return found
+    times = -(-n // len(source.theta0)) or 1
+    return Enclosure(*(np.tile(x, (1, times))[:, :n] for x in vars(found).values()))
 
 
-class _Key:
-    """A case as a key: two cases of one suite have the same data when they have the same id."""
+class CaseKey:
+    """A case as a key: its data, not its name."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        arrays = (case.theta0, case.grads, case.eta)
+        self.theta0, self.grads = case.theta0, case.grads
+        self.eta, self.hyper = case.eta, case.hyper
         hyper = tuple(sorted(case.hyper.items()))
-        self._key = (case.id, case.dtype, hyper, *(x.tobytes() for x in arrays))
+        arrays = (x.tobytes() for x in (self.theta0, self.grads, self.eta))
+        self._key = (str(self.theta0.dtype), self.grads.shape, hyper, *arrays)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._key == other._key
+        return isinstance(other, CaseKey) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
 
 
-@lru_cache(maxsize=1024)
-def _enclose(dialect: Dialect, key: _Key, host: str) -> Enclosure:
+class _Exact(NamedTuple):
+    balls: Any
+    high: Array
+    low: Array
+    error: Array
+
+
+@lru_cache(maxsize=4096)
+def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
     bits = 192
     while True:
-        found = _at_precision(dialect, key.case, host, bits)
-        known = found.error <= np.maximum(found.radius * 2.0**-20, SMALLEST)
-        if np.all(known | ~np.isfinite(found.radius) | (found.radius == 0)) or bits > 2000:
-            return found
+        exact = _exact(dialect, key, bits)
+        path = load("exact").path(dialect, *_inputs(key), arithmetic=arithmetic, bits=bits)
+        radius = _table(
+            (_up(wide - x) for wide, x in zip(*rows, strict=True))
+            for rows in zip(path.balls, exact.balls, strict=True)
+        ).reshape(key.grads.shape)
+        known = exact.error <= np.maximum(radius * 2.0**-20, SMALLEST)
+        if np.all(known | ~np.isfinite(radius) | (radius == 0)) or bits > 2000:
+            return Enclosure(*exact[1:], radius, _doubt(path.doubts, key.grads.shape))
         bits *= 2
 
 
-def _at_precision(dialect: Dialect, case: Case, host: str, bits: int) -> Enclosure:
-    run = load("exact").trajectory
-    inputs = (case.theta0.tolist(), case.grads.tolist(), case.hyper, case.eta.tolist())
-    exact = run(dialect, *inputs, bits=bits)
-    rounded = run(dialect, *inputs, dtype=case.dtype, host=host, bits=bits)
-    high = np.array([[float(x.mid()) for x in row] for row in exact])
-    low = np.array([[float(x.mid() - float(x.mid())) for x in row] for row in exact])
-    error = [
-        [_up((x - up) - rest) for x, up, rest in zip(*rows, strict=True)]
-        for rows in zip(exact, high.tolist(), low.tolist(), strict=True)
-    ]
-    radius = [
-        [_up(wide - x) for wide, x in zip(*rows, strict=True)]
-        for rows in zip(rounded, exact, strict=True)
-    ]
-    return Enclosure(high, low, np.array(error), np.array(radius))
+@lru_cache(maxsize=4096)
+def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
+    balls = load("exact").path(dialect, *_inputs(key), bits=bits).balls
+    shape = key.grads.shape
+    high = _table((float(x.mid()) for x in row) for row in balls).reshape(shape)
+    low = _table((float(x.mid() - float(x.mid())) for x in row) for row in balls).reshape(shape)
+    error = _table(
+        (_up((x - up) - rest) for x, up, rest in zip(*rows, strict=True))
+        for rows in zip(balls, high.tolist(), low.tolist(), strict=True)
+    ).reshape(shape)
+    return _Exact(balls, high, low, error)
+
+
+def _inputs(key: CaseKey) -> tuple[Any, ...]:
+    return key.theta0.tolist(), key.grads.tolist(), key.hyper, key.eta.tolist()
+
+
+def _table(rows: Any) -> Array:
+    return np.array([list(row) for row in rows], dtype=float)
+
+
+def _doubt(doubts: dict[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    doubt = np.zeros(shape, dtype=bool)
+    for column, step in doubts.items():
+        doubt[step - 1 :, column] = True
+    return doubt
 
 
 def _up(x: Any) -> float:

@@ -4,17 +4,22 @@ Every dialect of the family runs on the probing cases in float64; the one with t
 is judged by its enclosures on every case. What no enclosure holds is said to match nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from itertools import product
-from typing import Any, get_args
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
+from ..arithmetic import HALF
 from ..conventions import CONVENTIONS
-from ..dialects import AdamDialect, Dialect, Form, MomentumDialect
-from .cases import Case
+from ..dialects import AdamDialect, MomentumDialect
+from . import multi
+from .candidates import candidates, trajectories
+from .case import Case
+from .enclosure import CaseKey, enclose
+from .gallery import gallery
+from .mutants import Twisted, changes
 from .targets import Result
 from .verdict import LIMIT, judge
 
@@ -23,92 +28,190 @@ PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A dialect and how far the target is from it, relative to the size of the parameters."""
+    """A rule and how far the target is from it, relative to the size of the parameters."""
 
-    dialect: Dialect
+    rule: Any
     residual: float
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The answer: the match, or None with the nearest dialect in `nearest`; both have residuals."""
+    """The answer: the nearest rule, whether its enclosures hold, and what else is known of it."""
 
     nearest: Candidate
     certified: bool
     runner_up: Candidate | None
-    also: tuple[Dialect, ...]
+    also: tuple[Any, ...]
+    bugs: tuple[Any, ...]
+    departure: str = ""
+    hints: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of ``wdref identify --json`` but the target's name."""
         runner_up = self.runner_up
         return {
-            "match": describe(self.nearest.dialect) if self.certified else None,
-            "nearest": describe(self.nearest.dialect),
+            "match": describe(self.nearest.rule) if self.certified else None,
+            "nearest": describe(self.nearest.rule),
             "residual": self.nearest.residual,
-            "runner_up": runner_up
-            and {**describe(runner_up.dialect), "residual": runner_up.residual},
-            "known_bug": None,
-            "also": [describe(d) for d in self.also],
+            "runner_up": runner_up and {**describe(runner_up.rule), "residual": runner_up.residual},
+            "known_bug": self.known_bug(),
+            "also": [describe(rule) for rule in self.also],
+            "departure": self.departure,
+            "hints": list(self.hints),
+        }
+
+    def known_bug(self) -> dict[str, str] | None:
+        """The bugs that the rule is, as one record; several are joined by +."""
+        if not self.bugs:
+            return None
+        return {
+            "id": " + ".join(bug.id for bug in self.bugs),
+            "title": "; ".join(bug.title for bug in self.bugs),
+            "reference": "; ".join(bug.reference for bug in self.bugs),
         }
 
 
-def identify(cases: Sequence[Case], results: Sequence[Result], family: str) -> Identity | None:
-    """Return what `results` on `cases` are, or None where no probe gave a finite result."""
+def identify(
+    cases: Sequence[Case], results: Sequence[Result], family: str, *, claim: Any = None
+) -> Identity | None:
+    """Return what `results` on `cases` are, or None where no probe gave a finite result.
+
+    `claim` is the dialect that the target is said to be: bugs are named as changes from it, by
+    default from PyTorch's dialect of the family.
+    """
     pairs = [(c, r) for c, r in zip(cases, results, strict=True) if r.values is not None]
-    probes = _probes(pairs)
+    single = [(c, r) for c, r in pairs if not {"tensors", "layout"} & set(c.flags)]
+    probes = _probes(single)
     if not probes:
         return None
-    given = set(probes[0][0].hyper)
-    found = sorted(
-        (Candidate(d, _residual(d, probes)) for d in candidates(family) if given >= set(d.hyper)),
-        key=lambda c: (c.residual, _oddity(c.dialect)),
-    )
+    found = _ranked(_rules(family, frozenset(probes[0][0].hyper)), probes)
     if not np.isfinite(found[0].residual):
         return None
     tied = [c for c in found if c.residual <= max(10 * found[0].residual, _noise(probes))]
-    tied.sort(key=lambda c: _oddity(c.dialect))
-    best = next((c for c in tied if _certified(c.dialect, pairs)), None)
-    nearest = best or found[0]
-    also = tuple(c.dialect for c in tied if best and c is not best and _certified(c.dialect, pairs))
-    others = [c for c in found if c is not nearest and c.dialect not in also]
-    return Identity(nearest, best is not None, others[0] if others else None, also)
+    tied.sort(key=lambda c: _oddity(c.rule))
+    held = [c for c in tied if _certified(c.rule, single)]
+    nearest = held[0] if held else found[0]
+    others = [c for c in found if c is not nearest and c not in held]
+    bugs = known_bugs(nearest.rule, claim) + _bugs_of_several(nearest.rule, pairs) if held else ()
+    return Identity(
+        nearest,
+        bool(held),
+        others[0] if others else None,
+        tuple(c.rule for c in held[1:]),
+        bugs,
+        *(("", ()) if held else (_departure(nearest.rule, probes), _hints(found, nearest))),
+    )
+
+
+def known_bugs(rule: Any, claim: Any = None) -> tuple[Any, ...]:
+    """Bugs that make `rule` out of `claim`: one that is the whole change, or one for each part."""
+    if claim is None and rule in CONVENTIONS["pytorch"].values():
+        return ()  # it is what it may well claim to be
+    claims = [claim] if claim is not None else _claims_near(rule)
+    for base in claims:
+        whole = [bug for bug in gallery() if bug.same_change(base, rule)]
+        if whole:
+            return tuple(whole[:1])
+        parts = [
+            [
+                bug
+                for bug in gallery()
+                if bug.claim.family == rule.family and changes(bug.claim, bug.rule) == {name: value}
+            ]
+            for name, value in changes(base, rule).items()
+        ]
+        if parts and all(parts):
+            return tuple(bugs[0] for bugs in parts)
+    return ()
+
+
+def _claims_near(rule: Any) -> list[Any]:
+    """PyTorch's dialects, those with the fewest changes first."""
+    rules = [claim for claim in CONVENTIONS["pytorch"].values() if claim.family == rule.family]
+    return sorted(rules, key=lambda claim: len(changes(claim, rule)))
 
 
 @cache
-def candidates(family: str) -> tuple[Dialect, ...]:
-    """Every dialect of the family, without those that are another one in other words."""
-    return tuple(_adams() if family == "adam" else _momenta())
+def _rules(family: str, given: frozenset[str]) -> tuple[Any, ...]:
+    clip = "clip" in given
+    dialects = [d for d in candidates(family, clip=clip) if given >= set(d.hyper)]
+    twisted = dict.fromkeys(
+        mutant.rule
+        for convention in ("pytorch", "paper", "keras")
+        for mutant in gallery(convention)
+        if isinstance(mutant.rule, Twisted) and mutant.rule.family == family
+    )
+    return (*dialects, *(rule for rule in twisted if given >= set(rule.hyper)))
 
 
-def _decays() -> Iterator[dict[str, Any]]:
-    for form in get_args(Form):
-        yield {"form": form}
-        if form in ("paper", "lr", "fixed"):  # the others have no decay after the step
-            yield {"form": form, "order": "after"}
+def _ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> list[Candidate]:
+    """Candidates by residual: the largest distance, relative to the largest parameter."""
+    residual = np.zeros(len(rules))
+    for case, result in probes:
+        mine = _trajectories(rules, CaseKey(case))
+        with np.errstate(all="ignore"):
+            far = np.max(np.abs(mine - result.values), axis=(1, 2))
+            scale = np.maximum(np.max(np.abs(mine), axis=(1, 2)), 1e-300)
+            residual = np.maximum(residual, np.where(np.isfinite(far), far / scale, np.inf))
+    rows = [Candidate(*row) for row in zip(rules, residual.tolist(), strict=True)]
+    return sorted(rows, key=lambda c: (c.residual, _oddity(c.rule)))
 
 
-def _adams() -> Iterator[AdamDialect]:
-    eps_at = ("outside", "hat", "inside", "both", "clamp")
-    bias = ("both", "none", "first", "ahead", "in_place")
-    for decay, eps, b, a in product(_decays(), eps_at, bias, ("none", "raw", "hat")):
-        if b in ("none", "first") and (eps == "hat" or a == "hat"):
-            continue  # without a correction of v there is nothing before or after it
-        yield AdamDialect(**decay, eps=eps, bias=b, amsgrad=a)
+@lru_cache(maxsize=16)
+def _trajectories(rules: tuple[Any, ...], key: CaseKey) -> Any:
+    return trajectories(rules, key.case)
 
 
-def _momenta() -> Iterator[MomentumDialect]:
-    damping = (("none", "damped"), ("dampening", "damped"), ("dampening", "gradient"),
-               ("ema", "damped"), ("ema", "gradient"))  # fmt: skip
-    for decay, lr, (d, first), nesterov in product(
-        _decays(), ("inside", "outside"), damping, (False, True)
-    ):
-        yield MomentumDialect(**decay, lr=lr, damping=d, first=first, nesterov=nesterov)
-    for decay in _decays():
-        yield MomentumDialect(**decay, buffer=False)
+def _bugs_of_several(rule: Any, pairs: Sequence[tuple[Case, Result]]) -> tuple[Any, ...]:
+    """The bug of several tensors that explains every such case, where the rule alone does not."""
+    many = [(c, r) for c, r in pairs if "tensors" in c.flags]
+    if not many or _explains(rule, None, many):
+        return ()
+    return tuple(bug for bug in multi.GALLERY if _explains(rule, bug, many))[:1]
 
 
-def describe(dialect: Dialect) -> dict[str, Any]:
+def _explains(rule: Any, bug: Any, many: Sequence[tuple[Case, Result]]) -> bool:
+    for case, result in many:
+        limit = float(np.finfo("float32" if case.dtype in HALF else case.dtype).eps) * 256
+        for mine, got in zip(multi.simulate(rule, case, bug), result.values, strict=True):
+            if got.size and not np.max(np.abs(mine - got)) <= limit * np.max(np.abs(mine)):
+                return False
+    return True
+
+
+def _departure(rule: Any, probes: Sequence[tuple[Case, Result]]) -> str:
+    """The first step and coordinate at which the target leaves `rule`."""
+    for case, result in probes:
+        ratio = enclose(rule, case).ratio(result.values)
+        over = np.argwhere(~(ratio <= LIMIT))
+        if len(over):
+            step, coordinate = over[0]
+            return f"case {case.id}, step {step + 1}, coordinate {coordinate}"
+    return ""
+
+
+def _hints(found: Sequence[Candidate], nearest: Candidate) -> tuple[str, ...]:
+    """By elimination: what each answer of the nearest dialect is worth, the most telling first."""
+    if not isinstance(nearest.rule, AdamDialect | MomentumDialect):
+        return ()
+    best: dict[str, Candidate] = {}
+    for other in found:
+        change = changes(nearest.rule, other.rule)
+        name = next(iter(change), "rule")
+        if len(change) == 1 and name != "rule" and name not in best:
+            best[name] = other
+    worth = sorted(best.items(), key=lambda item: -item[1].residual)
+    return tuple(
+        f"{name}={getattr(nearest.rule, name)}: any other answer is {c.residual:.2g} away, "
+        f"not {nearest.residual:.2g}"
+        for name, c in worth
+        if c.residual > 1.5 * nearest.residual
+    )
+
+
+def describe(rule: Any) -> dict[str, Any]:
     """Return the answers, the conventions that give them, and the recurrence."""
+    dialect = rule.base if isinstance(rule, Twisted) else rule
     answers = asdict(dialect)
     if "bias" in answers:
         answers["bias_correction"] = answers.pop("bias")
@@ -116,24 +219,10 @@ def describe(dialect: Dialect) -> dict[str, Any]:
         f"{convention} {claim}"
         for convention, rules in CONVENTIONS.items()
         for claim, d in rules.items()
-        if d == dialect
+        if d == rule
     ]
-    recurrence = list(dialect.recurrence())
-    return {"rule": dialect.family, **answers, "names": names, "recurrence": recurrence}
-
-
-def run_plain(dialect: Dialect, case: Case) -> Any:
-    """Trajectory of a dialect on a case in float64 NumPy, (T, n)."""
-    theta = case.theta0.astype(np.float64)
-    slots: Sequence[Any] = [np.zeros_like(theta) for _ in dialect.slots]
-    path = []
-    with np.errstate(all="ignore"):
-        for t, (g, eta) in enumerate(
-            zip(case.grads.astype(np.float64), case.eta.tolist(), strict=True), 1
-        ):
-            theta, slots = dialect.apply(theta, g, slots, dialect.scalars(case.hyper, t, eta))
-            path.append(theta)
-    return np.array(path)
+    recurrence = list(rule.recurrence())
+    return {"rule": rule.family, **answers, "names": names, "recurrence": recurrence}
 
 
 def _probes(pairs: Sequence[tuple[Case, Result]]) -> list[tuple[Case, Result]]:
@@ -150,29 +239,17 @@ def _noise(probes: Sequence[tuple[Case, Result]]) -> float:
     return float(np.finfo(probes[0][0].dtype).eps) * 64
 
 
-def _residual(dialect: Dialect, probes: Sequence[tuple[Case, Result]]) -> float:
-    worst = 0.0
-    for case, result in probes:
-        mine = run_plain(dialect, case)
-        with np.errstate(all="ignore"):
-            scale = np.maximum(np.max(np.abs(mine)), 1e-300)
-            far = float(np.max(np.abs(result.values - mine)) / scale)
-        worst = max(worst, far if np.isfinite(far) else np.inf)
-    return worst
-
-
-def _certified(dialect: Dialect, pairs: Sequence[tuple[Case, Result]]) -> bool:
-    """Whether the enclosures of `dialect` hold every result; float32 may be imprecise."""
+def _certified(rule: Any, pairs: Sequence[tuple[Case, Result]]) -> bool:
+    """Whether the enclosures of `rule` hold every result; float32 may be imprecise."""
     widest = max(case.dtype for case, _ in pairs)  # "float64" sorts last
     # short cases first: the first that no enclosure holds is the last that is computed
     wide = sorted((p for p in pairs if p[0].dtype == widest), key=lambda p: p[0].grads.size)
-    verdicts = (judge(dialect, case, result) for case, result in wide)
+    verdicts = (judge(rule, case, result) for case, result in wide)
     return all(v.ratio is None or v.ratio <= LIMIT or v.verdict == "imprecise" for v in verdicts)
 
 
-def _oddity(dialect: Dialect) -> int:
+def _oddity(rule: Any) -> int:
     """How many answers are not the paper's, form aside: ties go to the plainest name."""
-    plain = type(dialect)(form=dialect.form)
-    return sum(
-        a != b for a, b in zip(asdict(dialect).values(), asdict(plain).values(), strict=True)
-    )
+    if isinstance(rule, Twisted):
+        return 100
+    return len(changes(type(rule)(form=rule.form), rule))

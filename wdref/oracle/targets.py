@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import worker
-from .cases import Case
+from .case import Case
 
 Array = NDArray[np.float64]
 TIMEOUT = 120.0  # seconds for all cases of one target, the import of its framework included
+MEMORY = 8.0  # GiB that its process may allocate
 
 
 class TargetError(Exception):
@@ -46,9 +47,10 @@ class Result:
     """What came of one case: ``ok`` with values (T, n), ``unsupported`` or ``error`` with why."""
 
     status: str
-    values: Array | None = None
+    values: Any = None  # for several tensors a list of arrays
     message: str = ""
     traceback: str = field(default="", repr=False)
+    primitives: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def parse(text: str, *, elsewhere: bool = False) -> Target:
@@ -145,6 +147,10 @@ class Running:
 
     def results(self) -> list[Result]:
         """Wait, and return one result a case; TargetError if the target could not be loaded."""
+        return self.answers()[0]
+
+    def answers(self) -> tuple[list[Result], dict[str, Any]]:
+        """The same, and what was measured of the primitives by dtype."""
         with self:
             why = self._wait()
             path = Path(self.directory.name)
@@ -153,7 +159,9 @@ class Running:
                 raise TargetError(
                     f"TARGET {self.target.text!r}: {loaded.message}", loaded.traceback
                 )
-            return [_answer(path, str(i), why) for i in range(len(self.cases))]
+            tensors = ["tensors" in case.flags for case in self.cases]
+            results = [_answer(path, str(i), why, many=many) for i, many in enumerate(tensors)]
+            return results, loaded.primitives
 
     def _wait(self) -> str:
         """Return why the process has no more to say."""
@@ -176,13 +184,18 @@ class Running:
 
 
 def start(
-    target: Target, cases: Sequence[Case], *, timeout: float = TIMEOUT, python: str = sys.executable
+    target: Target,
+    cases: Sequence[Case],
+    *,
+    timeout: float = TIMEOUT,
+    python: str = sys.executable,
+    memory: float = MEMORY,
 ) -> Running:
     """Start `target` on `cases` in a process of its own and return at once."""
     directory = tempfile.TemporaryDirectory(prefix="wdref-", ignore_cleanup_errors=True)
     path = Path(directory.name)
     try:
-        _write_request(path, target, cases)
+        _write_request(path, target, cases, memory)
         # a file, not a pipe: a pipe stays open until the last child of the target has closed it
         with (path / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
@@ -198,26 +211,36 @@ def start(
     return Running(target, cases, process, directory, timeout)
 
 
-def _write_request(path: Path, target: Target, cases: Sequence[Case]) -> None:
-    fields = ("id", "rule", "dtype", "hyper")
-    described = [{name: getattr(case, name) for name in fields} for case in cases]
-    for entry in described:
-        entry["hyper"] = dict(entry["hyper"])
-    (path / "request.json").write_text(json.dumps({"target": target.spec, "cases": described}))
-    arrays = {
-        f"{name}_{i}": getattr(case, name)
-        for i, case in enumerate(cases)
-        for name in ("theta0", "grads", "eta")
-    }
+def _write_request(path: Path, target: Target, cases: Sequence[Case], memory: float) -> None:
+    request = {"target": target.spec, "memory": memory, "cases": [_described(c) for c in cases]}
+    (path / "request.json").write_text(json.dumps(request))
+    arrays: dict[str, Any] = {f"eta_{i}": case.eta for i, case in enumerate(cases)}
+    for i, case in enumerate(cases):
+        many = "tensors" in case.flags
+        for name, value in (("theta0", case.theta0), ("grads", case.grads)):
+            columns = value if many else [value]
+            arrays |= {f"{name}_{i}_{k}": column for k, column in enumerate(columns)}
     np.savez(path / "request.npz", **arrays)
 
 
-def _answer(path: Path, name: str, why: str) -> Result:
+def _described(case: Case) -> dict[str, Any]:
+    names = ("id", "rule", "dtype", "flags", "starts", "layout")
+    groups = case.groups and [dict(own) for own in case.groups]
+    tensors = len(case.theta0) if "tensors" in case.flags else 1
+    fields = {name: getattr(case, name) for name in names}
+    return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors}
+
+
+def _answer(path: Path, name: str, why: str, *, many: bool = False) -> Result:
     file = path / f"{name}.json"
     if not file.exists():
         return Result("error", message=why, traceback=_tail(path / "stderr"))
     content = json.loads(file.read_text())
-    values = np.load(path / f"{name}.npy") if (path / f"{name}.npy").exists() else None
+    values = None
+    if (path / f"{name}.npz").exists():
+        with np.load(path / f"{name}.npz") as arrays:
+            found = [arrays[key] for key in arrays.files]
+        values = found if many else found[0]
     return Result(values=values, **content)
 
 

@@ -1,14 +1,16 @@
 """Verdicts: what the ratios of a target say about its claim."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dialects import Dialect
-from .cases import Case
+from ..arithmetic import CORRECT, HALF, Arithmetic, Primitives, all_narrow
+from .case import Case
 from .enclosure import Enclosure, enclose
+from .half import finding
 from .targets import Result
 
 Array = NDArray[np.float64]
@@ -22,7 +24,10 @@ GRADES = ("conforms", "unsupported", "undecided", "imprecise", "deviates", "erro
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """The verdict on one case and where it is worst: step from 1, coordinate from 0."""
+    """The verdict on one case and where it is worst: step from 1, tensor and coordinate from 0.
+
+    `undecided` counts the values of which nothing is certified.
+    """
 
     id: str
     verdict: str
@@ -30,20 +35,115 @@ class CaseVerdict:
     ulp: float | None = None
     step: int | None = None
     coordinate: int | None = None
+    tensor: int | None = None
+    undecided: int = 0
     message: str = ""
+    finding: str = ""
 
 
-def judge(dialect: Dialect, case: Case, result: Result) -> CaseVerdict:
-    """Judge the result of one case against the enclosure of `dialect`."""
+@dataclass(frozen=True)
+class _Worst:
+    """Where one tensor of a case is worst; `part` is the case of that tensor alone."""
+
+    part: Case
+    values: Array
+    ratio: float
+    step: int  # from 0
+    coordinate: int
+    tensor: int
+
+
+def judge(
+    dialect: Any, case: Case, result: Result, *, primitives: Primitives = CORRECT
+) -> CaseVerdict:
+    """Judge the result of one case against the enclosures of `dialect`, tensor by tensor."""
     if result.values is None:
         return CaseVerdict(case.id, result.status, message=result.message)
-    found = enclose(dialect, case)
-    ratio, step, coordinate = worst(found.ratio(result.values))
-    if ratio is None:
-        return CaseVerdict(case.id, "undecided", message="no finite radius: nothing is certified")
-    verdict = "conforms" if ratio <= LIMIT else _grade(dialect, case, result.values)
-    ulp = _ulp(found, result.values, case.dtype)[step, coordinate]
-    return CaseVerdict(case.id, verdict, ratio, float(ulp), step + 1, coordinate)
+    return replace(_judged(dialect, case, result, primitives), finding=finding(case, result))
+
+
+def judge_all(
+    dialect: Any,
+    cases: Sequence[Case],
+    results: Sequence[Result],
+    measured: Mapping[str, Mapping[str, Any]],
+) -> list[CaseVerdict]:
+    """Judge every case, with the primitives that were measured in its dtype."""
+    known = {
+        dtype: Primitives(max(1.0, p["sqrt"]), max(1.0, p["divide"]), p["flush"])
+        for dtype, p in measured.items()
+    }
+    return [
+        judge(dialect, case, result, primitives=known.get(case.dtype, CORRECT))
+        for case, result in zip(cases, results, strict=True)
+    ]
+
+
+def _judged(dialect: Any, case: Case, result: Result, primitives: Primitives) -> CaseVerdict:
+    arithmetic = replace(Arithmetic.of(case.dtype), primitives=primitives)
+    found, undecided = [], 0
+    for i, (part, values) in enumerate(zip(case.parts(), _tensors(case, result), strict=True)):
+        late = len(values) - len(part.grads)
+        if late and not np.all(values[:late] == part.theta0):
+            return _moved_early(case, i)
+        enclosure = enclose(dialect, part, arithmetic=arithmetic)
+        ratio = enclosure.ratio(values[late:])
+        undecided += int(np.isnan(ratio).sum())
+        found += [_Worst(part, values[late:], *w, tensor=i) for w in worst(ratio)]
+    if not found:
+        nothing = undecided > 0
+        return CaseVerdict(case.id, "undecided" if nothing else "conforms",
+                           None if nothing else 0.0, undecided=undecided)  # fmt: skip
+    return _verdict(dialect, case, max(found, key=lambda w: w.ratio), arithmetic, undecided)
+
+
+def _tensors(case: Case, result: Result) -> Sequence[Array]:
+    values: Any = result.values
+    return values if "tensors" in case.flags else (values,)
+
+
+def _moved_early(case: Case, tensor: int) -> CaseVerdict:
+    message = "moved before its first gradient"
+    return CaseVerdict(case.id, "deviates", np.inf, tensor=tensor, message=message)
+
+
+def _verdict(
+    dialect: Any, case: Case, w: _Worst, arithmetic: Arithmetic, undecided: int
+) -> CaseVerdict:
+    late = len(case.eta) - len(w.values)
+    enclosure = enclose(dialect, w.part, arithmetic=arithmetic)
+    ulp = _ulp(enclosure, w.values, case.dtype)[w.step, w.coordinate]
+    verdict, message = "conforms", ""
+    if w.ratio > LIMIT:
+        message = imprecision(dialect, w.part, w.values, arithmetic)
+        verdict = "imprecise" if message else "deviates"
+    tensor = w.tensor if "tensors" in case.flags else None
+    return CaseVerdict(case.id, verdict, w.ratio, float(ulp), late + w.step + 1, w.coordinate,
+                       tensor, undecided, message)  # fmt: skip
+
+
+def imprecision(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic) -> str:
+    """Name the scalars that explain the distance if the host held them in float32, or nothing."""
+    if case.dtype in HALF:
+        return ""
+    for names, words in _narrowings(case):
+        narrow = arithmetic.with_narrow(*names)
+        found = worst(enclose(dialect, case, arithmetic=narrow).ratio(values))
+        # nothing certified: float32 cannot tell the eps of this case from 0, and anything may come
+        if all(ratio <= LIMIT for ratio, *_ in found) and (found or "eps" in names):
+            return words
+    return ""
+
+
+def _narrowings(case: Case) -> list[tuple[tuple[str, ...], str]]:
+    """Sets of scalars from the fewest to all, in words."""
+    single = [((name,), f"{name} in float32") for name in case.hyper if not name.startswith("beta")]
+    betas = [
+        (("bias",), "bias corrections computed in float32"),
+        (("beta1", "beta2"), "betas in float32"),
+    ]
+    every = (all_narrow(case.hyper), "scalars in float32")
+    return [*(betas if "beta1" in case.hyper else []), *single, every]
 
 
 def overall(verdicts: Sequence[CaseVerdict]) -> str:
@@ -59,7 +159,7 @@ def overall(verdicts: Sequence[CaseVerdict]) -> str:
         wide = {v.verdict for v in verdicts if v.id.endswith("/float64")} - {"unsupported"}
         if wide and wide <= {"conforms", "imprecise"}:
             return "imprecise"
-    return grade
+    return "conforms" if grade == "undecided" and "conforms" in found else grade
 
 
 def worst_ratio(verdicts: Sequence[CaseVerdict]) -> float | None:
@@ -67,27 +167,19 @@ def worst_ratio(verdicts: Sequence[CaseVerdict]) -> float | None:
     return max((v.ratio for v in verdicts if v.ratio is not None), default=None)
 
 
-def worst(ratio: Array) -> tuple[float | None, int, int]:
-    """Largest ratio with its step and coordinate (from 0), None where none is certified."""
-    if ratio.size == 0:
-        return 0.0, 0, 0
-    if np.all(np.isnan(ratio)):
-        return None, 0, 0
+def worst(ratio: Array) -> list[tuple[float, int, int]]:
+    """Largest ratio with its step and coordinate (from 0); nothing where none is certified."""
+    if ratio.size == 0 or np.all(np.isnan(ratio)):
+        return []
     step, coordinate = np.unravel_index(int(np.nanargmax(ratio)), ratio.shape)
-    return float(ratio[step, coordinate]), int(step), int(coordinate)
-
-
-def _grade(dialect: Dialect, case: Case, values: Array) -> str:
-    """Imprecise where scalars computed in float32 explain the distance."""
-    # float64 arrays with float32 scalars are the common slip: both dtypes have the same host
-    ratio, *_ = worst(enclose(dialect, case, host="float32").ratio(values))
-    # None: float32 cannot tell the eps of this case from 0, so that anything may come of it
-    return "imprecise" if ratio is None or ratio <= LIMIT else "deviates"
+    return [(float(ratio[step, coordinate]), int(step), int(coordinate))]
 
 
 def _ulp(found: Enclosure, values: Array, dtype: str) -> Array:
     """Distance in units in the last place of the exact value: familiar, and useless near 0."""
+    stored = "float32" if dtype == "bfloat16" else dtype
     with np.errstate(all="ignore"):
-        spacing: Array = np.spacing(np.abs(found.high).astype(dtype)).astype(np.float64)
+        spacing: Array = np.spacing(np.abs(found.high).astype(stored)).astype(np.float64)
+        spacing = spacing * (2.0**16 if dtype == "bfloat16" else 1.0)
         far: Array = np.abs(values - found.high) / spacing
         return far

@@ -1,8 +1,12 @@
 """The process in which an implementation under test runs. One file, needs NumPy alone.
 
 ``python worker.py DIRECTORY`` reads ``request.json`` and ``request.npz`` there and writes one
-``<index>.json`` a case, with ``<index>.npy`` where there is a result, each as soon as it is known,
+``<index>.json`` a case, with ``<index>.npz`` where there is a result, each as soon as it is known,
 so that a crash costs no case before it. What the target prints goes to stderr.
+
+A target says what it can do beyond one contiguous tensor in an attribute: ``run.supports`` is a
+collection of the words ``tensors``, ``groups``, ``late``, ``layout``. An adapter may offer
+``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured.
 """
 
 import importlib
@@ -17,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+NEEDS = ("tensors", "groups", "late", "layout")  # flags that a target must say it supports
+
 
 def main(directory: Path) -> None:
     """Run the request in `directory`."""
@@ -25,26 +31,44 @@ def main(directory: Path) -> None:
     sys.path[:] = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve().parent]
     request = json.loads((directory / "request.json").read_text())
     arrays = np.load(directory / "request.npz", allow_pickle=False)
+    limit_memory(request["memory"])
     try:
-        run = load_target(request["target"])
+        run, module = load_target(request["target"])
     except BaseException as error:  # also a target that exits: the oracle must hear of it
         answer(directory, "load", status="unloadable", **describe(error))
         return
-    answer(directory, "load", status="ok")
+    dtypes = sorted({case["dtype"] for case in request["cases"]})
+    answer(directory, "load", status="ok", primitives=probe_all(module, dtypes))
     for index, case in enumerate(request["cases"]):
-        case["theta0"], case["grads"] = arrays[f"theta0_{index}"], arrays[f"grads_{index}"]
         case["eta"] = arrays[f"eta_{index}"]
+        for name in ("theta0", "grads"):
+            case[name] = [arrays[f"{name}_{index}_{i}"] for i in range(case["tensors"])]
+        if "tensors" not in case["flags"]:
+            case["theta0"], case["grads"] = case["theta0"][0], case["grads"][0]
         run_case(directory, index, run, types.SimpleNamespace(**case))
+
+
+def limit_memory(gigabytes: float) -> None:
+    """Bound what the process may allocate, where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 2**30),) * 2)
 
 
 def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
     """Run one case and write what came of it."""
-    shape = case.grads.shape
+    missing = set(case.flags) & set(NEEDS) - set(getattr(run, "supports", ()))
+    if missing:
+        words = ", ".join(map(repr, sorted(missing)))
+        answer(directory, index, status="unsupported", message=f"run.supports has no {words}")
+        return
     try:
-        result = np.asarray(run(case))
-        if result.shape != shape:
-            raise ValueError(f"run returned shape {result.shape}: expected {shape}, (T, n)")
-        np.save(directory / f"{index}.npy", result.astype(np.float64, casting="same_kind"))
+        many = "tensors" in case.flags
+        results, grads = (run(case), case.grads) if many else ([run(case)], [case.grads])
+        arrays = [checked(x, g.shape) for x, g in zip(results, grads, strict=True)]
+        np.savez(directory / f"{index}.npz", *arrays)
     except BaseException as error:
         names = [kind.__name__ for kind in type(error).__mro__]
         status = "unsupported" if "Unsupported" in names else "error"
@@ -53,12 +77,21 @@ def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
         answer(directory, index, status="ok")
 
 
-def load_target(target: dict[str, Any]) -> Any:
-    """Return the function `run(case)` that `target` names."""
+def checked(result: Any, shape: tuple[int, ...]) -> Any:
+    """Return a result as float64 if it has the right shape and holds real numbers."""
+    result = np.asarray(result)
+    if result.shape != shape:
+        raise ValueError(f"run returned shape {result.shape}: expected {shape}, (T, n)")
+    return result.astype(np.float64, casting="same_kind")
+
+
+def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the function `run(case)` that `target` names, and its module."""
     provide_unsupported()
     if target["kind"] == "module":
         sys.path.insert(0, str(Path.cwd()))
-        return getattr(importlib.import_module(target["module"]), target["function"])
+        found = importlib.import_module(target["module"])
+        return getattr(found, target["function"]), found
     path = Path(target["file"])
     if target["kind"] == "file":
         sys.path.append(str(path.parent))  # last: a target called torch.py must not shadow torch
@@ -70,8 +103,44 @@ def load_target(target: dict[str, Any]) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     if target["kind"] == "adapter":
-        return module.load(target["optimizer"], **target["options"])
-    return getattr(module, target["function"])
+        return module.load(target["optimizer"], **target["options"]), module
+    return getattr(module, target["function"]), module
+
+
+def probe_all(module: Any, dtypes: list[str]) -> dict[str, Any]:
+    """Measure the module's primitives in each dtype that NumPy has; nothing if it offers none."""
+    offered = getattr(module, "primitives", None)
+    known = [dtype for dtype in dtypes if offered and dtype != "bfloat16"]
+    return {dtype: probe(offered(dtype), dtype) for dtype in known} if offered else {}
+
+
+def probe(f: dict[str, Any], dtype: str) -> dict[str, Any]:
+    """What √, ÷ do in halves of a unit in the last place, the share that is not nearest, and more.
+
+    `f` has ``sqrt(x)``, ``divide(x, y)``, ``multiply(x, y)`` and ``fused(x, y, z)`` = x y + z.
+    """
+    kind = np.dtype(dtype).type
+    rng = np.random.default_rng(0)
+    x = (rng.uniform(1, 4, 20_000) * 2.0 ** rng.integers(-8, 8, 20_000)).astype(dtype)
+    y = rng.uniform(1, 2, 20_000).astype(dtype)
+    wide = np.longdouble if dtype == "float64" else np.float64
+    roots, quotients = np.sqrt(x.astype(wide)), x.astype(wide) / y.astype(wide)
+    least, ulp = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).eps
+    near, far = np.full(8, 1 + ulp, dtype), np.full(8, -(1 + 2 * ulp), dtype)
+    return {
+        "sqrt": halves(f["sqrt"](x), roots, dtype),
+        "sqrt_not_nearest": float(np.mean(f["sqrt"](x) != roots.astype(dtype))),
+        "divide": halves(f["divide"](x, y), quotients, dtype),
+        "divide_not_nearest": float(np.mean(f["divide"](x, y) != quotients.astype(dtype))),
+        "flush": bool(np.any(f["multiply"](np.full(8, least), np.ones(8, dtype)) == kind(0))),
+        "contracts": bool(np.any(f["fused"](near, near, far) != kind(0))),
+    }
+
+
+def halves(got: Any, exact: Any, dtype: str) -> float:
+    """Worst error in halves of a unit in the last place; 1 for what is correctly rounded."""
+    unit = np.spacing(exact.astype(dtype)).astype(exact.dtype) / 2
+    return round(max(1.0, float(np.max(np.abs(got.astype(exact.dtype) - exact) / unit))), 3)
 
 
 def provide_unsupported() -> None:
@@ -90,7 +159,7 @@ def describe(error: BaseException) -> dict[str, str]:
     return {"message": text, "traceback": "".join(traceback.format_exception(error))}
 
 
-def answer(directory: Path, name: object, **content: str) -> None:
+def answer(directory: Path, name: object, **content: Any) -> None:
     """Write an answer whole or not at all."""
     temporary = directory / f"{name}.json.part"
     temporary.write_text(json.dumps(content))

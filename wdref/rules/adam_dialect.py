@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace
 
+from .sgd_dialect import clip
+
 if TYPE_CHECKING:
     from ..dialects import AdamDialect
 
@@ -33,12 +35,16 @@ def adam_dialect(
     m, v, *v_max = slots
 
     # GRADIENT
+    if d.clip == "gradient":
+        g = clip(xp, g, s.clip)
     if s.l2 is not None and d.form == "scaled_l2":
         before = v_max[0] if v_max else v
         before = before if d.amsgrad == "hat" else _corrected(before, s.bias2_before)
         g = g + s.l2 * (_denominator(d, xp, before, s.eps_before) * theta)
     elif s.l2 is not None:
         g = g + s.l2 * theta
+    if d.clip == "sum":
+        g = clip(xp, g, s.clip)
 
     # MOMENTS
     m = s.beta1 * m + s.one_minus_beta1 * g

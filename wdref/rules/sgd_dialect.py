@@ -28,11 +28,15 @@ def sgd_dialect(
         d = m, or Nesterov's β1 m + c' g
         θ = θ - d (inside) or θ - η α d (outside), with the decay together or after
     """
-    array_namespace(theta, g)  # one library, or a clear error
+    xp = array_namespace(theta, g)
 
     # GRADIENT
+    if d.clip == "gradient":
+        g = clip(xp, g, s.clip)
     if s.l2 is not None:
         g = g + s.l2 * theta
+    if d.clip == "sum":
+        g = clip(xp, g, s.clip)
 
     # MOMENTS
     if d.buffer:
@@ -51,3 +55,8 @@ def sgd_dialect(
         new = new - s.decay * (new if d.order == "after" else theta)
 
     return new, new_slots
+
+
+def clip(xp: Any, g: Array, bound: Any) -> Array:
+    """Clip by value: min(max(g, -bound), bound)."""
+    return xp.minimum(xp.maximum(g, xp.full_like(g, -bound)), xp.full_like(g, bound))

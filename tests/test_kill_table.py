@@ -1,0 +1,84 @@
+"""Every known bug is caught and named, and no right implementation is accused.
+
+One test a mutant of the gallery; 200 right implementations in other orders, folded, fused.
+"""
+
+import pytest
+
+from wdref.conventions import dialect
+from wdref.oracle import multi, rightful
+from wdref.oracle.gallery import gallery
+from wdref.oracle.identify import identify, known_bugs
+from wdref.oracle.kill import row_of, simulated, suite, worst_right
+from wdref.oracle.verdict import judge, overall
+
+pytest.importorskip("flint", reason="needs wdref[oracle]")
+
+BUGS = (*gallery(), *multi.GALLERY)
+WRONG = {"float64": 1e10, "float32": 1e3}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
+def test_each_mutant_is_caught_and_named(bug):
+    row = row_of(bug)
+    assert row.caught
+    assert row.named
+    for dtype, ratio in row.ratios.items():
+        assert ratio >= WRONG[dtype]
+
+
+@pytest.mark.parametrize("first", range(0, 200, 20))
+def test_no_false_alarm(first):
+    for seed in range(first, first + 20):
+        family, dtype = ("adam", "sgd")[seed % 2], ("float64", "float32")[seed // 2 % 2]
+        assert worst_right(family, dtype, seed) <= 2.0, rightful.Order.draw(seed)
+
+
+def test_right_implementations_differ_from_each_other():
+    assert len({rightful.Order.draw(seed) for seed in range(200)}) > 50
+
+
+def test_ids_and_references_are_there():
+    ids = [bug.id for bug in BUGS]
+    assert len(set(ids)) == len(ids)
+    assert all(bug.reference and bug.title for bug in BUGS)
+
+
+@pytest.mark.parametrize("convention", ["paper", "keras"])
+def test_mutants_of_other_conventions_are_named(convention):
+    for bug in gallery(convention)[::4]:
+        assert row_of(bug).named, bug.id
+
+
+def test_two_changes_at_once_are_both_named():
+    claim = dialect("adamw", "pytorch")
+    both = dialect("adamw", "pytorch", eps="hat", order="after")
+    cases = suite(claim)
+    results = [simulated(both, case) for case in cases]
+    identity = identify(cases, results, "adam", claim=claim)
+    assert identity.certified
+    assert identity.nearest.rule == both
+    assert {bug.id for bug in identity.bugs} == {"M17", "M08"}
+
+
+def test_what_may_be_right_is_no_bug():
+    for claim in ("sgd", "adam", "adamw"):
+        assert known_bugs(dialect(claim, "pytorch")) == ()
+    keras = known_bugs(dialect("adamw", "keras"))
+    assert [bug.id for bug in keras] == ["M17"]  # and its name says that it is Keras
+
+
+def test_a_shrunk_envelope_is_noticed(monkeypatch):
+    """The oracle's own alarm: with radii a thousand times too small, right answers deviate."""
+    from wdref.oracle import enclosure, verdict
+
+    def shrunk(*args, **options):
+        found = enclosure.enclose(*args, **options)
+        parts = vars(found) | {"radius": found.radius / 1000}
+        return enclosure.Enclosure(**parts)
+
+    monkeypatch.setattr(verdict, "enclose", shrunk)
+    claim = dialect("adamw", "pytorch")
+    cases = [case for case in suite(claim) if "tensors" not in case.flags][:6]
+    verdicts = [judge(claim, case, simulated(claim, case)) for case in cases]
+    assert overall(verdicts) != "conforms"

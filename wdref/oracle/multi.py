@@ -1,0 +1,118 @@
+"""Bugs of several tensors: what goes wrong between one parameter and the next.
+
+Each is a function that spoils one tensor's step in a run that is right otherwise. On one tensor
+they are all right, which is why they live long.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .case import Case
+
+
+@dataclass
+class Turn:
+    """The step of one tensor that is about to be taken; a bug changes it."""
+
+    case: Case
+    tensor: int  # from 0
+    step: int  # of the whole run, from 1
+    count: int  # the tensor's own t
+    theta: Any
+    hyper: dict[str, float]
+    decays: int = 1  # how often the decay is applied
+    step_rate: float | None = None  # the learning rate of the step, where it is not the decay's
+    skip_decay: bool = field(default=False)
+
+
+@dataclass(frozen=True)
+class MultiMutant:
+    """A bug of the gallery that needs several tensors."""
+
+    id: str
+    title: str
+    reference: str
+    spoil: Callable[[Turn], None]
+
+
+def _own(case: Case, i: int) -> dict[str, float]:
+    return {**case.hyper, **(case.groups[i] if case.groups else {})}
+
+
+def _decay_each_group(turn: Turn) -> None:
+    turn.decays = len(turn.case.theta0)
+
+
+def _return_early(turn: Turn) -> None:
+    decays = [_own(turn.case, i)["weight_decay"] for i in range(turn.tensor + 1)]
+    turn.skip_decay = 0.0 in decays
+
+
+def _share_step(turn: Turn) -> None:
+    turn.count = turn.step
+
+
+def _decay_at_base_rate(turn: Turn) -> None:
+    turn.step_rate = turn.hyper["learning_rate"]
+    turn.hyper["learning_rate"] = turn.case.hyper["learning_rate"]
+
+
+def _count_each_tensor(turn: Turn) -> None:
+    turn.count = (turn.step - 1) * len(turn.case.theta0) + turn.tensor + 1
+
+
+def _reuse_step_size(turn: Turn) -> None:
+    turn.step_rate = _own(turn.case, 0)["learning_rate"]
+
+
+GALLERY = (
+    MultiMutant("M12", "decay applied once for each group", "huggingface/pytorch-image-models#2750",
+                _decay_each_group),
+    MultiMutant("M13", "an early return skips the decay of later tensors",
+                "keras-team/keras#21856", _return_early),
+    MultiMutant("M33", "one step count for all tensors", "NVIDIA/apex#1615", _share_step),
+    MultiMutant("M35", "a group's own rate in the step, not in the decay",
+                "keras-team/keras: Muon, adam_lr_ratio", _decay_at_base_rate),
+    MultiMutant("M40-tensors", "the step counts once a tensor", "geoopt/geoopt#164",
+                _count_each_tensor),
+    MultiMutant("M41", "the first group's step size used for all",
+                "LiyuanLucasLiu/RAdam#24", _reuse_step_size),
+)  # fmt: skip
+
+
+def simulate(
+    dialect: Any, case: Case, bug: MultiMutant | None = None, *, dtype: str = "float64"
+) -> list[Any]:
+    """Trajectories of every tensor of `case` in NumPy, spoiled by `bug`: a list of (T, n)."""
+    thetas = [theta.astype(dtype) for theta in case.theta0]
+    slots = [tuple(np.zeros_like(theta) for _ in dialect.slots) for theta in thetas]
+    path: list[list[Any]] = [[] for _ in thetas]
+    for t in range(1, len(case.eta) + 1):
+        for i, theta in enumerate(thetas):
+            start = case.starts[i] if case.starts else 1
+            if t >= start:
+                turn = Turn(case, i, t, t - start + 1, theta, _own(case, i))
+                if bug is not None:
+                    bug.spoil(turn)
+                thetas[i], slots[i] = _take(dialect, turn, slots[i])
+            path[i].append(thetas[i])
+    return [np.array(steps) for steps in path]
+
+
+def _take(dialect: Any, turn: Turn, slots: Sequence[Any]) -> Any:
+    case, t = turn.case, turn.step
+    g = case.grads[turn.tensor][t - 1].astype(turn.theta.dtype)
+    eta, before = float(case.eta[t - 1]), float(case.eta[max(t - 2, 0)])
+    s = dialect.scalars(turn.hyper, turn.count, eta, before=before)
+    if turn.step_rate is not None:
+        own = {**turn.hyper, "learning_rate": turn.step_rate}
+        s = dialect.scalars(own, turn.count, eta, before=before)._replace(decay=s.decay, l2=s.l2)
+    if turn.skip_decay:
+        s = s._replace(decay=None, l2=None)
+    theta = turn.theta
+    for _ in range(turn.decays - 1 if s.decay is not None else 0):
+        theta = theta - s.decay * theta
+    return dialect.apply(theta, g, slots, s)

@@ -1,0 +1,119 @@
+"""Shapes: cases on which vectorised loops, their tails and the tensors after the first can fail.
+
+Every element of every step is compared. Columns repeat after `PERIOD` of them, a prime, so that a
+few are certified and no vector width hides an element that took its neighbour's place.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..dialects import Dialect
+from .case import Array, Case, hyper_for, noise, rounded
+
+PERIOD = 61
+SIZES = (0, *range(1, 71), 127, 128, 129, 1023, 1024, 1025, 65_535, 65_536, 65_537)
+LAYOUTS = ("strided", "offset")
+STEPS = 3
+
+STRONG = {"learning_rate": 0.3, "weight_decay": 0.4, "eps": 0.2, "beta1": 0.8, "beta2": 0.7,
+          "momentum": 0.8, "dampening": 0.3, "clip": 0.25}  # fmt: skip
+USUAL = {"learning_rate": 1e-3, "weight_decay": 1e-2, "eps": 1e-8, "beta1": 0.9, "beta2": 0.999,
+         "momentum": 0.9, "dampening": 0.1, "clip": 0.75}  # fmt: skip
+SLOPES = (1.0, 0.5, 0.75, 0.25, 1.0, 0.375)
+
+
+def slopes(t: int) -> float:
+    """Return a multiplier that differs from step to step, over and over."""
+    return SLOPES[(t - 1) % len(SLOPES)]
+
+
+def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield one tensor of every size that loops treat apart."""
+    template = _template(claim, dialect, dtype)
+    for n in SIZES:
+        yield _one(claim, template, n, "contiguous")
+
+
+def views(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield one tensor as a view of another: every second element, or beginning one off."""
+    template = _template(claim, dialect, dtype)
+    for layout in LAYOUTS:
+        yield _one(claim, template, 67, layout)
+
+
+def _template(claim: str, dialect: Dialect, dtype: str) -> Case:
+    return Case(
+        id=f"template/{dtype}",
+        rule=claim,
+        dtype=dtype,
+        theta0=_tiled(1, PERIOD, 21, dtype)[0],
+        grads=_tiled(STEPS, PERIOD, 22, dtype),
+        hyper=hyper_for(dialect, STRONG),
+        eta=_eta(STEPS),
+    )
+
+
+def _one(claim: str, template: Case, n: int, layout: str) -> Case:
+    dtype = template.dtype
+    suffix = "" if layout == "contiguous" else f"-{layout}"
+    return Case(
+        id=f"size-{n}{suffix}/{dtype}",
+        rule=claim,
+        dtype=dtype,
+        theta0=_tiled(1, n, 21, dtype)[0],
+        grads=_tiled(STEPS, n, 22, dtype),
+        hyper=template.hyper,
+        eta=template.eta,
+        purpose=f"{n} elements, {layout}",
+        flags=("shape",) if layout == "contiguous" else ("shape", "layout"),
+        layout=layout,
+        template=template,
+    )
+
+
+def tensors(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield several tensors at once: sizes, hyperparameters of their own, late beginnings."""
+    yield _many(claim, dialect, dtype, "tensors-empty-last", (7, 0, 64, 1, 33, 0),
+                "the last tensor is empty")  # fmt: skip
+    yield _many(claim, dialect, dtype, "tensors-many", tuple(1 + i % 9 for i in range(40)),
+                "forty tensors")  # fmt: skip
+    own = tuple(
+        {"learning_rate": rate, "weight_decay": lam}
+        for rate, lam in ((0.3, 0.4), (0.1, 0.4), (0.3, 0.0), (0.2, 0.1))
+    )
+    yield _many(claim, dialect, dtype, "groups", (5, 6, 7, 8),
+                "each tensor has a learning rate and a decay of its own", groups=own)  # fmt: skip
+    yield _many(claim, dialect, dtype, "late", (5, 6, 7), "the first gradient of a tensor comes "
+                "late: t is counted for each", steps=6, starts=(1, 3, 5))  # fmt: skip
+
+
+def _many(
+    claim: str, dialect: Dialect, dtype: str, name: str, sizes: tuple[int, ...], purpose: str, *,
+    steps: int = 4, groups: tuple[dict[str, float], ...] | None = None,
+    starts: tuple[int, ...] | None = None,
+) -> Case:  # fmt: skip
+    extra = ("groups",) * (groups is not None) + ("late",) * (starts is not None)
+    return Case(
+        id=f"{name}/{dtype}",
+        rule=claim,
+        dtype=dtype,
+        theta0=[_tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
+        grads=[_tiled(steps, n, 80 + i, dtype) for i, n in enumerate(sizes)],
+        hyper=hyper_for(dialect, STRONG),
+        eta=_eta(steps),
+        purpose=purpose,
+        flags=("tensors", *extra),
+        groups=groups,
+        starts=starts,
+    )
+
+
+def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:
+    columns: Array = noise(rows, PERIOD, seed)
+    return rounded(np.tile(columns, -(-n // PERIOD) or 1)[:, :n], dtype)
+
+
+def _eta(steps: int) -> Array:
+    return np.array([slopes(t) for t in range(1, steps + 1)])
