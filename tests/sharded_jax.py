@@ -65,7 +65,7 @@ def half():
     """A master copy is sharded like its parameter."""
     mesh = jax.make_mesh((8,), ("all",))
     p = jax.device_put(jnp.ones(16, jnp.bfloat16), NamedSharding(mesh, PartitionSpec("all")))
-    opt = wdref.AdamW(learning_rate=0.1, master_weights=True)
+    opt = wdref.AdamW(weight_decay=0.0, learning_rate=0.1, master_weights=True)
     state = opt.init(p)
     assert state.slots["master"].dtype == jnp.float32
     new, state = opt.update(p, p, state)

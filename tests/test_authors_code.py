@@ -144,7 +144,7 @@ def run(opt, grads, theta=1.0):
 
 
 def test_eps_is_added_before_the_bias_correction():
-    options = dict(learning_rate=0.5, betas=(0.5, 0.75), eps=0.5)
+    options = dict(learning_rate=0.5, weight_decay=0.0, betas=(0.5, 0.75), eps=0.5)
     paper, code = (run(wdref.AdamW(variant=v, **options), [1.0]) for v in ("paper", "authors_code"))
     assert paper == pytest.approx([1 - 0.5 / (1 + 0.5)])
     assert code == pytest.approx([1 - 0.5 / (1 + 0.5 / math.sqrt(0.25))])
@@ -155,7 +155,7 @@ def test_a_restart_amplifies_the_whole_buffer():
     def schedule(t):
         return {1: 1.0, 2: 0.0, 3: 1.0}[t]
 
-    options = dict(learning_rate=0.5, momentum=0.5, schedule=schedule)
+    options = dict(learning_rate=0.5, weight_decay=0.0, momentum=0.5, schedule=schedule)
     paper, code = (
         run(wdref.SGDW(variant=v, **options), [1.0, 0.0, 0.0]) for v in ("paper", "authors_code")
     )

@@ -10,7 +10,7 @@ import pytest
 import wdref
 from wdref.checks import check_count, check_number
 
-FORMS = "'none', 'l2', 'paper', 'lr', 'fixed', 'scaled_l2'"
+FORMS = "'none', 'l2', 'paper', 'lr', 'fixed', 'initial_lr', 'scaled_l2'"
 SGD, ADAM = {"learning_rate": 0.1}, {}
 UNIT, POSITIVE = "expected a finite number >= 0 and < 1", "expected a finite number >= 0"
 
@@ -53,6 +53,14 @@ NAMES = [
     (wdref.AdamW, dict(order="before"), "order='before': expected one of 'together', 'after'"),
     (wdref.AdamW, dict(amsgrad=True), "amsgrad=True: expected one of 'none', 'raw', 'hat'"),
     (wdref.SGD, dict(**SGD, nesterov="yes"), "nesterov='yes': expected one of False, True"),
+    (wdref.AdamW, dict(answers={"epsilon": "hat"}),
+     "adam has no option 'epsilon': its options are form, order, eps, bias, amsgrad, schedule, "
+     "clip"),
+    (wdref.AdamW, dict(answers={"bias": "off"}),
+     "bias='off': expected one of 'both', 'none', 'first', 'ahead', 'behind', 'in_place'"),
+    (wdref.AdamW, dict(answers={"clip": "sum"}),
+     "clip=None with answers clip='sum': give both or none"),
+    (wdref.AdamW, dict(clip=-1.0), f"clip=-1.0: {POSITIVE}"),
     (wdref.AdamW, dict(backend="cuda"), "no backend 'cuda': wdref knows plain, "),
     (wdref.AdamW, dict(state_dtype="float64"),
      "state_dtype='float64': expected 'float32' or 'params'"),
@@ -94,12 +102,21 @@ CASES = VALUES + NAMES + GROUPS
 def test_constructors(method, arguments, text):
     exact = exactly(text) if not text.endswith(", ") else re.escape(text)
     with pytest.raises((ValueError, TypeError), match=exact):
-        method(**arguments)
+        method(**{"weight_decay": 0.1, **arguments})
+
+
+@pytest.mark.parametrize(("method", "rest"), [(wdref.SGDW, SGD), (wdref.AdamW, ADAM)])
+def test_decoupled_methods_want_to_be_told_the_decay(method, rest):
+    name = method.__name__
+    text = f"{name} needs weight_decay: its meaning differs by form, so that no default is right"
+    for call in (method, lambda **options: method.like("pytorch", **options)):
+        with pytest.raises(TypeError, match=exactly(text)):
+            call(**rest)
 
 
 @pytest.mark.parametrize(
     "call",
-    [lambda: wdref.AdamW(1e-3), lambda: wdref.AdamW(lr=1e-3), lambda: wdref.SGD(),
+    [lambda: wdref.Adam(1e-3), lambda: wdref.Adam(lr=1e-3), lambda: wdref.SGD(),
      lambda: wdref.SGD.like("pytorch")],
 )  # fmt: skip
 def test_arguments_have_names(call):
@@ -115,7 +132,7 @@ def test_arguments_have_names(call):
 def test_a_mask_of_another_tree(mask, text):
     params = {"w": np.ones(2), "b": np.ones(2)}
     with pytest.raises(ValueError, match=re.escape(text)):
-        wdref.AdamW(decay_mask=mask).init(params)
+        wdref.AdamW(weight_decay=0.0, decay_mask=mask).init(params)
 
 
 def test_numbers_of_any_real_type():

@@ -108,14 +108,14 @@ def with_slot(name, **changes):
 
 ADAM = "g ← ∇f(θ) + λ θ; m ← β1 m + (1-β1) g; v ← β2 v + (1-β2) g²; m̂ ← m/(1-β1^t); v̂ ← v/(1-β2^t)"
 STATES = [
-    ("of SGD", wdref.SGDW(learning_rate=1.0).init(tree()), ValueError,
+    ("of SGD", wdref.SGDW(weight_decay=0.0, learning_rate=1.0).init(tree()), ValueError,
      "state belongs to another optimizer: it was made for [g ← ∇f(θ); m ← β1 m + η α g; "
      f"θ ← θ - m - η λ θ; m], this is [{OPT._rule_name}]"),
     ("of Adam", wdref.Adam().init(tree()), ValueError,
      f"state belongs to another optimizer: it was made for [{ADAM}; θ ← θ - η α m̂/(√v̂ + ε); m; v], "
      f"this is [{OPT._rule_name}]"),
-    ("with master weights", wdref.AdamW(master_weights=True).init(tree()), ValueError,
-     "state belongs to another optimizer: it was made for "
+    ("with master weights", wdref.AdamW(weight_decay=0.1, master_weights=True).init(tree()),
+     ValueError, "state belongs to another optimizer: it was made for "
      f"[{OPT._rule_name.replace('; m; v', '; master; m; v')}], this is [{OPT._rule_name}]"),
     ("of another tree", OPT.init({"w": np.ones((2, 3))}), ValueError,
      "state.slots['m'] lacks: b.0 (compared with params)"),
@@ -138,7 +138,7 @@ def test_states(call, state, error, text):
 
 def test_state_dtype_is_part_of_the_state():
     params = np.ones(2, np.float16)
-    state = wdref.AdamW(state_dtype="params").init(params)
+    state = wdref.AdamW(weight_decay=0.0, state_dtype="params").init(params)
     text = "state.slots['m'] has dtype float16: params needs dtype float32"
     for call in (OPT.update, OPT.step):
         refused(call, params, params, state, ValueError, text)
@@ -181,7 +181,7 @@ def test_a_schedule_that_gives_no_multiplier(call, schedule, weight_decay, text)
 
 
 def test_a_schedule_that_fails_later_leaves_the_steps_before():
-    opt = wdref.AdamW(schedule=lambda t: 1.0 if t < 3 else -1.0)
+    opt = wdref.AdamW(weight_decay=0.0, schedule=lambda t: 1.0 if t < 3 else -1.0)
     params = tree()
     state = opt.step(params, tree(), opt.step(params, tree(), opt.init(params)))
     text = "schedule(3)=-1.0: expected a finite number >= 0"
@@ -224,7 +224,7 @@ def test_tensors_that_require_grad(call, where):
 
 @CALLS
 def test_arrays_of_a_library_that_the_backend_does_not_run(call):
-    opt = wdref.AdamW(backend="numpy")
+    opt = wdref.AdamW(weight_decay=0.0, backend="numpy")
     params = array_api_strict.ones(2)
     text = ("backend 'numpy' runs NumPy arrays only, not array_api_strict._array_object ones: "
             "leave the backend out, and the arrays choose it")  # fmt: skip

@@ -12,7 +12,8 @@ from flint import arb
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wdref.backends.exact import ROUNDINGS, Balls, Namespace, Number, Rounding, _Widen, backend
+from wdref.backends.balls import Balls, Context, Namespace, Number, Rounding, Widen
+from wdref.backends.exact import backend
 from wdref.conventions import dialect
 
 xp = Namespace()
@@ -147,25 +148,56 @@ def test_one_widening_is_one_rounding(dtype, data):
     integer = data.draw(st.integers(1, 2**80))
     with backend.precision(400):
         x = arb(integer) * arb(2) ** (scale - 80)
-        p, q = ROUNDINGS[dtype].precision, ROUNDINGS[dtype].subnormal + 1
+        p, q = Rounding.of(dtype).precision, Rounding.of(dtype).subnormal + 1
         unit = arb(2) ** max(integer.bit_length() - 1 + scale - 80 - p + 1, q)
         nearest = (x / unit + arb(0.5)).floor() * unit
-        assert _Widen.by(Rounding.of(dtype))(x).contains(nearest)
+        assert Widen.by(dtype)(x).contains(nearest)
 
 
 def test_the_roundings_are_those_of_the_formats():
     for name in ("float16", "float32", "float64"):
-        info = np.finfo(name)
-        assert Rounding.of(name).precision == info.nmant + 1
-        assert arb(2) ** (Rounding.of(name).subnormal + 1) == arb(float(info.smallest_subnormal))
+        info, found = np.finfo(name), Rounding.of(name)
+        assert found.precision == info.nmant + 1
+        assert arb(2) ** (found.subnormal + 1) == arb(float(info.smallest_subnormal))
+        assert arb(2) ** found.normal == arb(float(info.smallest_normal))
+        with backend.precision(192):
+            edge = (arb(float(info.max)) + arb(2) ** found.overflow) / 2
+            assert Widen.by(name)(edge * (1 - arb(2) ** -100)).is_finite()
+            assert not Widen.by(name)(edge).is_finite()
 
 
-@given(base=st.floats(0, 1, exclude_max=True), n=st.integers(1, 2000))
+def test_coarser_primitives_widen_more():
+    """Twice the error contains both neighbours; flushing contains 0 below the normal numbers."""
+    with backend.precision(192):
+        third = arb(1) / 3
+        assert Widen.by("float32", units=2)(third).contains(arb(float(np.float32(1 / 3))))
+        above = np.nextafter(np.float32(1 / 3), np.float32(0))
+        assert Widen.by("float32", units=2)(third).contains(arb(float(above)))
+        tiny = arb(2) ** -130
+        assert Widen.by("float32", flush=True)(tiny).contains(0)
+        assert not Widen.by("float32")(tiny).contains(0)
+
+
+@given(base=st.floats(0, 1, exclude_max=True), n=st.integers(1, 300))
 def test_a_power_contains_the_hosts(base, n):
-    widen = _Widen.by(Rounding.of("float64"))
+    widen, product = Widen.by("float64"), 1.0
+    for _ in range(n):
+        product *= base
     with backend.precision(192):
         assert (Number(base, widen) ** n).ball.contains(arb(base**n))
         assert (1 - Number(base, widen) ** n).ball.contains(arb(1 - base**n))
+        assert (Number(base, widen, widen) ** n).ball.contains(arb(product))
+
+
+def test_an_undecided_branch_is_remembered():
+    """Coordinates past a sign or a choice that the balls leave open; a maximum leaves none."""
+    context = Context()
+    x = Balls([arb(0, 1), arb(2, 1), arb(0)], context)
+    assert [v.contains(0) for v in xp.sign(x)] == [True, False, True]
+    assert context.doubts == {0}
+    xp.where(x < 2.5, x, x * 0.5)
+    xp.maximum(x, Balls([0.5, 2.5, 0.0], context))
+    assert context.doubts == {0, 1}
 
 
 @pytest.mark.parametrize("claim", ["sgdw", "adamw"])

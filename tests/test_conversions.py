@@ -20,8 +20,8 @@ import wdref
 from wdref import schedules
 from wdref.decay import Setting, convert
 
-FORMS = ("paper", "lr", "fixed", "l2", "scaled_l2")
-DECOUPLED = FORMS[:3]
+FORMS = ("paper", "lr", "fixed", "initial_lr", "l2", "scaled_l2")
+DECOUPLED = FORMS[:4]
 GRADS = (Fraction(3), Fraction(-1, 2), Fraction(1, 8), Fraction(-2))
 THETA = Fraction(5, 4)
 
@@ -33,7 +33,8 @@ def exactly(text):
 def moved(setting, theta, u, t, eta):
     """θ after the decay of step t, whose direction is u, read off the table of the forms."""
     alpha, lam = setting.learning_rate, value_at(setting.weight_decay, t)
-    k = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam}.get(setting.form, 0)
+    factors = {"paper": eta, "lr": eta * alpha, "fixed": 1, "initial_lr": alpha}
+    k = factors.get(setting.form, 0) * lam
     return (1 - k) * (theta - u) if setting.order == "after" else theta - u - k * theta
 
 
@@ -168,6 +169,9 @@ REFUSALS = [
     (Setting("paper", 0.1, 0.1), dict(form="scaled_l2", rule="sgd", momentum=0.9),
      "no exact conversion from 'paper' to 'scaled_l2' with momentum=0.9: scaled_l2 enters the "
      "momentum buffer and acts on later steps too (Proposition 1 is for SGD without momentum)"),
+    (Setting("paper", 0.1, 0.1, COSINE), dict(form="initial_lr"),
+     "from 'paper' to 'initial_lr' under a schedule λ must change with t (λ_t = k_t up to a "
+     "constant): pass varying=True to get it as a function"),
     (Setting("paper", 0.1, 0.1, COSINE), dict(form="fixed"),
      "from 'paper' to 'fixed' under a schedule λ must change with t (λ_t = k_t up to a constant): "
      "pass varying=True to get it as a function"),
@@ -187,9 +191,9 @@ REFUSALS = [
     (Setting("paper", 0.0, 0.1), dict(form="lr"),
      "no exact conversion: with learning_rate=0 form 'lr' allows no decay"),
     (Setting("paper", 0.1, 0.1), dict(form="none"),
-     "form='none': expected one of l2, paper, lr, fixed, scaled_l2"),
+     "form='none': expected one of l2, paper, lr, fixed, initial_lr, scaled_l2"),
     (Setting("decoupled", 0.1, 0.1), dict(form="lr"),
-     "form='decoupled': expected one of l2, paper, lr, fixed, scaled_l2"),
+     "form='decoupled': expected one of l2, paper, lr, fixed, initial_lr, scaled_l2"),
     (Setting("paper", 0.1, 0.1), dict(form="lr", order="before"),
      "order='before': expected one of together, after"),
     (Setting("paper", 0.1, 0.1), dict(form="lr", rule="lion"),

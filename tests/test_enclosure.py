@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wdref.oracle.cases import Case, cases
+from wdref.oracle.candidates import candidates
+from wdref.oracle.case import Case
+from wdref.oracle.cases import regimes
 from wdref.oracle.enclosure import enclose
-from wdref.oracle.identify import candidates
 
 FORMATS = {"float32": (24, -149), "float64": (53, -1074)}
 HALF = Fraction(1, 2)
@@ -99,6 +100,9 @@ class Rounded:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def __neg__(self):
+        return Rounded([-x for x in self.items], self.fmt)
+
     def __pow__(self, n):
         """A C library's power errs by less than a unit: either neighbour of the exact one."""
         either = Format("float64", self.fmt.rng, either=True)
@@ -111,6 +115,10 @@ class Rounded:
     @staticmethod
     def maximum(x, y):
         return Rounded(list(map(max, x.items, y.items)), x.fmt)
+
+    @staticmethod
+    def minimum(x, y):
+        return Rounded(list(map(min, x.items, y.items)), x.fmt)
 
     @staticmethod
     def full_like(x, value):
@@ -129,8 +137,10 @@ def simulate(dialect, case, seed, either=False):
     slots = [numbers([0] * len(theta.items), own) for _ in dialect.slots]
     hyper = {name: numbers([x], host) for name, x in case.hyper.items()}
     path = []
-    for t, (g, eta) in enumerate(zip(case.grads.tolist(), case.eta.tolist(), strict=True), 1):
-        s = dialect.scalars(hyper, t, numbers([eta], host), sqrt=Rounded.sqrt)
+    etas = [numbers([x], host) for x in case.eta.tolist()]
+    for t, g in enumerate(case.grads.tolist(), 1):
+        before = etas[max(t - 2, 0)]
+        s = dialect.scalars(hyper, t, etas[t - 1], before=before, sqrt=Rounded.sqrt)
         cast = [x if x is None else [own(Fraction(y)) for y in getattr(x, "items", [x])] for x in s]
         s = type(s)(*(x and Rounded(x, own) for x in cast))
         theta, slots = dialect.apply(theta, numbers(g, own), slots, s)
@@ -140,14 +150,16 @@ def simulate(dialect, case, seed, either=False):
 
 # -- the envelope ------------------------------------------------------------------------------
 
-every_dialect = st.sampled_from([*candidates("adam"), *candidates("sgd")])
+EVERY = [d for clip in (False, True) for f in ("adam", "sgd") for d in candidates(f, clip=clip)]
+every_dialect = st.sampled_from(EVERY)
 signs = st.sampled_from([1, -1])
 grains = st.builds(lambda m, e, s: s * m * 2.0**e, st.floats(1, 2), st.integers(-60, 30), signs)
 beta = st.one_of(st.sampled_from([0.0, 0.5, 0.9, 0.999]), st.floats(0, 0.9999))
 positive = st.one_of(st.floats(1e-8, 2), st.sampled_from([1e-3, 1.0, 2.0**-30]))
 hypers = st.fixed_dictionaries(
     {"learning_rate": positive, "momentum": beta, "dampening": beta, "beta1": beta, "beta2": beta,
-     "eps": st.one_of(st.just(0.0), positive), "weight_decay": st.one_of(st.just(0.0), positive)}
+     "eps": st.one_of(st.just(0.0), positive), "weight_decay": st.one_of(st.just(0.0), positive),
+     "clip": positive}
 )  # fmt: skip
 
 
@@ -180,11 +192,11 @@ def test_no_rounding_to_nearest_leaves_the_envelope(dialect, case, seed):
 def strong(dialect, dtype):
     """Cases of the suite in which every term counts."""
     names = ("exaggerated", "sparse", "bursts", "overshoot")
-    suite = cases("any", dialect, dtype)
+    suite = regimes("any", dialect, dtype)
     return [case for case in suite if case.id.partition("/")[0] in names]
 
 
-SOME = [*candidates("adam")[::111], *candidates("sgd")[::47]]
+SOME = EVERY[:: len(EVERY) // 8]
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

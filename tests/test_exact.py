@@ -5,6 +5,9 @@ may give instead. Where the truth is 0/0 the ball says so by being not finite; w
 by 0 it is finite.
 """
 
+from dataclasses import fields
+from typing import get_args
+
 import mpmath
 import pytest
 from flint import arb
@@ -52,13 +55,26 @@ def algorithm_2(decoupled, h, theta, grads, etas):
 # -- every other answer ------------------------------------------------------------------------
 
 
-def rate(d, h, eta):
-    """What multiplies θ in the decay."""
+def read(d, etas):
+    """The multipliers that each step reads: its own, or that of the step before."""
+    return map(mpf, [etas[0], *etas[:-1]] if d.schedule == "late" else etas)
+
+
+def gradient(d, h, grad, l2, theta):
+    """∇f(θ), with the L2 term and clipped by value before or after it."""
+
+    def clip(x):
+        return max(-mpf(h["clip"]), min(x, mpf(h["clip"])))
+
+    grad = clip(grad) if d.clip == "gradient" else grad
+    return clip(grad + l2() * theta) if d.clip == "sum" else grad + l2() * theta
+
+
+def decayed(d, h, theta, step, eta):
+    """The step, and the decay together with it or after it."""
     lam, alpha = mpf(h["weight_decay"]), mpf(h["learning_rate"])
-    return {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam}.get(d.form, mpf(0))
-
-
-def decayed(d, theta, step, k):
+    factors = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam, "initial_lr": alpha * lam}
+    k = factors.get(d.form, mpf(0))
     return (1 - k) * (theta - step) if d.order == "after" else theta - step - k * theta
 
 
@@ -67,8 +83,8 @@ def momentum(d, h, theta, grads, etas):
     alpha, beta1, lam = mpf(h["learning_rate"]), mpf(h["momentum"]), mpf(h["weight_decay"])
     l2 = {"l2": lambda: lam, "scaled_l2": lambda: lam / alpha}.get(d.form, lambda: 0)
     theta, m, path = mpf(theta), mpf(0), []
-    for t, (grad, eta) in enumerate(zip(map(mpf, grads), map(mpf, etas), strict=True), 1):
-        g = grad + l2() * theta
+    for t, (grad, eta) in enumerate(zip(map(mpf, grads), read(d, etas), strict=True), 1):
+        g = gradient(d, h, grad, l2, theta)
         weight = {"none": 1, "dampening": 1 - mpf(h["dampening"]), "ema": 1 - beta1}[d.damping]
         if t == 1 and d.first == "gradient":
             weight = 1
@@ -76,7 +92,7 @@ def momentum(d, h, theta, grads, etas):
         m = (beta1 * m if d.buffer else 0) + inside * weight * g
         ahead = beta1 * m + inside * g if d.nesterov else m
         step = ahead if d.lr == "inside" else eta * alpha * ahead
-        theta = decayed(d, theta, step, rate(d, h, eta))
+        theta = decayed(d, h, theta, step, eta)
         path.append(theta)
     return path
 
@@ -85,19 +101,21 @@ def adam(d, h, theta, grads, etas):
     """One coordinate of an Adam dialect."""
     alpha, lam, eps = mpf(h["learning_rate"]), mpf(h["weight_decay"]), mpf(h["eps"])
     beta1, beta2 = mpf(h["beta1"]), mpf(h["beta2"])
+
+    def correction(beta, n):
+        return 1 - beta**n if n > 0 else mpf(1)
+
+    shift = {"ahead": 1, "behind": -1}.get(d.bias, 0)
     theta, m, v, biggest, path = mpf(theta), mpf(0), mpf(0), mpf(0), []
-    before = denominator(d, mpf(0), mpf(1), eps)
-    if d.bias == "ahead":
-        before = denominator(d, mpf(0), 1 - beta2, eps)
-    for t, (grad, eta) in enumerate(zip(map(mpf, grads), map(mpf, etas), strict=True), 1):
-        g = grad + (lam * theta if d.form == "l2" else 0)
-        if d.form == "scaled_l2":
-            g = grad + lam / alpha * before * theta
+    correct2 = 1 if d.bias in ("none", "first") else correction(beta2, shift)
+    before = denominator(d, mpf(0), correct2, eps)
+    l2 = {"l2": lambda: lam, "scaled_l2": lambda: lam / alpha * before}.get(d.form, lambda: 0)
+    for t, (grad, eta) in enumerate(zip(map(mpf, grads), read(d, etas), strict=True), 1):
+        g = gradient(d, h, grad, l2, theta)
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        n = t + 1 if d.bias == "ahead" else t
-        correct1 = 1 if d.bias == "none" else 1 - beta1**n
-        correct2 = 1 if d.bias in ("none", "first") else 1 - beta2**n
+        correct1 = 1 if d.bias == "none" else correction(beta1, t + shift)
+        correct2 = 1 if d.bias in ("none", "first") else correction(beta2, t + shift)
         m_hat, v_hat = m / correct1, v / correct2
         if d.bias == "in_place":
             m, v = m_hat, v_hat
@@ -107,7 +125,7 @@ def adam(d, h, theta, grads, etas):
         elif d.amsgrad == "hat":
             v_hat = biggest = max(biggest, v_hat)
         before = denominator(d, v_hat, correct2, eps)
-        theta = decayed(d, theta, eta * alpha * m_hat / before, rate(d, h, eta))
+        theta = decayed(d, h, theta, eta * alpha * m_hat / before, eta)
         path.append(theta)
     return path
 
@@ -134,19 +152,17 @@ betas = st.one_of(st.sampled_from([0.0, 0.5, 0.9, 0.999, 1 - 2.0**-53]), st.floa
 positive = st.one_of(st.floats(1e-8, 4), st.sampled_from([1e-3, 1.0, 2.0**-30]))
 or_zero = st.one_of(st.just(0.0), positive)
 HYPER = {"learning_rate": positive, "momentum": betas, "dampening": betas, "beta1": betas,
-         "beta2": betas, "eps": positive, "weight_decay": or_zero}  # fmt: skip
-forms = st.sampled_from(["none", "l2", "paper", "lr", "fixed", "scaled_l2"])
-orders = st.sampled_from(["together", "after"])
-momenta = st.builds(
-    MomentumDialect, forms, orders, st.sampled_from(["inside", "outside"]),
-    st.sampled_from(["none", "dampening", "ema"]), st.sampled_from(["damped", "gradient"]),
-    st.booleans(), st.booleans(),
-)  # fmt: skip
-adams = st.builds(
-    AdamDialect, forms, orders, st.sampled_from(["outside", "hat", "inside", "both", "clamp"]),
-    st.sampled_from(["both", "none", "first", "ahead", "in_place"]),
-    st.sampled_from(["none", "raw", "hat"]),
-)  # fmt: skip
+         "beta2": betas, "eps": positive, "weight_decay": or_zero, "clip": positive}  # fmt: skip
+
+
+def answers(kind):
+    """Every answer that a dialect may give to each question: its fields and their types."""
+    types = {f.name: f.type for f in fields(kind)}
+    choices = {name: (False, True) if t is bool else get_args(t) for name, t in types.items()}
+    return st.builds(kind, **{name: st.sampled_from(choice) for name, choice in choices.items()})
+
+
+momenta, adams = answers(MomentumDialect), answers(AdamDialect)
 
 
 @st.composite

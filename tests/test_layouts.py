@@ -134,7 +134,7 @@ def test_memory_maps(tmp_path, same_bits):
 FORKED = """
 import os, numpy as np, wdref
 os.cpu_count = lambda: 2
-opt = wdref.SGDW(learning_rate=0.1)
+opt = wdref.SGDW(weight_decay=0.0, learning_rate=0.1)
 theta = np.ones(300_000)
 state = opt.step(theta, theta.copy(), opt.init(theta))  # the threads are started
 child = os.fork()

@@ -1,4 +1,4 @@
-"""The suite sees its own rules: they are spoiled in every place, and the survivors are no faults."""
+"""The suite sees its own rules: spoiled in every place, and the survivors are no faults."""
 
 import pytest
 

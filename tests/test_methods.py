@@ -35,7 +35,7 @@ PARAMS = {"enc.w": np.ones((2, 2)), "enc.b": np.ones(2), "dec.w": 2 * np.ones((2
 def test_a_masked_leaf_has_no_decay_term(mask, method, same_bits):
     got = after_updates(method(**RATE, weight_decay=0.5, decay_mask=mask), PARAMS)
     decayed = after_updates(method(**RATE, weight_decay=0.5), PARAMS)
-    bare = after_updates(method(**RATE, form="none"), PARAMS)
+    bare = after_updates(method(**RATE, weight_decay=0.5, form="none"), PARAMS)
     for name in PARAMS:
         same_bits(got[name], (bare if name == "enc.b" else decayed)[name])
     assert np.all(decayed["enc.b"] != bare["enc.b"])
@@ -51,7 +51,7 @@ def test_groups_are_optimizers_of_their_own(same_bits):
     }
     got = after_updates(wdref.AdamW(weight_decay=0.125, groups=groups), PARAMS)
     one = wdref.AdamW(learning_rate=0.25, betas=(0.5, 0.75), weight_decay=0.125)
-    other = wdref.AdamW(eps=0.5, betas=(0.0, 0.999))
+    other = wdref.AdamW(weight_decay=0.0, eps=0.5, betas=(0.0, 0.999))
     for name in PARAMS:
         alone = one if name.startswith("enc") else other
         same_bits(got[name], after_updates(alone, PARAMS)[name])
@@ -59,9 +59,11 @@ def test_groups_are_optimizers_of_their_own(same_bits):
 
 def test_the_first_group_that_matches_wins(same_bits):
     groups = {"*.b": {"learning_rate": 0.5}, "enc.*": {"learning_rate": 0.25}}
-    got = after_updates(wdref.SGDW(**RATE, groups=groups), PARAMS)
+    got = after_updates(wdref.SGDW(**RATE, weight_decay=0.0, groups=groups), PARAMS)
     for name, rate in {"enc.b": 0.5, "enc.w": 0.25, "dec.w": 0.1}.items():
-        same_bits(got[name], after_updates(wdref.SGDW(learning_rate=rate), PARAMS)[name])
+        same_bits(
+            got[name], after_updates(wdref.SGDW(weight_decay=0.0, learning_rate=rate), PARAMS)[name]
+        )
 
 
 def test_groups_and_mask_together(same_bits):
@@ -73,7 +75,7 @@ def test_groups_and_mask_together(same_bits):
 
 
 def test_a_group_with_a_decay_that_varies():
-    opt = wdref.AdamW(groups={"*": {"weight_decay": lambda t: 1.0 / t}})
+    opt = wdref.AdamW(weight_decay=0.0, groups={"*": {"weight_decay": lambda t: 1.0 / t}})
     assert [opt.scalars(t)[2].decay for t in (1, 2, 4)] == [1.0, 0.5, 0.25]
 
 
@@ -87,7 +89,10 @@ def test_a_group_with_momentum_keeps_the_buffer():
 
 @pytest.mark.parametrize("groups", [{"encoder.*": {}}, {lambda path, leaf: False: {}}])
 def test_a_group_without_a_leaf_is_an_error(groups):
-    opt, state = wdref.AdamW(groups=groups), wdref.AdamW().init(PARAMS)
+    opt, state = (
+        wdref.AdamW(weight_decay=0.0, groups=groups),
+        wdref.AdamW(weight_decay=0.0).init(PARAMS),
+    )
     for call in (lambda: opt.init(PARAMS), lambda: opt.update(PARAMS, PARAMS, state)):
         with pytest.raises(ValueError, match=r"^groups: .* matches no leaf of dec.w, enc.b"):
             call()
@@ -99,15 +104,15 @@ def test_a_group_without_a_leaf_is_an_error(groups):
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_like_means_what_the_convention_says(convention):
     for claim in CONVENTIONS[convention]:
-        opt = METHODS[claim].like(convention, learning_rate=0.1)
+        opt = METHODS[claim].like(convention, learning_rate=0.1, weight_decay=0.1)
         assert opt.dialect == dialect(claim, convention)
         assert isinstance(opt, METHODS[claim])
 
 
 def test_options_are_answers():
-    assert wdref.AdamW(form="lr", order="after", amsgrad="raw").dialect == AdamDialect(
-        "lr", "after", amsgrad="raw"
-    )
+    assert wdref.AdamW(
+        weight_decay=0.0, form="lr", order="after", amsgrad="raw"
+    ).dialect == AdamDialect("lr", "after", amsgrad="raw")
     assert wdref.SGD.like("pytorch", **RATE, nesterov=True, dampening=0.5).dialect == (
         MomentumDialect("l2", lr="outside", damping="dampening", first="gradient", nesterov=True)
     )
@@ -117,10 +122,40 @@ def test_options_are_answers():
 
 def test_numbers_become_python_floats():
     # NumPy's scalars would widen float32
-    opt = wdref.AdamW(learning_rate=np.float64(0.1), betas=np.array([0.5, 0.75]), eps=1)
+    opt = wdref.AdamW(
+        weight_decay=0.0, learning_rate=np.float64(0.1), betas=np.array([0.5, 0.75]), eps=1
+    )
     assert {type(value) for value in opt.hyper.values()} == {float}
     new, _ = opt.update([np.ones(2, "f4")], [np.ones(2, "f4")], opt.init([np.ones(2, "f4")]))
     assert new[0].dtype == np.float32
+
+
+def test_answers_of_every_axis():
+    answers = {"eps": "hat", "bias": "none", "schedule": "late"}
+    opt = wdref.AdamW(weight_decay=0.1, answers=answers, clip=0.5)
+    assert opt.dialect == AdamDialect("paper", clip="sum", **answers)
+    assert opt.hyper["clip"] == 0.5
+    new, _ = opt.update(np.zeros(1), np.array([9.0]), opt.init(np.zeros(1)))
+    clipped, _ = opt.update(np.zeros(1), np.array([0.5]), opt.init(np.zeros(1)))
+    assert new == clipped != 0
+    before_l2 = wdref.SGD(**RATE, clip=0.5, answers={"clip": "gradient"})
+    assert before_l2.dialect.recurrence()[0] == "g ← clip(∇f(θ)) + λ θ"
+
+
+def test_an_optimizer_of_any_dialect():
+    # a schedule read late: η_t is the multiplier of the step before
+    hyper = {"learning_rate": 0.5, "momentum": 0.5, "clip": 0.25}
+    d = MomentumDialect("none", schedule="late", clip="gradient")
+    opt = wdref.Optimizer("mine", d, hyper, 0.0, wdref.schedules.step_drop((1, 2), 0.5))
+    theta, state, path = np.array([1.0]), opt.init(np.array([1.0])), []
+    for _ in range(3):
+        theta, state = opt.update(theta, np.array([9.0]), state)
+        path.append(theta.item())
+    assert [opt.schedule(t) for t in (1, 2, 3)] == [1.0, 0.5, 0.25]
+    m1 = 0.5 * 0.25
+    m2 = 0.5 * m1 + 1.0 * 0.5 * 0.25
+    m3 = 0.5 * m2 + 0.5 * 0.5 * 0.25
+    assert path == [1 - m1, 1 - m1 - m2, 1 - m1 - m2 - m3]
 
 
 # -- in words -----------------------------------------------------------------------------------

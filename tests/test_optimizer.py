@@ -105,7 +105,7 @@ def test_any_tree_keeps_its_structure(params):
 
 @pytest.mark.parametrize("empty", [{}, [], (), None])
 def test_a_tree_without_leaves(empty):
-    opt = wdref.AdamW()
+    opt = wdref.AdamW(weight_decay=0.0)
     new, state = opt.update(empty, empty, opt.init(empty))
     assert (new, state.step) == (empty, 1)
     assert opt.step(empty, empty, state).step == 2
@@ -117,7 +117,7 @@ def test_a_class_that_is_no_tree_is_refused():
         weight: np.ndarray
 
     with pytest.raises(TypeError, match=r"params\['m'\] is a Model: expected a plain array"):
-        wdref.AdamW().init({"m": Model(np.ones(2))})
+        wdref.AdamW(weight_decay=0.0).init({"m": Model(np.ones(2))})
 
 
 def test_init_gives_zeros_and_no_update_was_made():
@@ -151,7 +151,7 @@ def test_momentum_0_is_the_rule_at_0(options, step):
 
 
 def test_state_and_optimizer_are_frozen():
-    opt, state = wdref.AdamW(), wdref.AdamW().init([np.ones(2)])
+    opt, state = wdref.AdamW(weight_decay=0.0), wdref.AdamW(weight_decay=0.0).init([np.ones(2)])
     with pytest.raises(dataclasses.FrozenInstanceError):
         state.step = 5
     with pytest.raises(TypeError):
@@ -175,16 +175,20 @@ def test_training_goes_on_from_a_saved_state(through, same_bits):
 
 def test_hyperparameters_may_change_between_updates():
     theta = np.array([1.0])
-    _, state = wdref.AdamW(learning_rate=0.1).update(theta, theta, wdref.AdamW().init(theta))
-    _, state = wdref.AdamW(learning_rate=0.2, betas=(0.5, 0.6)).update(theta, theta, state)
+    _, state = wdref.AdamW(weight_decay=0.0, learning_rate=0.1).update(
+        theta, theta, wdref.AdamW(weight_decay=0.0).init(theta)
+    )
+    _, state = wdref.AdamW(weight_decay=0.0, learning_rate=0.2, betas=(0.5, 0.6)).update(
+        theta, theta, state
+    )
     assert state.step == 2
 
 
 def test_moments_are_kept_over_a_restart(same_bits):
     # App. B.2: only T_cur returns to 0; the gradients are given, so the moments see no schedule
     rng, theta = np.random.default_rng(0), np.ones(4)
-    restarts = wdref.AdamW(schedule=schedules.warm_restarts(2, 2))
-    constant = wdref.AdamW()
+    restarts = wdref.AdamW(weight_decay=0.0, schedule=schedules.warm_restarts(2, 2))
+    constant = wdref.AdamW(weight_decay=0.0)
     state = other = restarts.init(theta)
     for t in range(1, 9):
         g = rng.normal(size=4)
@@ -219,5 +223,5 @@ def test_errors_alone_work_out_where_a_leaf_is(monkeypatch):
         raise AssertionError("asked for a location without an error")
 
     monkeypatch.setattr("wdref.tree.location", never)
-    opt, params = wdref.AdamW(), [np.ones(2) for _ in range(3)]
+    opt, params = wdref.AdamW(weight_decay=0.0), [np.ones(2) for _ in range(3)]
     opt.step(params, copied(params), opt.init(params))

@@ -5,30 +5,33 @@ finite number has no finite ratio; what may overflow or divide 0 by 0 is certifi
 """
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
 from wdref.conventions import CONVENTIONS
 from wdref.oracle import enclosure
-from wdref.oracle.cases import Case, cases
+from wdref.oracle.case import Case
+from wdref.oracle.cases import regimes
 from wdref.oracle.enclosure import Enclosure, enclose
 
 ADAMW = CONVENTIONS["paper"]["adamw"]
-EXAGGERATED = {dtype: next(cases("adamw", ADAMW, dtype)) for dtype in ("float32", "float64")}
+EXAGGERATED = {dtype: next(regimes("adamw", ADAMW, dtype)) for dtype in ("float32", "float64")}
 
 
 def test_the_precision_is_raised_until_the_truth_is_known(monkeypatch):
     """With an eighth of the bits the loop must go on until they suffice."""
-    whole, asked = enclosure._at_precision, []
+    exact, asked = enclosure.load("exact"), []
 
-    def scarce(dialect, case, host, bits):
+    def scarce(*inputs, bits, arithmetic=None):
         asked.append(bits)
-        return whole(dialect, case, host, bits // 8)
+        return exact.path(*inputs, bits=bits // 8, arithmetic=arithmetic)
 
-    monkeypatch.setattr(enclosure, "_at_precision", scarce)
-    case = replace(EXAGGERATED["float64"], id="scarce")
-    found = enclose(ADAMW, case)
-    assert asked == [192, 384, 768]
+    monkeypatch.setattr(enclosure, "load", lambda name: SimpleNamespace(path=scarce))
+    case = EXAGGERATED["float64"]
+    # a case of its own: enclosures are remembered
+    found = enclose(ADAMW, replace(case, hyper={**case.hyper, "eps": 0.1875}))
+    assert sorted(set(asked)) == [192, 384, 768]
     assert np.all(found.error <= found.radius * 2.0**-20)
 
 
@@ -50,8 +53,11 @@ def test_a_ratio_is_a_number_where_something_is_certified():
         (1.0, 1.0, 0.0, 0.0, inf, nan),
     ]
     for got, high, low, error, radius, ratio in rows:
-        found = Enclosure(high * one, low * one, error * one, radius * one)
+        numbers = (x * one for x in (high, low, error, radius))
+        found = Enclosure(*numbers, np.array([[False]]))
         np.testing.assert_allclose(found.ratio(got * one), ratio * one, rtol=1e-12)
+        doubtful = replace(found, doubt=np.array([[True]]))
+        assert np.isnan(doubtful.ratio(got * one))
 
 
 def test_what_divides_zero_by_zero_is_certified_by_nobody():

@@ -11,7 +11,7 @@ from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 
 HYPER = {"learning_rate": 0.3, "momentum": 0.8, "dampening": 0.4, "beta1": 0.8, "beta2": 0.7,
-         "eps": 0.2, "weight_decay": 0.4}  # fmt: skip
+         "eps": 0.2, "weight_decay": 0.4, "clip": 0.3}  # fmt: skip
 MOMENTS = ("m ← β1 m + (1-β1) g", "v ← β2 v + (1-β2) g²")
 CORRECTED = (*MOMENTS, "m̂ ← m/(1-β1^t)", "v̂ ← v/(1-β2^t)")
 TEXTS = {
@@ -53,6 +53,13 @@ def test_of_other_answers():
     assert scaled == "g ← ∇f(θ) + (λ/α) s θ   (s: the denominator of the step before)"
 
 
+def test_of_clipping_and_a_late_schedule():
+    assert dialect("adam", clip="sum").recurrence()[0] == "g ← clip(∇f(θ) + λ θ)"
+    assert dialect("adam", clip="gradient").recurrence()[0] == "g ← clip(∇f(θ)) + λ θ"
+    late = dialect("sgdw", schedule="late", form="initial_lr").recurrence()
+    assert late[1:] == ("m ← β1 m + η_{t-1} α g", "θ ← θ - m - α λ θ")
+
+
 def every(family):
     hints = get_type_hints(family)
     names = [name for name in hints if name not in ("family", "hyper")]
@@ -63,9 +70,10 @@ def every(family):
 def run(d):
     theta, rng = np.array([1.0, -0.5]), np.random.default_rng(1)
     slots = [np.zeros(2) for _ in d.slots]
-    for t, eta in enumerate((1.0, 0.5, 0.7, 0.9), start=1):
-        g = rng.normal(size=2) / t**2
-        theta, slots = d.apply(theta, g, slots, d.scalars(HYPER, t, eta))
+    path = (1.0, 0.5, 0.7, 0.9)
+    for t, eta in enumerate(path, start=1):
+        s = d.scalars(HYPER, t, eta, before=path[t - 2] if t > 1 else None)
+        theta, slots = d.apply(theta, rng.normal(size=2) / t**2, slots, s)
     return theta
 
 

@@ -17,11 +17,11 @@ from wdref.rules.adam_dialect import adam_dialect
 from wdref.rules.sgd import sgd
 from wdref.rules.sgd_dialect import sgd_dialect
 
-FORMS = ("none", "l2", "paper", "lr", "fixed", "scaled_l2")
+FORMS = ("none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2")
 ORDERS = ("together", "after")
 # Exaggerated, so that each answer shows; all of them exact in binary.
 HYPER = {"learning_rate": 0.25, "momentum": 0.75, "dampening": 0.375, "beta1": 0.75,
-         "beta2": 0.625, "eps": 0.125, "weight_decay": 0.4375}  # fmt: skip
+         "beta2": 0.625, "eps": 0.125, "weight_decay": 0.4375, "clip": 0.75}  # fmt: skip
 ETA = (1.0, 0.5, 0.75, 0.0, 1.0, 0.25)
 THETA = (1.0, -0.5, 0.0)
 # They shrink, so that AMSGrad's maximum counts, and change sign.
@@ -41,7 +41,8 @@ def run(d, dtype=np.float64):
     slots = [np.zeros_like(theta) for _ in d.slots]
     path = []
     for t, (g, eta) in enumerate(zip(GRADS, ETA, strict=True), start=1):
-        theta, slots = d.apply(theta, np.array(g, dtype), slots, d.scalars(HYPER, t, eta))
+        s = d.scalars(HYPER, t, eta, before=ETA[t - 2] if t > 1 else None)
+        theta, slots = d.apply(theta, np.array(g, dtype), slots, s)
         path.append(theta)
     return np.array(path)
 
@@ -53,11 +54,24 @@ def run_60(rule, d):
     return np.array([[float(x) for x in column] for column in columns]).T
 
 
+def multiplier(d, t):
+    """η_t for t from 1, or where it is read late the one before; the first step has none before."""
+    return mpf(ETA[max(t - 2, 0) if d.schedule == "late" else t - 1])
+
+
+def gradient(d, h, g, coefficient, theta):
+    """Line 6, with the L2 term inside or outside of a clipping by value."""
+    bound = h["clip"]
+    g = min(max(g, -bound), bound) if d.clip == "gradient" else g
+    g = g + coefficient * theta
+    return min(max(g, -bound), bound) if d.clip == "sum" else g
+
+
 def moved(d, h, eta, theta, step):
     """Lines 9 and 12: the step and the decay."""
-    k = {"paper": eta, "lr": eta * h["learning_rate"], "fixed": 1}.get(d.form, 0) * h[
-        "weight_decay"
-    ]
+    alpha = h["learning_rate"]
+    factors = {"paper": eta, "lr": eta * alpha, "fixed": 1, "initial_lr": alpha}
+    k = factors.get(d.form, 0) * h["weight_decay"]
     if d.order == "after":
         return (1 - k) * (theta - step)
     return (1 - k) * theta - step
@@ -67,10 +81,10 @@ def momentum_60(d, h, theta, grads):
     alpha, beta, lam = h["learning_rate"], h["momentum"], h["weight_decay"]
     weights = {"none": 1, "dampening": 1 - h["dampening"], "ema": 1 - beta}
     m = mpf(0)
-    for t, g in enumerate(grads):
-        eta = mpf(ETA[t])
-        g += {"l2": lam, "scaled_l2": lam / alpha}.get(d.form, 0) * theta
-        weight = 1 if d.first == "gradient" and t == 0 else weights[d.damping]
+    for t, g in enumerate(grads, start=1):
+        eta = multiplier(d, t)
+        g = gradient(d, h, g, {"l2": lam, "scaled_l2": lam / alpha}.get(d.form, 0), theta)
+        weight = 1 if d.first == "gradient" and t == 1 else weights[d.damping]
         rate = eta * alpha if d.lr == "inside" else 1
         m = (beta * m if d.buffer else 0) + rate * weight * g
         ahead = beta * m + rate * g if d.nesterov else m
@@ -92,9 +106,9 @@ def denominator(d, v_hat, eps, correction):
 
 
 def corrections(d, h, t):
-    count = t + 1 if d.bias == "ahead" else t
+    count = {"ahead": t + 1, "behind": t - 1}.get(d.bias, t)
     first, second = 1 - h["beta1"] ** count, 1 - h["beta2"] ** count
-    none = d.bias == "none" or count == 0  # before the first step there is nothing to correct
+    none = d.bias == "none" or count <= 0  # before the first step there is nothing to correct
     return (1 if none else first), (1 if none or d.bias == "first" else second)
 
 
@@ -103,8 +117,8 @@ def adam_60(d, h, theta, grads):
     m, v, v_max = mpf(0), mpf(0), mpf(0)
     s = denominator(d, v, h["eps"], corrections(d, h, 0)[1])
     for t, g in enumerate(grads, start=1):
-        eta, (first, second) = mpf(ETA[t - 1]), corrections(d, h, t)
-        g += {"l2": lam, "scaled_l2": lam / alpha * s}.get(d.form, 0) * theta
+        eta, (first, second) = multiplier(d, t), corrections(d, h, t)
+        g = gradient(d, h, g, {"l2": lam, "scaled_l2": lam / alpha * s}.get(d.form, 0), theta)
         m = h["beta1"] * m + (1 - h["beta1"]) * g
         v = h["beta2"] * v + (1 - h["beta2"]) * g**2
         m_hat, v_hat = m / first, v / second
@@ -118,7 +132,7 @@ def adam_60(d, h, theta, grads):
         yield theta
 
 
-@pytest.mark.parametrize("bias", ["both", "none", "first", "ahead", "in_place"])
+@pytest.mark.parametrize("bias", ["both", "none", "first", "ahead", "behind", "in_place"])
 @pytest.mark.parametrize("eps", ["outside", "hat", "inside", "both", "clamp"])
 def test_adam_dialects(eps, bias):
     for form, order, amsgrad in product(FORMS, ORDERS, ("none", "raw", "hat")):
@@ -132,6 +146,18 @@ def test_adam_dialects(eps, bias):
 def test_momentum_dialects(lr, damping, first):
     for form, order, nesterov, buffer in product(FORMS, ORDERS, (False, True), (False, True)):
         d = MomentumDialect(form, order, lr, damping, first, nesterov, buffer)
+        want = run_60(momentum_60, d)
+        np.testing.assert_allclose(run(d), want, rtol=1e-12, atol=1e-13, err_msg=d)
+
+
+@pytest.mark.parametrize("schedule", ["now", "late"])
+@pytest.mark.parametrize("clip", ["none", "sum", "gradient"])
+def test_how_the_schedule_is_read_and_the_gradient_clipped(schedule, clip):
+    for form, order, hat in product(FORMS, ORDERS, (False, True)):
+        answers = dict(form=form, order=order, schedule=schedule, clip=clip)
+        d = AdamDialect(**answers, eps="hat" if hat else "outside", amsgrad="raw")
+        np.testing.assert_allclose(run(d), run_60(adam_60, d), rtol=1e-12, atol=1e-13, err_msg=d)
+        d = MomentumDialect(**answers, lr="inside" if hat else "outside", nesterov=True)
         want = run_60(momentum_60, d)
         np.testing.assert_allclose(run(d), want, rtol=1e-12, atol=1e-13, err_msg=d)
 
@@ -154,9 +180,11 @@ PAPER += [(adam, adam_dialect, AdamDialect(form, eps="hat")) for form in ("l2", 
 def test_the_paper_rule_equals_its_dialect_bit_for_bit(rule, general, d, dtype, same_bits):
     assert d.apply is rule
     theta, g, *slots = some_arrays(7, dtype, 2 + len(d.slots))
+    # no power of two among them, which would hide the order of the products
+    s = d.scalars({name: value + 0.01 for name, value in HYPER.items()}, 3, 0.3)
     with np.errstate(all="ignore"):
-        plain = rule(theta, g, slots, d.scalars(HYPER, 3, 0.5))
-        dialect = general(d, theta, g, slots, d.scalars(HYPER, 3, 0.5))
+        plain = rule(theta, g, slots, s)
+        dialect = general(d, theta, g, slots, s)
     for got, want in zip((dialect[0], *dialect[1]), (plain[0], *plain[1]), strict=True):
         same_bits(got, want)
 

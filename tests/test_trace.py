@@ -123,7 +123,7 @@ def test_a_symbol_is_an_array_to_array_api_compat():
 
 
 def test_nothing_is_traced_again_when_scalars_change(monkeypatch):
-    opt, theta = wdref.AdamW(schedule=lambda t: 1 / t), np.ones(4)
+    opt, theta = wdref.AdamW(weight_decay=0.0, schedule=lambda t: 1 / t), np.ones(4)
     state = opt.step(theta, theta.copy(), opt.init(theta))
     monkeypatch.setattr(blocked, "trace", None)  # a call would fail
     for rate in (0.1, 0.2):

@@ -16,7 +16,6 @@ from .schedules import Constant, Schedule
 
 COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
 UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the schedule
-
 WeightDecay = float | Callable[[int], float]
 
 
@@ -257,7 +256,7 @@ def _solve(
         return lam
     raise ValueError(
         f"from {source.form!r} to {target.form!r} under a schedule λ must change with t "
-        f"(λ_t = {'k_t' if target.form == 'fixed' else 'k_t / η_t'} up to a constant): pass "
+        f"(λ_t = {'k_t' if target.form in UNSCHEDULED else 'k_t / η_t'} up to a constant): pass "
         "varying=True to get it as a function"
     )
 

@@ -33,9 +33,30 @@ class _Method(Optimizer):
         """
         return cls(variant=convention, **options)  # type: ignore[call-arg]  # the four have it
 
+    def _dialect(
+        self,
+        variant: str,
+        own: Mapping[str, Any],
+        answers: Mapping[str, Any] | None,
+        clip: float | None,
+    ) -> Dialect:
+        """The convention's dialect under the caller's own answers."""
+        given = {name: value for name, value in own.items() if value is not None}
+        given |= {} if clip is None else {"clip": "sum"}
+        found = dialect(self.claim, variant, **{**given, **(answers or {})})
+        if (found.clip == "none") != (clip is None):
+            raise ValueError(f"clip={clip!r} with answers clip={found.clip!r}: give both or none")
+        return found
+
     def _setup(
         self, found: Dialect, hyper: dict[str, Any], weight_decay: Any, options: dict[str, Any]
     ) -> None:
+        if weight_decay is None and self.claim in ("sgdw", "adamw"):
+            raise TypeError(
+                f"{type(self).__name__} needs weight_decay: its meaning differs by form, so that "
+                "no default is right"
+            )
+        weight_decay = 0.0 if weight_decay is None else weight_decay
         groups = _groups(options.pop("groups"), hyper)
         if options["backend"] is not None and options["backend"] not in available():
             known = ", ".join(available())
@@ -66,7 +87,7 @@ class _Momentum(_Method):
         self,
         *,
         learning_rate: float,
-        weight_decay: WeightDecay = 0.0,
+        weight_decay: WeightDecay | None = None,
         momentum: float = 0.9,
         dampening: float | None = None,
         nesterov: bool | None = None,
@@ -74,6 +95,8 @@ class _Momentum(_Method):
         variant: str = "paper",
         form: Form | None = None,
         order: Order | None = None,
+        answers: Mapping[str, Any] | None = None,
+        clip: float | None = None,
         decay_mask: Predicate | Tree | None = None,
         groups: Groups | None = None,
         state_dtype: StateDtype = "float32",
@@ -81,16 +104,17 @@ class _Momentum(_Method):
         backend: str | None = None,
     ) -> None:
         """Set up the optimizer; a ValueError names the argument that cannot be."""
-        answers: dict[str, Any] = {"form": form, "order": order, "nesterov": nesterov}
+        own: dict[str, Any] = {"form": form, "order": order, "nesterov": nesterov}
         if dampening is not None:
-            answers["damping"] = "dampening"
-        found = dialect(self.claim, variant, **{k: v for k, v in answers.items() if v is not None})
+            own["damping"] = "dampening"
+        found = self._dialect(variant, own, answers, clip)
         assert isinstance(found, MomentumDialect)  # the claim fixes it
         if momentum == 0 and not any("momentum" in over for _, over in _items(groups)):
             found = _without_momentum(found)
         hyper = {"learning_rate": learning_rate, "momentum": momentum}
         if "dampening" in found.hyper:
             hyper["dampening"] = 0.0 if dampening is None else dampening
+        hyper |= {} if clip is None else {"clip": clip}
         options = dict(schedule=schedule, groups=groups, decay_mask=decay_mask, backend=backend)
         options |= dict(state_dtype=state_dtype, master_weights=master_weights)
         self._setup(found, hyper, weight_decay, options)
@@ -101,7 +125,7 @@ class _Adam(_Method):
         self,
         *,
         learning_rate: float = 1e-3,
-        weight_decay: WeightDecay = 0.0,
+        weight_decay: WeightDecay | None = None,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         amsgrad: Literal["none", "raw", "hat"] | None = None,
@@ -109,6 +133,8 @@ class _Adam(_Method):
         variant: str = "paper",
         form: Form | None = None,
         order: Order | None = None,
+        answers: Mapping[str, Any] | None = None,
+        clip: float | None = None,
         decay_mask: Predicate | Tree | None = None,
         groups: Groups | None = None,
         state_dtype: StateDtype = "float32",
@@ -116,10 +142,11 @@ class _Adam(_Method):
         backend: str | None = None,
     ) -> None:
         """Set up the optimizer; a ValueError names the argument that cannot be."""
-        answers = {"form": form, "order": order, "amsgrad": amsgrad}
-        found = dialect(self.claim, variant, **{k: v for k, v in answers.items() if v is not None})
+        own = {"form": form, "order": order, "amsgrad": amsgrad}
+        found = self._dialect(variant, own, answers, clip)
         beta1, beta2 = _betas(betas)
         hyper = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "eps": eps}
+        hyper |= {} if clip is None else {"clip": clip}
         options = dict(schedule=schedule, groups=groups, decay_mask=decay_mask, backend=backend)
         options |= dict(state_dtype=state_dtype, master_weights=master_weights)
         self._setup(found, hyper, weight_decay, options)
@@ -192,6 +219,8 @@ class AdamW(_Adam):
 
     λ is not multiplied by the learning rate (form ``paper``). Most frameworks do multiply it: their
     0.01 at learning rate 0.001 is λ = 0.00001 here. ``AdamW.like("pytorch", …)`` takes their value.
+    ``answers`` puts other answers of `wdref.dialects.AdamDialect` in place of the convention's, as
+    in ``answers={"eps": "hat", "bias": "none"}``; ``clip`` clips the gradient by value.
 
     >>> import numpy as np
     >>> import wdref

@@ -142,7 +142,8 @@ class Optimizer:
         Two a group, with and without decay: Python floats, computed in float64. Raises ValueError
         where the schedule or a decay that depends on t gives no finite number >= 0.
         """
-        eta = check_number(f"schedule({t})", self.schedule(t), low=0.0)
+        eta = self._multiplier(t)
+        before = self._multiplier(t - 1) if self.dialect.schedule == "late" and t > 1 else None
         found: list[Any] = []
         for overrides in ({}, *(over for _, over in self.groups)):
             h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
@@ -150,8 +151,11 @@ class Optimizer:
             if callable(lam):
                 h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
             bare = {**h, "weight_decay": None}
-            found += [self.dialect.scalars(h, t, eta), self.dialect.scalars(bare, t, eta)]
+            found += [self.dialect.scalars(x, t, eta, before=before) for x in (h, bare)]
         return tuple(found)
+
+    def _multiplier(self, t: int) -> float:
+        return check_number(f"schedule({t})", self.schedule(t), low=0.0)
 
     # -- the parts of an update ---------------------------------------------------------------
 

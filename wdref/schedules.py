@@ -72,8 +72,8 @@ class WarmRestarts:
         return steps, T_i
 
     def _steps(self, T_i: float) -> float:
-        # 0.07 epochs of 100 steps are 7 steps and not the 7.000000000000001 of floating point, which
-        # would restart one step late
+        # 0.07 epochs of 100 steps are 7 steps and not the 7.000000000000001 of floating point,
+        # which would restart one step late
         steps = T_i * self.steps_per_epoch
         return float(round(steps)) if math.isclose(steps, round(steps), rel_tol=1e-12) else steps
 

@@ -36,7 +36,8 @@ def location(name: str, spec: optree.PyTreeSpec, index: int) -> str:
 
 def dtype_name(x: Array) -> str:
     """Name of the dtype without its library: ``float32``, ``bfloat16``."""
-    return _dtype_name(type(x.dtype), x.dtype)
+    kind: Any = type(x.dtype)
+    return _dtype_name(kind, x.dtype)
 
 
 @cache

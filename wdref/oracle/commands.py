@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..cli import emit_json, fail, need
 from ..conventions import CLAIMS, CONVENTIONS, dialect
+from .vectors_commands import check_outputs
 
 if TYPE_CHECKING:
     from ..dialects import Dialect
@@ -70,8 +72,11 @@ def check(
     """Does TARGET conform to the claim?
 
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
-    path/to/file.py:function or package.module:function.
+    path/to/file.py:function, package.module:function, or a JSON file of outputs for exported
+    vectors.
     """
+    if target.endswith(".json"):
+        return check_outputs(Path(target), claim, convention, as_json)
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
               "right implementations a family and dtype (a minute).")  # fmt: skip
 @click.option("--mechanical", is_flag=True, help="Also spoil wdref's own rules in every place and "
               "give the share that the suite catches.")  # fmt: skip
-def mutants(as_json: bool, margins: bool, mechanical: bool) -> int:
+@click.option("--markdown", is_flag=True, help="Markdown on stdout, as in the documentation.")
+def mutants(as_json: bool, margins: bool, mechanical: bool, markdown: bool) -> int:
     """Is every known weight-decay bug caught and named?"""
     need("flint", "oracle", {"mutants": []} if as_json else None)
     from rich.console import Console
@@ -36,6 +37,8 @@ def mutants(as_json: bool, margins: bool, mechanical: bool) -> int:
     own = score() if mechanical else None
     if as_json:
         emit_json(_document(rows, apart, own))
+    elif markdown:
+        click.echo(_markdown(rows, apart, own))
     else:
         _print(rows, apart, own)
     return 0 if all(row.caught and row.named for row in rows) else 1
@@ -51,6 +54,28 @@ def _document(rows: "list[Row]", apart: "list[Margin]", own: "Score | None") -> 
         survivors = [vars(site) for site in own.survivors]
         document["mechanical"] = {**vars(own), "survivors": survivors}
     return document
+
+
+def _markdown(rows: "list[Row]", apart: "list[Margin]", own: "Score | None") -> str:
+    lines = ["| id | what | float64 | float32 | caught | named | reference |", "|---" * 7 + "|"]
+    for row in rows:
+        numbers = " | ".join(f"{row.ratios[dtype]:.1e}" for dtype in ("float64", "float32"))
+        words = " | ".join("yes" if yes else "**no**" for yes in (row.caught, row.named))
+        lines.append(f"| {row.id} | {row.title} | {numbers} | {words} | {row.reference} |")
+    if apart:
+        lines += ["", "| family | dtype | worst right | of | best wrong | of |", "|---" * 6 + "|"]
+    for m in apart:
+        numbers = f"{m.right:.2f} | {m.rights} | {m.wrong:.1e} | {m.wrongs}"
+        lines.append(f"| {m.family} | {m.dtype} | {numbers} |")
+    if own:
+        lines += ["", f"{_mechanical(own)}. Survivors:", ""]
+        lines += [f"- `{x.module}`, {x.change}: `{x.source}`" for x in own.survivors]
+    return "\n".join(lines)
+
+
+def _mechanical(own: "Score") -> str:
+    share = f"{own.killed / own.total:.1%} ({own.low:.1%} to {own.high:.1%})"
+    return f"Mechanical mutants: {own.killed} of {own.total} caught, {share}"
 
 
 def _print(rows: "list[Row]", apart: "list[Margin]", own: "Score | None") -> None:
@@ -69,10 +94,7 @@ def _print(rows: "list[Row]", apart: "list[Margin]", own: "Score | None") -> Non
     if apart:
         console.print(_margins_table(apart))
     if own:
-        console.print(
-            f"mechanical: {own.killed} of {own.total} caught, {own.killed / own.total:.1%} "
-            f"({own.low:.1%} to {own.high:.1%})"
-        )
+        console.print(_mechanical(own))
         for site in own.survivors:
             console.print(f"  survives: {site.module}:{site.line} {site.change}: {site.source}",
                           markup=False)  # fmt: skip

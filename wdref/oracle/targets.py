@@ -166,9 +166,12 @@ class Running:
     def _wait(self) -> str:
         """Return why the process has no more to say."""
         try:
-            return f"its process ended with status {self.process.wait(self.timeout)}"
+            status = self.process.wait(self.timeout)
         except subprocess.TimeoutExpired:
             return f"still running after {self.timeout:g} s"
+        if status < 0:
+            return f"its process was killed by {signal.Signals(-status).name}"
+        return f"its process ended with status {status}"
 
     def close(self) -> None:
         """Kill the process with all that it started, and remove its files."""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ..conventions import CLAIMS, CONVENTIONS
 from ..conventions import dialect as look_up
 from ..dialects import Dialect
-from .cases import Case, cases
+from .case import Case
+from .cases import regimes
 from .enclosure import Enclosure, enclose
 from .vectors_format import both, layout, round_up, write_whole
 from .vectors_notes import DTYPES, NOTES, SOURCES
@@ -80,7 +81,7 @@ def suite(claim: str, convention: str) -> Suite:
     Raises ValueError for an unknown claim or convention.
     """
     found = look_up(claim, convention)
-    flat = [flatten(case) for dtype in DTYPES for case in cases(claim, found, dtype)]
+    flat = [flatten(case) for dtype in DTYPES for case in regimes(claim, found, dtype)]
     kept = [pair for pair in flat if pair[0].grads.size <= MOST_NUMBERS]
     numbered = tuple(Vector(i, *pair) for i, pair in enumerate(kept, 1))
     omitted = tuple(case.id for case, _ in flat if case.grads.size > MOST_NUMBERS)

@@ -83,8 +83,13 @@ def lint(folder: Path, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def check(outputs: Path, as_json: bool) -> int:
     """Do the OUTPUTS that an implementation made of the vectors conform to them?"""
+    return check_outputs(outputs, None, None, as_json)
+
+
+def check_outputs(outputs: Path, claim: str | None, convention: str | None, as_json: bool) -> int:
+    """Judge a file of outputs, as the claim that is given or that the file makes."""
     document: dict[str, Any] | None = {
-        "target": str(outputs), "claim": None, "convention": None, "dtype": None,
+        "target": str(outputs), "claim": claim, "convention": convention, "dtype": None,
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
     } if as_json else None  # fmt: skip
     _ready(document)
@@ -92,7 +97,7 @@ def check(outputs: Path, as_json: bool) -> int:
     from .vectors_read import VectorsError
 
     try:
-        judged = judge_outputs(outputs)
+        judged = judge_outputs(outputs, claim, convention)
     except VectorsError as error:
         fail(str(error), document)
     if not as_json:
@@ -159,7 +164,7 @@ def _cell(value: Any) -> str:
 
 
 def _print(judged: "Judgement") -> None:
-    from .identify import describe
+    from .show import print_identity
 
     made, document = judged.outputs, judged.as_json()
     rows = [{"case": v.id, **vars(v)} for v in judged.verdicts]
@@ -167,12 +172,5 @@ def _print(judged: "Judgement") -> None:
     _table(["case", "verdict", "ratio", "ulp", "step", "coordinate"], rows, title)
     worst = document["worst_ratio"]
     click.echo(judged.verdict + ("" if worst is None else f", worst ratio {worst:.3g}"))
-    identity = judged.identity
-    if identity is None:
-        return
-    found = describe(identity.nearest.dialect)
-    word = "is" if identity.certified else "matches nothing known; the nearest is"
-    names = f" ({', '.join(found['names'])})" if found["names"] else ""
-    click.echo(f"{made.implementation} {word}{names}:")
-    for line in found["recurrence"]:
-        click.echo(f"  {line}")
+    if judged.identity is not None:
+        print_identity(judged.identity, made.implementation)

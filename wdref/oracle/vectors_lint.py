@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..conventions import dialect as look_up
-from .cases import Case
+from .case import Case
 from .enclosure import enclose
 from .vectors import Suite, results, steps_stored, suite
 from .vectors_format import each, short_hex

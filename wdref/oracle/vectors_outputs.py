@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dialects import Dialect
-from .cases import Case
+from .case import Case
 from .identify import Identity, identify
 from .targets import Result
 from .vectors import Suite, Vector, suite
@@ -85,7 +85,7 @@ def judge_outputs(
     verdicts = tuple(judge(found.dialect, case, result) for case, result in pairs)
     identity = None
     if overall(verdicts) in ("deviates", "imprecise"):
-        identity = identify(found.cases, found.results, found.dialect.family)
+        identity = identify(found.cases, found.results, found.dialect.family, claim=found.dialect)
     return Judgement(str(path), found, verdicts, identity)
 
 

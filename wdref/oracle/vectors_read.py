@@ -66,7 +66,8 @@ def parse(text: str) -> Any:
     try:
         return json.loads(text, **hooks)
     except json.JSONDecodeError as error:
-        end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
+        # a number cut in two is read up to the cut, and the error stands one character before
+        end = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
         cut = "; the file seems to be truncated" if end else ""
         place = f"line {error.lineno} column {error.colno}"
         raise VectorsError(f"no JSON at {place}: {error.msg}{cut}") from None

@@ -126,17 +126,21 @@ def imprecision(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
     """Name the scalars that explain the distance if the host held them in float32, or nothing."""
     if case.dtype in HALF:
         return ""
-    for names, words in _narrowings(case):
+
+    def explained(names: tuple[str, ...]) -> bool:
         narrow = arithmetic.with_narrow(*names)
         found = worst(enclose(dialect, case, arithmetic=narrow).ratio(values))
         # nothing certified: float32 cannot tell the eps of this case from 0, and anything may come
-        if all(ratio <= LIMIT for ratio, *_ in found) and (found or "eps" in names):
-            return words
-    return ""
+        return all(ratio <= LIMIT for ratio, *_ in found) and bool(found or "eps" in names)
+
+    *fewer, every = _narrowings(case)
+    if not explained(every[0]):  # which contains what fewer of them give
+        return ""
+    return next((words for names, words in fewer if explained(names)), every[1])
 
 
 def _narrowings(case: Case) -> list[tuple[tuple[str, ...], str]]:
-    """Sets of scalars from the fewest to all, in words."""
+    """Sets of scalars from the fewest to all, the last, in words."""
     single = [((name,), f"{name} in float32") for name in case.hyper if not name.startswith("beta")]
     betas = [
         (("bias",), "bias corrections computed in float32"),

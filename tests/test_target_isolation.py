@@ -1,0 +1,184 @@
+"""A target runs apart: whatever it does costs its own results, and leaves nothing behind.
+
+One that dies, hangs, forks, floods stderr or prints costs the cases after that and no other. It may
+run in an interpreter without wdref, and it finds its neighbours. After every test here and in
+test_targets.py no temporary folder and no process is left.
+"""
+
+import runpy
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from wdref.oracle.targets import parse, start
+
+shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("target_runs.py"))))
+CASES, RUN = shared.CASES, shared.RUN
+results, nothing_is_left = shared.results, shared.nothing_is_left
+
+
+@pytest.mark.parametrize(
+    ("death", "words"),
+    [
+        ("os._exit(7)", "its process ended with status 7"),
+        ("os.kill(os.getpid(), 9)", "its process was killed by SIGKILL"),
+        ("os.kill(os.getpid(), 11)", "its process was killed by SIGSEGV"),
+        ("print('last words', file=sys.stderr) or time.sleep(60)", "still running after 2 s"),
+    ],
+)
+def test_a_death_costs_no_case_before_it(results, death, words):
+    body = f"import os, sys, time\nf = lambda case: run(case) if 'stop' not in case.id else {death}"
+    before, now, after = results(body, timeout=2)
+    assert before.status == "ok"
+    assert (now.message, after.message) == (words, words)
+    assert ("last words" in now.traceback) == ("last words" in death)
+
+
+def test_what_it_cannot_do_is_unsupported(results):
+    body = """
+from wdref.oracle import Unsupported
+
+class Mine(Unsupported):
+    pass
+
+def f(case):
+    if "first" in case.id:
+        raise Mine("eps is fixed")
+    if "stop" in case.id:
+        raise Unsupported
+    return run(case)
+"""
+    found = {case.id: result for case, result in zip(CASES, results(body), strict=True)}
+    assert found["exaggerated/float64"].status == "ok"
+    assert found["stop/float64"].status == "unsupported"
+    assert found["first/float64"].message == "Mine: eps is fixed"
+
+
+def test_several_tensors_are_for_those_who_say_so(results):
+    case = CASES[0]
+    two = replace(case, theta0=[case.theta0, case.theta0[:2]], flags=("tensors",),
+                  grads=[case.grads, case.grads[:, :2]])  # fmt: skip
+    (result,) = results("f = run\n", cases=[two])
+    assert (result.status, result.message) == ("unsupported", "run.supports has no 'tensors'")
+    able = "def f(case):\n    return [g * 2 for g in case.grads]\nf.supports = ('tensors',)\n"
+    (result,) = results(able, cases=[two])
+    assert [x.shape for x in result.values] == [case.grads.shape, case.grads[:, :2].shape]
+    (result,) = results(able.replace("]\n", "][1:]\n", 1), cases=[two])
+    assert result.status == "error"
+
+
+# -- what it does beside -----------------------------------------------------------------------
+
+
+def test_noise_is_kept_from_stdout(results, capfd):
+    body = """
+import os, sys
+print("loading")
+def f(case):
+    print("a line"), os.write(1, b"bytes"), os.system("echo from a child")
+    sys.stderr.write("x" * 3_000_000)
+    return run(case)
+"""
+    assert {result.status for result in results(body)} == {"ok"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_child_that_outlives_it_is_not_waited_for(results, tmp_path):
+    """It holds stdout and stderr open and would sleep for a minute."""
+    body = f"""
+import os, pathlib, time
+def f(case):
+    if "exaggerated" in case.id and os.fork() == 0:
+        pathlib.Path({str(tmp_path)!r}, "child").write_text(str(os.getpid()))
+        time.sleep(60)
+        os._exit(0)
+    while not pathlib.Path({str(tmp_path)!r}, "child").exists():
+        time.sleep(0.01)
+    return run(case)
+"""
+    began = time.monotonic()
+    assert {result.status for result in results(body)} == {"ok"}
+    assert time.monotonic() - began < 30
+    pid = int((tmp_path / "child").read_text())
+    for _ in range(500):  # killed with its parent's group; whose child it became has to reap it
+        if not alive(pid):
+            break
+        time.sleep(0.01)
+    assert not alive(pid)
+
+
+def alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def test_files_are_written_where_the_user_is(results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results("f = lambda case: open('here', 'w').write('x') and run(case)\n")
+    assert Path("here").read_text() == "x"
+
+
+def test_a_module_in_the_current_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_optimizer.py").write_text(RUN)
+    found = start(parse("my_optimizer:run"), CASES).results()
+    assert {result.status for result in found} == {"ok"}
+
+
+def test_neighbours_are_found_and_hide_no_package(results, tmp_path):
+    """A target called numpy.py beside helper.py; nor is a module of the oracle its neighbour."""
+    (tmp_path / "helper.py").write_text("FACTOR = 1")
+    body = """
+import helper, importlib.util
+def f(case):
+    assert importlib.util.find_spec("enclosure") is None
+    return run(case) * helper.FACTOR
+"""
+    assert {result.status for result in results(body, name="numpy.py")} == {"ok"}
+
+
+def test_an_interpreter_without_wdref_will_do(results, tmp_path):
+    """One that has NumPy and nothing else; Unsupported can be imported there all the same."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for folder in Path(np.__file__).parents[1].glob("numpy*"):  # with its libraries, numpy.libs
+        (site / folder.name).symlink_to(folder)
+    exe = tmp_path / "python"
+    exe.write_text(f'#!/bin/sh\nPYTHONPATH="{site}" exec "{sys.executable}" -S "$@"\n')
+    exe.chmod(0o755)
+    body = """
+from wdref.oracle import Unsupported
+import wdref
+assert not hasattr(wdref, "AdamW"), "wdref is there after all"
+def f(case):
+    if "first" in case.id:
+        raise Unsupported("not this")
+    return run(case)
+"""
+    found = results(body, python=str(exe))
+    assert sorted(result.status for result in found) == ["ok", "ok", "unsupported"]
+
+
+def test_an_interpreter_that_is_none_is_an_error(tmp_path, results):
+    with pytest.raises(OSError, match="No such file"):
+        results("f = run\n", python=str(tmp_path / "no_python"))
+
+
+def test_leaving_early_kills_it(tmp_path):
+    file = tmp_path / "target.py"
+    file.write_text("import time; time.sleep(60)")
+    with pytest.raises(KeyboardInterrupt), start(parse(f"{file}:f"), CASES) as running:
+        raise KeyboardInterrupt
+    assert running.process.returncode is not None
+
+
+def test_without_cases_nothing_comes_back(results):
+    assert results("f = run\n", cases=[]) == []
