@@ -187,12 +187,19 @@ def test_a_wrong_sign_is_noticed(monkeypatch, rule, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["1 - h['beta1'] ** count", "1 - h['beta2'] ** count", "1 - h['beta1']", "1 - h['beta2']"],
+    ["1 - h['beta1']", "1 - h['beta2']"],
 )
 def test_a_wrong_sign_in_the_scalars_is_noticed(monkeypatch, text):
     source = textwrap.dedent(inspect.getsource(wdref.dialects.AdamDialect.scalars))
     mutant = compiled(ast.parse(source), text, wdref.dialects, "scalars")
     monkeypatch.setattr(wdref.dialects.AdamDialect, "scalars", mutant)
+    assert failing(P.all_findings(gradients())) != []
+
+
+def test_a_wrong_sign_in_the_bias_correction_is_noticed(monkeypatch):
+    source = inspect.getsource(wdref.dialects._correction)
+    mutant = compiled(ast.parse(source), "1 - beta ** count", wdref.dialects, "_correction")
+    monkeypatch.setattr(wdref.dialects, "_correction", mutant)
     assert failing(P.all_findings(gradients())) != []
 
 

@@ -5,6 +5,7 @@ on stderr says why. click and rich come with the extras ``oracle`` and ``analysi
 """
 
 import importlib.util
+import io
 import json
 import math
 import sys
@@ -14,6 +15,9 @@ from typing import Any, NoReturn
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # no θ of ours may fail on a terminal without one
+            stream.reconfigure(errors="backslashreplace")
     for module in ("click", "rich"):
         need(module, "oracle")
     import click
@@ -21,6 +25,9 @@ def main() -> NoReturn:
     try:
         status = _group().main(standalone_mode=False, prog_name="wdref")
     except click.UsageError as error:
+        if len(sys.argv) == 1:  # asked for nothing: click's error is the whole help
+            print(error.format_message(), file=sys.stderr)
+            sys.exit(2)
         command = error.ctx.command_path if error.ctx else "wdref"
         fail(f"{error.format_message()} (see {command} --help)")
     except click.ClickException as error:
@@ -49,7 +56,8 @@ def need(module: str, extra: str, document: dict[str, Any] | None = None) -> Non
 
 def emit_json(document: Any) -> None:
     """Print one JSON document on stdout; numbers that JSON has not become the words inf and nan."""
-    print(json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=2))
+    ascii_only = "utf" not in (sys.stdout.encoding or "utf-8").lower()
+    print(json.dumps(_plain(document), ensure_ascii=ascii_only, allow_nan=False, indent=2))
 
 
 def _plain(x: Any) -> Any:

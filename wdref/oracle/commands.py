@@ -170,6 +170,7 @@ def _run(
 
     from .enclosure import enclose
     from .targets import TargetError, parse, parse_options, start
+    from .verdict import arithmetic_in, primitives_in
 
     rule = parse_options(claim)[0]
     cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
@@ -182,9 +183,11 @@ def _run(
             ) as running,
             Console(stderr=True).status(shown),
         ):
+            measured = running.measured()
             for case in cases:
+                arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
                 for part in case.parts():
-                    enclose(found, part)
+                    enclose(found, part, arithmetic=arithmetic)
             return cases, *running.answers()
     except (TargetError, OSError) as error:
         if traceback and isinstance(error, TargetError):
@@ -209,7 +212,9 @@ def _status(
 def _no_result(
     target: str, document: dict[str, Any] | None, results: "Sequence[Result]", traceback: bool
 ) -> int:
-    message = next((r.message for r in results if r.message), "no probe gave a finite result")
+    said = [r.message for r in sorted(results, key=lambda r: r.status != "error") if r.message]
+    none = any(r.status == "ok" for r in results) or not said
+    message = "no probe gave a finite result" if none else said[0]
     if traceback:
         click.echo(next((r.traceback for r in results if r.traceback), ""), err=True)
     return fail(f"{target}: nothing to identify: {message}", document)

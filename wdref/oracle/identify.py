@@ -24,6 +24,7 @@ from .targets import Result
 from .verdict import LIMIT, judge
 
 PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
+FAR = 0.01  # of the parameters: scalars in float32 explain a thousandth of that
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def identify(
     found = _ranked(_rules(family, frozenset(probes[0][0].hyper)), probes)
     if not np.isfinite(found[0].residual):
         return None
-    tied = [c for c in found if c.residual <= max(10 * found[0].residual, _noise(probes))]
+    reach = min(max(10 * found[0].residual, _noise(probes)), FAR)
+    tied = [c for c in found if c.residual <= reach]
     tied.sort(key=lambda c: _oddity(c.rule))
     held = [c for c in tied if _certified(c.rule, single)]
     nearest = held[0] if held else found[0]

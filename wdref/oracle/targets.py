@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -138,6 +139,7 @@ class Running:
     process: "subprocess.Popen[bytes]"
     directory: "tempfile.TemporaryDirectory[str]"
     timeout: float
+    deadline: float
 
     def __enter__(self) -> Self:
         return self
@@ -163,10 +165,19 @@ class Running:
             results = [_answer(path, str(i), why, many=many) for i, many in enumerate(tensors)]
             return results, loaded.primitives
 
+    def measured(self) -> dict[str, Any]:
+        """What was measured of the primitives, once the target is loaded; nothing if it is not."""
+        file = Path(self.directory.name) / "load.json"
+        while not file.exists():
+            if self.process.poll() is not None or time.monotonic() > self.deadline:
+                return {}
+            time.sleep(0.02)
+        return _answer(file.parent, "load", "").primitives
+
     def _wait(self) -> str:
         """Return why the process has no more to say."""
         try:
-            status = self.process.wait(self.timeout)
+            status = self.process.wait(max(self.deadline - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
             return f"still running after {self.timeout:g} s"
         if status < 0:
@@ -211,7 +222,7 @@ def start(
     except BaseException:
         directory.cleanup()
         raise
-    return Running(target, cases, process, directory, timeout)
+    return Running(target, cases, process, directory, timeout, time.monotonic() + timeout)
 
 
 def _write_request(path: Path, target: Target, cases: Sequence[Case], memory: float) -> None:

@@ -69,18 +69,25 @@ def judge_all(
     measured: Mapping[str, Mapping[str, Any]],
 ) -> list[CaseVerdict]:
     """Judge every case, with the primitives that were measured in its dtype."""
-    known = {
-        dtype: Primitives(max(1.0, p["sqrt"]), max(1.0, p["divide"]), p["flush"])
-        for dtype, p in measured.items()
-    }
     return [
-        judge(dialect, case, result, primitives=known.get(case.dtype, CORRECT))
+        judge(dialect, case, result, primitives=primitives_in(case.dtype, measured))
         for case, result in zip(cases, results, strict=True)
     ]
 
 
+def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Primitives:
+    """Return what was measured in `dtype`, and correct rounding where nothing was."""
+    p = measured.get(dtype)
+    return CORRECT if p is None else Primitives(p["sqrt"], p["divide"], p["flush"])
+
+
+def arithmetic_in(dtype: str, primitives: Primitives = CORRECT) -> Arithmetic:
+    """Return the arithmetic by which a case of `dtype` is judged."""
+    return replace(Arithmetic.of(dtype), primitives=primitives)
+
+
 def _judged(dialect: Any, case: Case, result: Result, primitives: Primitives) -> CaseVerdict:
-    arithmetic = replace(Arithmetic.of(case.dtype), primitives=primitives)
+    arithmetic = arithmetic_in(case.dtype, primitives)
     found, undecided = [], 0
     for i, (part, values) in enumerate(zip(case.parts(), _tensors(case, result), strict=True)):
         late = len(values) - len(part.grads)
