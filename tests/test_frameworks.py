@@ -92,11 +92,12 @@ def result_of(run, case):
 def test_torch_conforms(row):
     found = verdicts(row, "pytorch")
     assert overall(found) == "conforms"
-    assert {v.verdict for v in found} == {"conforms"}
+    assert {v.id.partition("/")[0] for v in found if v.verdict != "conforms"} <= {"late"}
     assert worst_ratio(found) <= 2
 
 
-@table(*TORCH[:3], *TORCH[8:11])
+# not the fused form: PyTorch 2.13's takes every tensor for contiguous and writes beside a view
+@table(*(row for row in TORCH if "fused" not in row[2]))
 def test_torch_conforms_on_views(row):
     found = verdicts(row, "pytorch", views)
     assert {v.verdict for v in found} == {"conforms"}

@@ -26,12 +26,16 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         dtype = getattr(torch, case.dtype)
         params = [torch.nn.Parameter(_view(theta, dtype, case.layout)) for theta in thetas]
         own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
+        if case.starts is not None and optimizer == "SGD" and options.get("fused"):
+            # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
+            raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
         groups = [
             {"params": [p], **HYPER[optimizer](h, options)}
             for p, h in zip(params, own, strict=True)
         ]
-        one = {"params": params, **HYPER[optimizer](case.hyper, options)}
-        opt = cls(groups if case.groups else [one], **options)
+        # the constructor checks its own arguments, also where every group has others
+        defaults = {**HYPER[optimizer](case.hyper, options), **options}
+        opt = cls(groups if case.groups else params, **defaults)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each

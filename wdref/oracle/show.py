@@ -38,11 +38,11 @@ def print_check(
 
 
 def _rows(verdicts: Sequence[CaseVerdict]) -> Iterator[tuple[str, ...]]:
-    """One row a case, but one for a run of sizes that all conform or are all unsupported."""
+    """One row a case, but one for a run of sizes with the same verdict."""
 
     def kind(v: CaseVerdict) -> tuple[str, str]:
-        sized = v.id.startswith("size-") and v.verdict in ("conforms", "unsupported")
-        return (v.verdict, v.id.partition("/")[2]) if sized else (v.id, "")
+        name, _, dtype = v.id.partition("/")
+        return (v.verdict, dtype) if name.startswith("size-") else (v.id, "")
 
     for _, run in groupby(verdicts, key=kind):
         group = list(run)
@@ -68,8 +68,11 @@ def _print_notes(
     undecided = sum(v.undecided for v in verdicts)
     if undecided:
         console.print(f"undecided: {undecided} values, of which nothing is certified")
-    for note in dict.fromkeys(v.finding or f"{v.verdict}: {v.message}" for v in verdicts
-                              if v.finding or (v.message and v.verdict != "conforms")):  # fmt: skip
+    # what would explain a single case says nothing where the formula is another one
+    told = ("error", "unsupported", document["verdict"])
+    notes = [v.finding for v in verdicts if v.finding]
+    notes += [f"{v.verdict}: {v.message}" for v in verdicts if v.message and v.verdict in told]
+    for note in dict.fromkeys(notes):
         console.print(note, markup=False)
 
 
