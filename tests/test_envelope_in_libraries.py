@@ -16,7 +16,7 @@ from wdref.oracle.enclosure import enclose
 DTYPES = ("float32", "float64")
 PAPER = [*CONVENTIONS["paper"].values(), *CONVENTIONS["pytorch"].values()]
 SOME = [
-    d for f in ("adam", "sgd") for clip in (False, True) for d in candidates(f, clip=clip)[::97]
+    d for f in ("adam", "sgd") for clip in (False, True) for d in candidates(f, clip=clip)[::197]
 ]
 
 
@@ -76,6 +76,7 @@ def test_dask():
     def asarray(x):
         return dask.from_array(np.asarray(x), chunks=3)
 
-    long = ("ordinary", "restart", "wide", "alternating", "sparse", "bursts", "shrinking")
+    long = ("ordinary", "restart", "wide", "alternating", "sparse", "bursts", "shrinking", "large",
+            "eps-rules", "stop")  # fmt: skip
     for name in ("sgdw", "adamw"):
         assert worst(CONVENTIONS["paper"][name], "float32", asarray, *long) <= 1

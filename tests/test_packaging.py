@@ -88,3 +88,13 @@ def test_the_version_stands_in_one_place():
     files = [file for top in NAME_OF for file in (ROOT / top).rglob("*.py")]
     assert [file for file in files if version in file.read_text("utf-8")] == []
     assert "\nversion:" not in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+def test_the_version_is_told_without_an_extra():
+    code = (
+        "import sys; sys.modules['click'] = sys.modules['rich'] = None; "
+        "sys.argv = ['wdref', '--version']; from wdref.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    version = importlib.metadata.version("wdref")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"wdref, version {version}\n", "")

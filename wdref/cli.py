@@ -18,6 +18,9 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no θ of ours may fail on a terminal without one
             stream.reconfigure(errors="backslashreplace")
+    if sys.argv[1:] == ["--version"]:  # also where no extra is installed
+        print(f"wdref, version {version('wdref')}")
+        sys.exit(0)
     for module in ("click", "rich"):
         need(module, "oracle")
     import click
