@@ -3,6 +3,8 @@
 One test a mutant of the gallery; 200 right implementations in other orders, folded, fused.
 """
 
+from pathlib import Path
+
 import pytest
 
 from wdref.conventions import dialect
@@ -82,3 +84,10 @@ def test_a_shrunk_envelope_is_noticed(monkeypatch):
     cases = [case for case in suite(claim) if "tensors" not in case.flags][:6]
     verdicts = [judge(claim, case, simulated(claim, case)) for case in cases]
     assert overall(verdicts) != "conforms"
+
+
+def test_the_page_of_known_bugs_lists_them_all():
+    page = Path(__file__).parents[1].joinpath("docs", "known_bugs.md").read_text("utf-8")
+    for bug in BUGS:
+        assert f"| {bug.id} | {bug.title} |" in page
+        assert bug.reference in page
