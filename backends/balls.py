@@ -233,13 +233,21 @@ class Namespace:
 class Number:
     """A host scalar as a ball, rounded after each operation where `widen` is given.
 
-    `power` widens β^t in place of it, by one rounding each factor, as running products are.
+    `power` widens β^t in place of it, once, or with `running` once for each factor, as a product
+    that is kept from step to step loses.
     """
 
-    __slots__ = ("ball", "power", "widen")
+    __slots__ = ("ball", "power", "running", "widen")
 
-    def __init__(self, ball: Any, widen: Widen | None = None, power: Widen | None = None) -> None:
-        self.ball, self.widen, self.power = arb(ball), widen, power
+    def __init__(
+        self,
+        ball: Any,
+        widen: Widen | None = None,
+        power: Widen | None = None,
+        *,
+        running: bool = False,
+    ) -> None:
+        self.ball, self.widen, self.power, self.running = arb(ball), widen, power, running
 
     def _new(self, ball: arb, other: Any = None) -> "Number":
         widen = self.widen
@@ -264,12 +272,13 @@ class Number:
 
     def __pow__(self, n: int) -> "Number":
         ball = self.ball**n
-        if self.power is not None:
-            return Number(_repeat(self.power, ball, n), self.power)
-        if self.widen is None:
+        if self.power is None and self.widen is not None:
+            # a C library's pow errs by less than one unit in the last place, two roundings
+            return Number(_repeat(self.widen, ball, 0 if n == 1 else 2), self.widen)
+        if self.power is None:
             return Number(ball)
-        # the C library's pow errs by less than one unit in the last place, two roundings
-        return Number(_repeat(self.widen, ball, 0 if n == 1 else 2), self.widen)
+        times = n if self.running else int(n != 1)  # β^1 is β
+        return Number(_repeat(self.power, ball, times), self.power if self.running else self.widen)
 
     __radd__, __rmul__ = __add__, __mul__
 

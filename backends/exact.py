@@ -119,6 +119,9 @@ class _Host:
         self.narrow = arithmetic.narrow if arithmetic else ()
         self.wide = Widen.by("float64") if arithmetic else None
         self.single = Widen.by("float32")
+        units = arithmetic.primitives.power if arithmetic else 0.0
+        self.power = Widen.by("float64", units=units) if arithmetic else None
+        self.single_power = Widen.by("float32", units=units)
 
     def scalars(
         self, dialect: Dialect, hyper: Mapping[str, Any], t: int, eta: Real, before: Real
@@ -131,10 +134,16 @@ class _Host:
         return dialect.scalars(h, t, now, before=last, sqrt=lambda x: x.sqrt())
 
     def _number(self, name: str, value: Real) -> Number:
-        power = self.single if "bias" in self.narrow and name in ("beta1", "beta2") else None
-        if name in self.narrow:
-            return Number(self.single(arb(value)), self.single, power)
-        return Number(value, self.wide, power)
+        if "bias" in self.narrow and name in ("beta1", "beta2"):
+            return Number(self._given(name, value), self._widen(name), self.single, running=True)
+        power = self.single_power if name in self.narrow else self.power
+        return Number(self._given(name, value), self._widen(name), power)
+
+    def _given(self, name: str, value: Real) -> arb:
+        return self.single(arb(value)) if name in self.narrow else arb(value)
+
+    def _widen(self, name: str) -> Widen | None:
+        return self.single if name in self.narrow else self.wide
 
 
 def _storage(arithmetic: Arithmetic | None) -> tuple[Widen | None, Widen | None]:

@@ -175,6 +175,15 @@ def test_a_backend_s_own_root_widens_the_envelope():
     assert np.all(ratio < 2)
 
 
+def test_the_host_s_power_widens_the_envelope():
+    case = BY_NAME["float64"]["exaggerated"]
+    loose = replace(Arithmetic.of("float64"), primitives=Primitives(power=200.0))
+    ratio = enclose(CLAIM, case, arithmetic=loose).radius / enclose(CLAIM, case).radius
+    np.testing.assert_allclose(ratio[0], 1, rtol=1e-12)  # β^1 is β, whatever pow does
+    assert np.all(ratio[1:] > 1)
+    assert 1.0 <= worker.host_power() <= 2.0
+
+
 def test_what_hangs_on_a_sign_is_undecided():
     signed = next(bug.rule for bug in gallery() if bug.id == "M38")
     case = BY_NAME["float32"]["exaggerated"]

@@ -12,12 +12,14 @@ HALF = ("float16", "bfloat16")
 class Primitives:
     """What the elementary operations of a backend do, measured or assumed.
 
-    Errors of √ and ÷ in units of half a unit in the last place: 1 is correct rounding. `flush`:
-    subnormal results become 0.
+    Errors of √ and ÷ in units of half a unit in the last place: 1 is correct rounding. `power` is
+    that of the host's β^t in float64: C libraries err by less than one unit. `flush`: subnormal
+    results become 0.
     """
 
     sqrt: float = 1.0
     divide: float = 1.0
+    power: float = 2.0
     flush: bool = False
 
 

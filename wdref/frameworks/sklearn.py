@@ -38,6 +38,16 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     return run
 
 
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return NumPy's elementary operations, which scikit-learn computes with."""
+    return {
+        "sqrt": np.sqrt,
+        "divide": np.divide,
+        "multiply": np.multiply,
+        "fused": lambda x, y, z: x * y + z,
+    }
+
+
 def _gradient(mlp: Any, g: Any) -> Any:
     """Let scikit-learn add its L2 term: (g · 1 + alpha w) / 1 sample."""
     coef_grads, intercept_grads = [None], [None]

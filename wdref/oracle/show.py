@@ -59,12 +59,13 @@ def _print_notes(
     console: Console, document: dict[str, Any], verdicts: Sequence[CaseVerdict]
 ) -> None:
     for dtype, p in document["primitives"].items():
-        console.print(
-            f"{dtype}: √ within {p['sqrt'] / 2:g} ulp, ÷ within {p['divide'] / 2:g}; subnormals "
-            f"{'flushed' if p['flush'] else 'kept'}; a·b + c "
-            f"{'fused' if p['contracts'] else 'rounded twice'}",
-            style="dim",
+        flush = "flushed" if p["flush"] else "kept"
+        fused = "fused" if p["contracts"] else "rounded twice"
+        text = (
+            f"{dtype}: √ within {p['sqrt'] / 2:g} ulp, ÷ {p['divide'] / 2:g}, "
+            f"β^t {p['power'] / 2:g}; subnormals {flush}; a·b + c {fused}"
         )
+        console.print(text, style="dim", soft_wrap=True)
     undecided = sum(v.undecided for v in verdicts)
     if undecided:
         console.print(f"undecided: {undecided} values, of which nothing is certified")

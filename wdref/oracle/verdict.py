@@ -78,7 +78,10 @@ def judge_all(
 def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Primitives:
     """Return what was measured in `dtype`, and correct rounding where nothing was."""
     p = measured.get(dtype)
-    return CORRECT if p is None else Primitives(p["sqrt"], p["divide"], p["flush"])
+    if p is None:
+        return CORRECT
+    power = max(CORRECT.power, p["power"])  # a few powers are measured, others may be worse
+    return Primitives(p["sqrt"], p["divide"], power, p["flush"])
 
 
 def arithmetic_in(dtype: str, primitives: Primitives = CORRECT) -> Arithmetic:

@@ -12,10 +12,12 @@ collection of the words ``tensors``, ``groups``, ``late``, ``layout``. An adapte
 import importlib
 import importlib.util
 import json
+import math
 import os
 import sys
 import traceback
 import types
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +134,21 @@ def probe(f: dict[str, Any], dtype: str) -> dict[str, Any]:
         "sqrt_not_nearest": float(np.mean(f["sqrt"](x) != roots.astype(dtype))),
         "divide": halves(f["divide"](x, y), quotients, dtype),
         "divide_not_nearest": float(np.mean(f["divide"](x, y) != quotients.astype(dtype))),
+        "power": host_power(),
         "flush": bool(np.any(f["multiply"](np.full(8, least), np.ones(8, dtype)) == kind(0))),
         "contracts": bool(np.any(f["fused"](near, near, far) != kind(0))),
     }
+
+
+def host_power() -> float:
+    """Worst error of Python's β^t in float64, in halves of a unit in the last place."""
+    worst = 1.0
+    for beta in (0.7, 0.8, 0.9, 0.95, 0.99, 0.999):
+        for t in range(2, 101):
+            got = beta**t
+            error = abs(Fraction(got) - Fraction(beta) ** t) / Fraction(math.ulp(got) / 2)
+            worst = max(worst, float(error))
+    return round(worst, 3)
 
 
 def halves(got: Any, exact: Any, dtype: str) -> float:
