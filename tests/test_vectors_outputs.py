@@ -249,3 +249,14 @@ def test_any_outputs_give_an_error_or_a_verdict(document):
 def test_any_bytes_give_an_error_or_outputs(at, new, length):
     data = TEXT.encode()
     outputs_or_error(data[:at] + new + data[at + length :])
+
+
+def test_a_file_of_outputs_is_a_target_of_check(tmp_path):
+    path = str(written(tmp_path, OUTPUTS))
+    command = [sys.executable, "-m", "wdref.cli", "check", path, "--json"]
+    done = subprocess.run([*command, "--claim", "sgdw"], capture_output=True, text=True)
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "conforms")
+    done = subprocess.run([*command, "--claim", "adamw"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "outputs for the claim sgdw, not adamw" in done.stderr
+    assert json.loads(done.stdout)["verdict"] == "error"
