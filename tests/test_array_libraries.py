@@ -106,7 +106,7 @@ def test_numpy_that_cannot_be_written(dtype, name):
 @every_optimizer
 @both_dtypes
 def test_torch(dtype, name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the extra `frameworks` installs it")
 
     def inspect(new, old):
         assert isinstance(new, torch.Tensor)
@@ -127,7 +127,7 @@ def stepped(opt, params, grads, state):
 
 @pytest.fixture
 def jax():
-    return pytest.importorskip("jax")
+    return pytest.importorskip("jax", reason="the extra `dev` installs it")
 
 
 @every_optimizer
@@ -151,7 +151,7 @@ def test_jax(dtype, name, jitted, jax):
 
 
 def test_jax_sharded_over_eight_devices():
-    pytest.importorskip("jax")
+    pytest.importorskip("jax", reason="the extra `dev` installs it")
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
     environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
     script = Path(__file__).with_name("sharded_jax.py")
@@ -168,7 +168,7 @@ def never(*_, **__):
 @every_optimizer
 @both_dtypes
 def test_dask(dtype, name):
-    dask = pytest.importorskip("dask.array")
+    dask = pytest.importorskip("dask.array", reason="the extra `dev` installs it")
     from dask import config
 
     def asarray(x):
@@ -189,7 +189,7 @@ def test_dask(dtype, name):
 
 @pytest.mark.parametrize("library", ["torch", "jax.numpy"])
 def test_half_precision(library):
-    xp = pytest.importorskip(library)
+    xp = pytest.importorskip(library, reason="the extra `dev` installs it")
     opt = wdref.AdamW(learning_rate=1e-4, weight_decay=0.05, master_weights=True)
     params, (grads, *_) = data("float32")
     params = {name: x.astype(ml_dtypes.bfloat16) for name, x in params.items()}
@@ -206,7 +206,7 @@ def test_half_precision(library):
 
 @pytest.mark.parametrize("library", ["jax.numpy", "dask.array"])
 def test_step_is_refused_where_nothing_can_be_written(library):
-    xp = pytest.importorskip(library)
+    xp = pytest.importorskip(library, reason="the extra `dev` installs it")
     opt, params = wdref.AdamW(weight_decay=0.0), {"w": xp.ones(3)}
     with pytest.raises(ValueError, match=r"params\['w'\] cannot be written: use update"):
         opt.step(params, params, opt.init(params))
@@ -216,7 +216,7 @@ def test_step_is_refused_where_nothing_can_be_written(library):
 @every_optimizer
 @both_dtypes
 def test_cupy(dtype, name):
-    cupy = pytest.importorskip("cupy")
+    cupy = pytest.importorskip("cupy", reason="the extra `cupy` installs it")
     try:
         cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:

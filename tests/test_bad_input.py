@@ -190,7 +190,7 @@ def test_a_schedule_that_fails_later_leaves_the_steps_before():
 
 @CALLS
 def test_devices_of_torch(call):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the extra `frameworks` installs it")
     params, grads = {"w": torch.ones(2)}, {"w": torch.ones(2, device="meta")}
     text = "grads['w'] has device meta: params['w'] needs device cpu"
     with pytest.raises(ValueError, match=exactly(text)):
@@ -214,7 +214,7 @@ def test_devices_of_the_strict_library(call):
 @CALLS
 @pytest.mark.parametrize("where", ["params", "grads"])
 def test_tensors_that_require_grad(call, where):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="the extra `frameworks` installs it")
     plain, tracked = torch.ones(2), torch.ones(2, requires_grad=True)
     params, grads = (tracked, plain) if where == "params" else (plain, tracked)
     text = f"{where} requires grad: pass it detached, the update is no part of the graph"
