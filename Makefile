@@ -36,6 +36,7 @@ test-gpu: $(VENV)/.gpu
 
 bench: $(VENV)/.test
 	$(BIN)/python -m pytest tests/bench/bench_*.py --benchmark-only --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
+	$(BIN)/wdref bench --markdown docs/benchmarks_table.md --figure docs/benchmarks.svg
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
@@ -61,9 +62,9 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml
-	@echo 'Installing $(TORCH) and wdref[oracle,analysis,fast,frameworks,dev] into $(VENV)'
+	@echo 'Installing $(TORCH) and wdref[oracle,bench,dev] into $(VENV)'
 	$(PIP) install '$(TORCH)'
-	$(PIP) install -e '.[oracle,analysis,fast,frameworks,dev]'
+	$(PIP) install -e '.[oracle,bench,dev]'
 	@touch $@
 
 $(VENV)/.gpu: $(VENV)/.test

@@ -22,13 +22,13 @@ STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": Fal
 
 
 @contextmanager
-def write(path: Path) -> Iterator[Path]:
+def write(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Path]:
     """Yield a temporary name beside `path`, and rename it to `path` when all went well.
 
     Raises OSError at once where the file cannot be written.
     """
-    if path.suffix not in FORMATS:
-        raise OSError(f"expected a name that ends in {', '.join(FORMATS)}")
+    if path.suffix not in formats:
+        raise OSError(f"expected a name that ends in {', '.join(formats)}")
     if path.is_dir():
         raise OSError("is a folder")
     temporary = path.with_name(f".{path.name}.part")

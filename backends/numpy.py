@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import chain, combinations
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,26 +37,23 @@ class NumPy:
 
     def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
         """Return new arrays; leaves that cannot be blocked are evaluated plain."""
-        _check(leaves)
+        check(self.name, leaves)
         fresh = [[np.empty_like(x) for x in (leaf.theta, *leaf.slots)] for leaf in leaves]
-        self._run(leaves, fresh, [False] * len(leaves))
+        self._run(leaves, fresh)
         return [(new[0], tuple(new[1:])) for new in fresh]
 
     def step(self, leaves: Sequence[Leaf], /) -> None:
         """Write into the arrays given."""
-        _check(leaves)
-        written = [[leaf.theta, *leaf.slots] for leaf in leaves]
-        self._run(leaves, written, [_overlap(leaf) for leaf in leaves])
+        check(self.name, leaves)
+        self._run(leaves, [[leaf.theta, *leaf.slots] for leaf in leaves])
 
-    def _run(
-        self, leaves: Sequence[Leaf], outputs: Sequence[Sequence[Array]], plain: Sequence[bool]
-    ) -> None:
+    def _run(self, leaves: Sequence[Leaf], outputs: Sequence[Sequence[Array]]) -> None:
         jobs: list[Job] = []
-        for leaf, outs, refused in zip(leaves, outputs, plain, strict=True):
+        for leaf, outs in zip(leaves, outputs, strict=True):
             inputs = [leaf.theta, leaf.g, *leaf.slots]
-            compiled = None if refused or not _flat(inputs, outs) else _compiled(leaf)
+            compiled = _compiled(leaf) if flat((*inputs, *outs)) else None
             if compiled is None:
-                _plain(leaf, outs)
+                evaluate(leaf, outs)
             else:
                 ins, places = ([x.reshape(-1) for x in arrays] for arrays in (inputs, outs))
                 jobs.append((compiled, ins, places, leaf.scalars))
@@ -67,28 +64,24 @@ class NumPy:
 backend = NumPy()
 
 
-def _check(leaves: Sequence[Leaf]) -> None:
+def check(backend: str, leaves: Sequence[Leaf], /) -> None:
+    """Refuse arrays of another library: a named backend does not choose."""
     for leaf in leaves:
         for x in (leaf.theta, leaf.g, *leaf.slots):
             if not isinstance(x, np.ndarray | np.generic):
                 raise TypeError(
-                    f"backend 'numpy' runs NumPy arrays only, not {type(x).__module__} ones: leave "
-                    "the backend out, and the arrays choose it"
+                    f"backend {backend!r} runs NumPy arrays only, not {type(x).__module__} ones: "
+                    "leave the backend out, and the arrays choose it"
                 )
 
 
-def _overlap(leaf: Leaf) -> bool:
-    """Whether a write to one array would change another that may be read later."""
-    arrays = (leaf.theta, leaf.g, *leaf.slots)
-    return any(np.may_share_memory(x, y) for x, y in combinations(arrays, 2))
-
-
-def _flat(inputs: Sequence[Array], outputs: Sequence[Array]) -> bool:
+def flat(arrays: Sequence[Array], /) -> bool:
     """Whether every array is one run of memory in C order: a flat view then costs nothing."""
-    return all(x.flags.c_contiguous for x in chain(inputs, outputs))
+    return all(x.flags.c_contiguous for x in arrays)
 
 
-def _plain(leaf: Leaf, outputs: Sequence[Array]) -> None:
+def evaluate(leaf: Leaf, outputs: Sequence[Array], /) -> None:
+    """Evaluate the rule as written, and write the results into `outputs`."""
     with np.errstate(all="ignore"):  # as in blocks
         write(leaf, PLAIN.update([leaf])[0], outputs)
 

@@ -19,4 +19,4 @@ nb_execution_mode = "off"
 autosummary_generate = True
 numpydoc_show_class_members = False
 html_theme = "furo"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks_table.md"]  # the table is included by benchmarks.md

@@ -1,7 +1,8 @@
 """Run by test_array_libraries.py in a process of its own: JAX with eight simulated devices.
 
 The number of devices can only be set before JAX starts. Exits with an AssertionError where a state
-or a parameter leaves the sharding of the parameters, or a value differs from the unsharded one.
+or a parameter leaves the sharding of the parameters, or a value differs from the unsharded one;
+under jit a bit, whatever the partition.
 """
 
 import jax
@@ -61,6 +62,34 @@ def check(opt, params, grads, values):
     same(compiled, want)
 
 
+def partitions():
+    """Under jit, any NamedSharding gives the bits of one device, over three steps."""
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal((4, 64, 40)).astype(dtype) for dtype in ("f4", "f2")]
+    mesh = jax.make_mesh((4, 2), ("rows", "columns"))
+    for opt in (
+        wdref.Adam(weight_decay=0.1, amsgrad="hat"),
+        wdref.AdamW(weight_decay=0.1),
+        wdref.SGD(learning_rate=0.1, weight_decay=0.1),
+        wdref.SGDW(learning_rate=0.1, weight_decay=0.1, nesterov=True),
+    ):
+        for value in values:
+            want = compiled_steps(opt, value, jax.devices()[0])
+            for place in (("rows", "columns"), ("columns", None), (None, ("rows", "columns"))):
+                got = compiled_steps(opt, value, NamedSharding(mesh, PartitionSpec(*place)))
+                for a, b in zip(got, want, strict=True):
+                    assert np.asarray(a).tobytes() == np.asarray(b).tobytes(), (opt, place)
+
+
+def compiled_steps(opt, values, place):
+    theta, *grads = (jax.device_put(jnp.asarray(x), place) for x in values)
+    apply = jax.jit(opt.apply)
+    slots = dict(opt.init(theta).slots)
+    for t, g in enumerate(grads, start=1):
+        theta, slots = apply(theta, g, slots, opt.scalars(t))
+    return [theta, *slots.values()]
+
+
 def half():
     """A master copy is sharded like its parameter."""
     mesh = jax.make_mesh((8,), ("all",))
@@ -75,4 +104,5 @@ def half():
 
 if __name__ == "__main__":
     main()
+    partitions()
     half()

@@ -157,12 +157,69 @@ def test_step_needs_arrays_that_can_be_written():
     refused(OPT.step, params, tree(), state, ValueError, text)
 
 
-def test_step_refuses_an_array_that_stands_twice():
+MEMORY = np.ones(8)
+TWICE = "step would write it twice, so keep it in one place only"
+READ = "step would write the one while it reads the other, so pass a copy"
+OVERLAPS = [
+    ("an array twice", MEMORY[:2], MEMORY[:2], None, f"shares memory with params['a']: {TWICE}"),
+    ("part of another", MEMORY[:4], MEMORY[3:5], None, f"shares memory with params['a']: {TWICE}"),
+    ("in strides", MEMORY[::2], MEMORY[2:], None, f"shares memory with params['a']: {TWICE}"),
+    ("backwards", MEMORY[5::-1], MEMORY[5:], None, f"shares memory with params['a']: {TWICE}"),
+    ("its gradient", np.ones(2), MEMORY[:2], MEMORY[:2], f"shares memory with params['b']: {READ}"),
+    ("part of one", np.ones(2), MEMORY[:2], MEMORY[1:3], f"shares memory with params['b']: {READ}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", [None, "numpy", "plain"])
+@table(("a", "b", "g", "text"), OVERLAPS)
+def test_step_refuses_arrays_that_share_memory(a, b, g, text, backend):
+    opt = wdref.AdamW(weight_decay=0.1, backend=backend)
+    params = {"a": a, "b": b}
+    grads = {"a": np.ones_like(a), "b": np.ones_like(b) if g is None else g}
+    text = f"{'params' if g is None else 'grads'}['b'] {text}"
+    refused(opt.step, params, grads, opt.init(params), ValueError, text)
+    opt.update(params, grads, opt.init(params))  # writes nothing, so that nothing is in its way
+
+
+def test_step_refuses_one_array_in_two_places():
     shared = np.ones(2)
     params = {"embedding": shared, "head": shared}
-    text = ("params['head'] is the same array as params['embedding']: step would write it twice, "
-            "so keep it in one place only")  # fmt: skip
+    text = f"params['head'] is the same array as params['embedding']: {TWICE}"
     refused(OPT.step, params, params, OPT.init(params), ValueError, text)
+    state = OPT.init(params["head"])
+    text = f"state.slots['m'] is the same array as params: {TWICE}"
+    refused(OPT.step, state.slots["m"], shared, state, ValueError, text)
+
+
+@pytest.mark.parametrize("strided", [slice(None, None, 2), slice(4, None, -2)])
+def test_views_that_interleave_are_no_overlap(strided):
+    memory = np.ones(9)
+    params = {"even": memory[strided], "odd": memory[1::2]}
+    grads = {"even": np.ones_like(params["even"]), "odd": np.ones(4)}
+    before = params["even"].copy()
+    OPT.step(params, grads, OPT.init(params))
+    assert np.all(params["even"] < before)
+
+
+def test_overlaps_of_torch_tensors():
+    torch = pytest.importorskip("torch", reason="the extra `frameworks` installs it")
+    memory = torch.ones(8)
+    for a, b, free in ((memory[:4], memory[4:], True), (memory[::2], memory[1::2], True),
+                       (memory[:4], memory[3:], False)):  # fmt: skip
+        params = {"a": a, "b": b}
+        grads = {"a": torch.ones(len(a)), "b": torch.ones(len(b))}
+        if free:
+            OPT.step(params, grads, OPT.init(params))
+        else:
+            with pytest.raises(ValueError, match=exactly(
+                f"params['b'] shares memory with params['a']: {TWICE}")):  # fmt: skip
+                OPT.step(params, grads, OPT.init(params))
+
+
+def test_gradients_may_share_memory_with_each_other():
+    params, g = {"a": np.ones(2), "b": np.ones(2)}, np.ones(3)
+    OPT.step(params, {"a": g[:2], "b": g[1:]}, OPT.init(params))
+    np.testing.assert_array_equal(params["a"], params["b"])
 
 
 @CALLS
@@ -229,4 +286,4 @@ def test_arrays_of_a_library_that_the_backend_does_not_run(call):
     text = ("backend 'numpy' runs NumPy arrays only, not array_api_strict._array_object ones: "
             "leave the backend out, and the arrays choose it")  # fmt: skip
     with pytest.raises(TypeError, match=exactly(text)):
-        getattr(opt, call)(params, params, opt.init(params))
+        getattr(opt, call)(params, array_api_strict.ones(2), opt.init(params))

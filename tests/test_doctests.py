@@ -19,6 +19,7 @@ EXTRA = {  # import name: the extra that brings it
     "joblib": "analysis",
     "matplotlib": "analysis",
     "numba": "fast",
+    "psutil": "bench",
     "rich": "oracle",
     "scipy": "analysis",
     "sklearn": "analysis",

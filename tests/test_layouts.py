@@ -79,17 +79,6 @@ def test_a_gradient_may_be_broadcast(same_bits):
     same_bits(theta, want)
 
 
-@pytest.mark.parametrize("options", [{}, {"nesterov": True}, {"order": "after"}])
-@pytest.mark.parametrize("start", [0, 1, 2])
-def test_parameters_may_overlap_their_gradient(start, options, same_bits):
-    opt = wdref.SGDW(**OPTIONS, **options)
-    memory = base(3, 140_000)  # more than two blocks: one must not write what the next one reads
-    theta, g = memory[start:][:139_000], memory[1:][:139_000]
-    want, _ = opt.update(theta.copy(), g.copy(), opt.init(theta))
-    opt.step(theta, g, opt.init(theta))
-    same_bits(theta, want)
-
-
 class Keeper:
     """A rule that keeps the θ before in one slot and the gradient in the other."""
 

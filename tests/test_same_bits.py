@@ -1,8 +1,10 @@
 """Every backend gives the bits of the plain rule on NumPy, whatever the values.
 
-Dialects, hyperparameters, sizes and values are Hypothesis' choice: subnormals, infinities, NaNs,
-zeros of both signs. Plain NumPy is compared with blocked NumPy (new arrays and in place) and with
-array-api-strict at its strictest under each version of the standard that it offers.
+Hyperparameters, sizes and values are Hypothesis' choice: subnormals, infinities, NaNs, zeros of
+both signs. Plain NumPy is compared with blocked NumPy, numba's loop and CUDA's source on a CPU (new
+arrays and in place), and with array-api-strict at its strictest under each version of the standard
+that it offers. The dialect is Hypothesis' choice too where that costs no compilation, else one of
+`COMPILED`. On a GPU test_gpu.py does the same.
 """
 
 import importlib
@@ -10,6 +12,7 @@ import warnings
 from typing import get_args, get_type_hints
 
 import array_api_strict
+import cuda_shim
 import ml_dtypes
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ from wdref.kernel import Kernel
 blocked = importlib.import_module("wdref.backends.numpy")
 NUMPY = load("numpy")
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
-HALF = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+HALF = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}  # which NumPy knows by import
 
 
 NEEDS_MAXIMUM = ("sum", "gradient", "raw", "hat", "clamp")  # of clip, amsgrad and eps
@@ -100,14 +103,19 @@ def copied(leaf):
 
 def check_blocked(leaf, same_bits):
     assert blocked._compiled(leaf) is not None, "evaluated plain: nothing would be compared"
+    check_backend(NUMPY, leaf, same_bits)
+
+
+def check_backend(backend, leaf, same_bits):
+    """New arrays first, which leaves the old ones alone, then in place."""
     want, before = plain(leaf), copied(leaf)
-    ((theta, slots),) = NUMPY.update([leaf])
+    ((theta, slots),) = backend.update([leaf])
     for got, expected in zip((theta, *slots), want, strict=True):
         same_bits(got, expected)
     for got, expected in zip((leaf.theta, leaf.g, *leaf.slots),
                              (before.theta, before.g, *before.slots), strict=True):  # fmt: skip
         same_bits(got, expected)
-    NUMPY.step([leaf])
+    backend.step([leaf])
     for got, expected in zip((leaf.theta, *leaf.slots), want, strict=True):
         same_bits(got, expected)
     same_bits(leaf.g, before.g)
@@ -119,6 +127,86 @@ def test_blocked_numpy(dtype, data, same_bits):
     check_blocked(data.draw(leaves(dtype)), same_bits)
 
 
+# Together every answer to every question, each of which is a line of its own in some printing.
+COMPILED = {
+    "adam": AdamDialect("l2"),
+    "adamw": AdamDialect("paper"),
+    "after, clamp, amsgrad hat": AdamDialect("lr", "after", "clamp", "ahead", "hat"),
+    "inside, raw, clipped": AdamDialect("l2", eps="inside", amsgrad="raw", clip="gradient"),
+    "both, in place": AdamDialect("fixed", eps="both", bias="in_place", amsgrad="raw"),
+    "scaled, uncorrected": AdamDialect("scaled_l2", bias="none", clip="sum"),
+    "scaled, amsgrad": AdamDialect("scaled_l2", bias="first", amsgrad="hat"),
+    "none": AdamDialect("none", bias="behind"),
+    "sgd": MomentumDialect("l2"),
+    "sgdw": MomentumDialect("paper"),
+    "nesterov": MomentumDialect("lr", "after", nesterov=True),
+    "ema, outside": MomentumDialect("l2", lr="outside", damping="ema", clip="sum"),
+    "no buffer": MomentumDialect("fixed", buffer=False, clip="gradient"),
+}
+HALVES = [  # parameters, gradients, state, a master copy
+    ("float16", "float16", "float32", False),
+    ("float16", "float32", "float16", True),
+    ("bfloat16", "bfloat16", "float32", True),
+    ("bfloat16", "float32", "bfloat16", False),
+]
+
+
+def kernels():
+    """Every compiled dialect in both dtypes, and two of them in half precision."""
+    for name, d in COMPILED.items():
+        for dtype in ("float32", "float64"):
+            yield pytest.param(Kernel(d), (dtype,) * (2 + len(d.slots)), id=f"{name}, {dtype}")
+    for name in ("adamw", "nesterov"):
+        d = COMPILED[name]
+        for own, g, kept, master in HALVES:
+            dtypes = (own, g, *("float32",) * master, *(kept,) * len(d.slots))
+            kernel = Kernel(d, wide=True, master=master)
+            yield pytest.param(kernel, dtypes, id=f"{name}, {own}, {g}, {kept}, master {master}")
+
+
+@st.composite
+def leaves_of(draw, kernel, dtypes):
+    """A leaf of this kernel with any values, at any offset from a multiple of 64 bytes."""
+    size, seed = draw(st.integers(0, 70)), draw(st.integers(0, 2**32 - 1))
+    arrays = []
+    for dtype in map(np.dtype, dtypes):
+        memory = np.zeros(size + 8, dtype)
+        view = memory[draw(st.integers(0, 8)) :][:size]
+        if dtype.itemsize > 2 and draw(st.booleans()):
+            view[:] = draw(hnp.arrays(dtype, size, elements=values(dtype), fill=values(dtype)))
+        else:
+            view[:] = bit_patterns(np.random.default_rng(seed), dtype, size)
+        arrays.append(view)
+    eta, before, t = draw(st.floats(0, 2)), draw(st.floats(0, 2)), draw(st.integers(2, 10**6))
+    scalars = kernel.dialect.scalars(draw(hypers), t, eta, before=before)
+    return Leaf(kernel, arrays[0], arrays[1], tuple(arrays[2:]), scalars)
+
+
+@pytest.fixture(scope="session")
+def compiled():
+    """The backends that compile a kernel: the second is CUDA's source and driver, on a CPU."""
+    return {"numba": numba_backend, "cuda": cuda_shim.shared}
+
+
+def numba_backend():
+    return pytest.importorskip(
+        "wdref.backends.numba", reason="the extra `fast` installs numba"
+    ).backend
+
+
+@pytest.mark.parametrize("name", ["numba", "cuda"])
+@pytest.mark.parametrize(("kernel", "dtypes"), list(kernels()))
+@settings(max_examples=20)
+@given(data=st.data())
+def test_compiled(kernel, dtypes, name, data, same_bits, compiled):
+    backend = compiled[name]()
+    leaf = data.draw(leaves_of(kernel, dtypes))
+    if name == "numba":
+        numba = importlib.import_module("wdref.backends.numba")
+        assert not numba._gather([leaf], None)[1], "evaluated plain: nothing would be compared"
+    check_backend(backend, leaf, same_bits)
+
+
 SIZES = (1, blocked.BLOCK, 2 * blocked.BLOCK + 1, 2 * blocked.THREADED + 12_345)
 LONG = (AdamDialect("paper"), AdamDialect("l2", "after", "clamp", "ahead", "hat"),
         MomentumDialect("lr", "after", nesterov=True))  # fmt: skip
@@ -127,9 +215,13 @@ LONG = (AdamDialect("paper"), AdamDialect("l2", "after", "clamp", "ahead", "hat"
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("d", LONG, ids=["adamw", "amsgrad", "nesterov"])
-def test_blocked_numpy_over_blocks_and_threads(d, dtype, size, same_bits, monkeypatch):
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+def test_over_blocks_and_threads(name, d, dtype, size, same_bits, monkeypatch):
+    if name == "numba":
+        pytest.importorskip("numba", reason="the extra `fast` installs it")
     monkeypatch.setattr("os.cpu_count", lambda: 3)  # as many threads on every machine
-    check_blocked(random_leaf(Kernel(d), [dtype] * (2 + len(d.slots)), size), same_bits)
+    leaf = random_leaf(Kernel(d), [dtype] * (2 + len(d.slots)), size)
+    check_backend(load(name), leaf, same_bits)
 
 
 @pytest.mark.parametrize("size", [0, 300, 2 * blocked.BLOCK + 1])

@@ -122,12 +122,16 @@ def test_a_symbol_is_an_array_to_array_api_compat():
 # -- scalars are inputs -------------------------------------------------------------------------
 
 
-def test_nothing_is_traced_again_when_scalars_change(monkeypatch):
-    opt, theta = wdref.AdamW(weight_decay=0.0, schedule=lambda t: 1 / t), np.ones(4)
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+def test_nothing_is_traced_again_when_scalars_change(name, monkeypatch):
+    if name == "numba":
+        pytest.importorskip("numba", reason="the extra `fast` installs it")
+    opt, theta = wdref.AdamW(weight_decay=0.0, schedule=lambda t: 1 / t, backend=name), np.ones(4)
     state = opt.step(theta, theta.copy(), opt.init(theta))
-    monkeypatch.setattr(blocked, "trace", None)  # a call would fail
+    monkeypatch.setattr(f"wdref.backends.{name}.trace", None)  # a call would fail
     for rate in (0.1, 0.2):
-        other = wdref.AdamW(learning_rate=rate, weight_decay=rate, betas=(rate, rate))
+        options = {"learning_rate": rate, "weight_decay": rate, "betas": (rate, rate)}
+        other = wdref.AdamW(**options, backend=name)
         state = other.step(theta, theta.copy(), state)
     assert state.step == 3
 
@@ -160,18 +164,18 @@ def a_leaf(kernel, dtype, scalars=SOME, size=70, seed=0):
     return Leaf(kernel, array(), array(), tuple(array() for _ in kernel.slots), scalars)
 
 
-def check(leaf, same_bits):
-    assert blocked._compiled(leaf) is not None
+def check(leaf, same_bits, backend=NUMPY):
+    assert backend is not NUMPY or blocked._compiled(leaf) is not None
     with np.errstate(all="ignore"):
         theta, slots = leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars)
     want = [np.copy(x) for x in (theta, *slots)]
     given = [np.copy(x) for x in (leaf.theta, leaf.g, *leaf.slots)]
-    ((theta, slots),) = NUMPY.update([leaf])
+    ((theta, slots),) = backend.update([leaf])
     for got, expected in zip((theta, *slots), want, strict=True):
         same_bits(got, expected)
     for got, expected in zip((leaf.theta, leaf.g, *leaf.slots), given, strict=True):
         same_bits(got, expected)
-    NUMPY.step([leaf])
+    backend.step([leaf])
     for got, expected in zip((leaf.theta, *leaf.slots), want, strict=True):
         same_bits(got, expected)
     same_bits(leaf.g, given[1])
@@ -241,6 +245,53 @@ def test_random_rules(dtype, kernel, seed, same_bits):
     check(a_leaf(kernel, dtype, seed=seed), same_bits)
 
 
+@pytest.fixture(scope="module")
+def numba():
+    """The backend, leaving nothing of these rules on disk."""
+    found = pytest.importorskip("wdref.backends.numba", reason="the extra `fast` installs numba")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wdref.backends.numba_cache._written", nowhere)
+        yield found
+
+
+def nowhere(text):
+    raise OSError
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@settings(max_examples=12)
+@given(kernel=straight, seed=st.integers(0, 2**32))
+def test_random_rules_in_numba(dtype, kernel, seed, same_bits, numba):
+    leaf = a_leaf(kernel, dtype, seed=seed)
+    halves = dtype == "float64" and any(op == "narrow" for op, *_ in kernel.lines)
+    assert bool(numba._gather([leaf], None)[1]) == halves, "evaluated plain without need, or not"
+    check(leaf, same_bits, numba.backend)
+
+
+def test_every_operation_in_numba(same_bits, numba):
+    operations = [(op, 3 * k, 5 * k, 7 * k, k, k % 2) for k, op in enumerate(OPERATIONS)]
+    check(a_leaf(Straight(operations, (-1, -2, -3)), "float32"), same_bits, numba.backend)
+
+
+def test_numba_contracts_nothing(numba):
+    kernel = Straight([("*", 0, 1, 2, 3, False), ("+", 4, 2, 0, 0, False)] * 3, (-1, -2, -3))
+    leaf = a_leaf(kernel, "float32")
+    numba.backend.step([leaf])
+    _, compiled = numba._Table(leaf, False).program
+    text = "".join(compiled.inspect_asm().values())
+    assert "mul" in text
+    assert "fmadd" not in text
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_numba_refuses_arithmetic_on_half_precision(dtype, numba):
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="the extra `dev` installs it")
+    x = np.ones(3, getattr(ml_dtypes, dtype, dtype))
+    kernel = Rule(lambda xp, x, g, slots, s: (x - g, slots))
+    leaf = Leaf(kernel, x, x.copy(), (x.copy(),), SOME)
+    assert numba._gather([leaf], None)[1] == [0]
+
+
 def test_scratch_is_used_again():
     # a long chain needs two registers, however long
     def compute(xp, x, g, slots, s):
@@ -265,26 +316,29 @@ def test_a_result_may_be_given_twice(same_bits):
     check(a_leaf(Rule(lambda xp, x, g, slots, s: ((y := x - g), (y,))), "float32"), same_bits)
 
 
-def test_a_result_is_rounded_to_its_own_dtype(same_bits):
+def test_a_result_is_rounded_to_its_own_dtype(same_bits, numba):
     # written straight to the slot of float32 it would not be rounded to float16
     def compute(xp, x, g, slots, s):
         narrow = xp.astype(x, xp.float16)
         return xp.astype(narrow, xp.float32) + g, (narrow,)
 
-    leaf = a_leaf(Rule(compute), "float32")
-    with np.errstate(all="ignore"):
-        theta, slots = leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars)
-    NUMPY.step([leaf])
-    same_bits(leaf.theta, theta)
-    same_bits(leaf.slots[0], slots[0].astype(np.float32))
+    for backend in (NUMPY, numba.backend):
+        leaf = a_leaf(Rule(compute), "float32")
+        with np.errstate(all="ignore"):
+            theta, slots = leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars)
+        backend.step([leaf])
+        same_bits(leaf.theta, theta)
+        same_bits(leaf.slots[0], slots[0].astype(np.float32))
 
 
-def test_a_repeated_scalar_is_rounded_first(same_bits):
+def test_a_repeated_scalar_is_rounded_first(same_bits, numba):
     # 0.1f · 3f · 7f is another number than 0.1 · 3 · 7 rounded
     def compute(xp, x, g, slots, s):
         return xp.full_like(x, 0.1) * 3.0 * 7.0, (xp.full_like(g, s.t0) / s.x1,)
 
-    check(a_leaf(Rule(compute), "float32", Scalars(0.7, None, 0.3, None)), same_bits)
+    for backend in (NUMPY, numba.backend):
+        leaf = a_leaf(Rule(compute), "float32", Scalars(0.7, None, 0.3, None))
+        check(leaf, same_bits, backend)
 
 
 def test_a_choice_of_the_old_value_in_place(same_bits):

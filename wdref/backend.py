@@ -18,17 +18,33 @@ Array = Any
 
 
 class Leaf(NamedTuple):
-    """One leaf of the tree: all that a kernel takes. Leaves of one group share their scalars."""
+    """One leaf of the tree: all that a kernel takes. Leaves of one group share their scalars.
+
+    `addresses` of theta, g and the slots are given where all are NumPy arrays, each one run of
+    memory, and those that `step` writes may be written.
+    """
 
     kernel: Kernel
     theta: Array
     g: Array
     slots: tuple[Array, ...]
     scalars: Any
+    addresses: tuple[int, ...] | None = None
+
+
+class Prepared(Protocol):
+    """A step on arrays that are known: what is new are the gradients and the scalars."""
+
+    def __call__(self, gradients: Any, scalars: Sequence[Any], /) -> None:
+        """Step, with the addresses of the gradients (int64) and the scalars, one a leaf."""
+        ...
 
 
 class Backend(Protocol):
-    """Runs a kernel over a whole tree. Everything was checked before: nothing may fail half-way."""
+    """Runs a kernel over a whole tree. Everything was checked before: nothing may fail half-way.
+
+    A backend may also have ``prepare(leaves)``, which returns a `Prepared` or None.
+    """
 
     name: str
 
@@ -95,7 +111,15 @@ def load(name: str) -> Any:
     found = entry_points(group="wdref.backends", name=name)
     if not found:
         raise ValueError(f"no backend {name!r}: wdref knows {', '.join(available())}")
-    return next(iter(found)).load()
+    point = next(iter(found))
+    try:
+        return point.load()
+    except ModuleNotFoundError as missing:
+        if not point.extras:
+            raise
+        raise ImportError(
+            f"backend {name!r} needs {missing.name}: pip install 'wdref[{point.extras[0]}]'"
+        ) from missing
 
 
 @cache

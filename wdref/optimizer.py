@@ -3,18 +3,20 @@
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
 import optree
 from array_api_compat import array_namespace, device
 
-from . import tree
+from . import memory, tree
 from .backend import PLAIN, Backend, Leaf, default_for, load
 from .checks import check_number
 from .decay import WeightDecay
 from .dialects import Dialect
 from .kernel import Kernel
+from .plan import Plan
 from .schedules import Schedule
 
 Array = Any
@@ -26,12 +28,14 @@ Predicate = Callable[[str, Array], bool]
 class State:
     """What an optimizer remembers: the number of updates made and one tree of arrays a slot.
 
-    ``rule`` names the recurrence that wrote it, so that another optimizer refuses it.
+    ``rule`` names the recurrence that wrote it, so that another optimizer refuses it. ``plan`` is
+    what `step` knows of the arrays already; it is not part of what the state means.
     """
 
     step: int
     slots: Mapping[str, Tree]
     rule: str = field(repr=False)
+    plan: Plan | None = field(default=None, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a read-only mapping can be neither pickled nor copied
@@ -90,7 +94,7 @@ class Optimizer:
     def _slot_names(self) -> tuple[str, ...]:
         return ("master", *self.dialect.slots) if self.master_weights else self.dialect.slots
 
-    @property
+    @cached_property
     def _rule_name(self) -> str:
         return "; ".join((*self.dialect.recurrence(), *self._slot_names))
 
@@ -112,18 +116,27 @@ class Optimizer:
 
         Everything is checked before anything is written; an error leaves all arrays as they were.
         Raises as `update` does, and ValueError for arrays that cannot be written (JAX, dask,
-        read-only NumPy) or that stand in the tree twice.
+        read-only NumPy) or that share memory with another array of the step.
         """
         self._check_state(state)
         t = state.step + 1
-        leaves, spec = self._leaves(params, grads, state.slots, self.scalars(t))
-        written: dict[int, Any] = {}
-        for i, leaf in enumerate(leaves):
-            tree.check_writeable("params", spec, i, leaf.theta, written)
-            for name, slot in zip(leaf.kernel.slots, leaf.slots, strict=True):
-                tree.check_writeable(f"state.slots[{name!r}]", spec, i, slot, written)
-        self._backend_for(leaves).step(leaves)
-        return replace(state, step=t)
+        scalars = self.scalars(t)
+        plan = state.plan
+        if plan is None or not plan.run(self, params, grads, state.slots, scalars):
+            plan = self._step(params, grads, state.slots, scalars)
+        return replace(state, step=t, plan=plan)
+
+    def _step(
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
+    ) -> Plan | None:
+        """Check everything, step, and return a plan for the next step on the same arrays."""
+        leaves, spec = self._leaves(params, grads, slots, scalars)
+        tree.check_writeable(leaves, spec)
+        backend = self._backend_for(leaves)
+        backend.step(leaves)
+        columns = [tree.flatten(part)[0] for part in (params, *slots.values())]
+        groups = self._assign(columns[0], spec)
+        return Plan.of(self, backend, spec, [x for own in columns for x in own], leaves, groups)
 
     def apply(
         self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any], /
@@ -188,25 +201,36 @@ class Optimizer:
         for i, (theta, g, group, *own) in enumerate(
             zip(thetas, gs, self._assign(thetas, spec), *columns, strict=True)
         ):
-            half = self._check_leaf(spec, i, theta, g)
-            master = self.master_weights and half
+            half = tree.is_half("params", spec, i, theta)
             kept = tuple(own[self.master_weights and not half :])
-            kernel = Kernel(self.dialect, wide=half, master=master)
-            for name, slot in zip(kernel.slots, kept, strict=True):
-                wide = name == "master" or (half and self.state_dtype == "float32")
-                dtype = "float32" if wide else tree.dtype_name(theta)
-                tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,))
-            leaves.append(Leaf(kernel, theta, g, kept, scalars[group]))
+            addresses = None
+            if tree.plainly_fit(theta, g, kept, wide=half and self.state_dtype == "float32"):
+                addresses = memory.addresses(g, (theta, *kept))
+            else:
+                self._check_leaf(spec, i, theta, g, kept)
+            leaves.append(Leaf(self._kernels[half], theta, g, kept, scalars[group], addresses))
         return leaves, spec
 
-    def _check_leaf(self, spec: optree.PyTreeSpec, i: int, theta: Array, g: Array) -> bool:
-        """Check parameter and gradient; return whether the leaf is of half precision."""
-        tree.check_leaf("params", spec, i, theta)
+    @cached_property
+    def _kernels(self) -> dict[bool, Kernel]:
+        """One for leaves of half precision and one for the others."""
+        return {
+            half: Kernel(self.dialect, wide=half, master=self.master_weights and half)
+            for half in (False, True)
+        }
+
+    def _check_leaf(
+        self, spec: optree.PyTreeSpec, i: int, theta: Array, g: Array, slots: Sequence[Array]
+    ) -> None:
+        """Check gradient and slots against the parameter."""
         tree.check_leaf("grads", spec, i, g)
         own = tree.dtype_name(theta)
         half = own in tree.HALF
         tree.check_like("grads", spec, i, g, theta, (own, "float32") if half else (own,))
-        return half
+        for name, slot in zip(self._kernels[half].slots, slots, strict=True):
+            wide = name == "master" or (half and self.state_dtype == "float32")
+            dtype = "float32" if wide else own
+            tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,))
 
     def _check_state(self, state: State) -> None:
         if not isinstance(state, State):
