@@ -100,30 +100,27 @@ def _limit(case: Case, arrays: Arrays) -> Step:
     size = runs[0].size
     workers = min(os.cpu_count() or 1, size // THREADED) or 1
     part = -(-size // (workers * LINE)) * LINE
-    spans: list[Any] = [(low, min(low + part, size)) for low in range(0, size, part)]
-    first, *others = spans
+    first, *others = [[x[low : low + part] for x in runs] for low in range(0, size, part)]
     pool = ThreadPoolExecutor(max_workers=max(1, len(others)))
 
     def run() -> None:
-        jobs = [pool.submit(loop, *runs, *zeros, *span) for span in others]
-        loop(*runs, *zeros, *first)
+        jobs = [pool.submit(loop, *own, *zeros) for own in others]
+        loop(*first, *zeros)
         for job in jobs:
             job.result()
 
     return Step(run)
 
 
-def _with_two_slots(
-    theta: Any, g: Any, m: Any, v: Any, zero: Any, wide: Any, low: int, high: int
-) -> None:
-    for i in range(low, high):
+def _with_two_slots(theta: Any, g: Any, m: Any, v: Any, zero: Any, wide: Any) -> None:
+    for i in range(theta.size):  # from 0: an index that might be negative is no vector's
         theta[i] ^= g[i] & zero
         m[i] ^= wide
         v[i] ^= wide
 
 
-def _with_one_slot(theta: Any, g: Any, m: Any, zero: Any, wide: Any, low: int, high: int) -> None:
-    for i in range(low, high):
+def _with_one_slot(theta: Any, g: Any, m: Any, zero: Any, wide: Any) -> None:
+    for i in range(theta.size):
         theta[i] ^= g[i] & zero
         m[i] ^= wide
 
