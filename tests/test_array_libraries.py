@@ -25,7 +25,9 @@ OPTIMIZERS = {
     "AMSGrad": wdref.AdamW(learning_rate=0.1, form="lr", weight_decay=0.5, amsgrad="hat"),
     "Adam": wdref.Adam(learning_rate=0.1, weight_decay=0.05),
     "SGDW": wdref.SGDW(learning_rate=0.1, weight_decay=0.05, order="after"),
-    "SGD": wdref.SGD.like("pytorch", learning_rate=0.1, weight_decay=0.05, nesterov=True),
+    "SGD": wdref.SGD.like(
+        "pytorch", learning_rate=0.1, momentum=0.9, weight_decay=0.05, nesterov=True
+    ),
 }
 
 

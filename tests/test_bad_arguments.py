@@ -47,7 +47,8 @@ VALUES = [
 
 NAMES = [
     (wdref.AdamW, dict(variant="torch"),
-     "no convention 'torch': wdref knows authors_code, keras, paper, pytorch, sklearn"),
+     "no convention 'torch': wdref knows authors_code, chainer, keras, mlx, onnx, optax, "
+     "paddle, paper, pytorch, sklearn, tensorflow, tf_addons, thinc, tinygrad"),
     (wdref.AdamW, dict(variant="sklearn"), "convention 'sklearn' has no 'adamw': it has sgd, adam"),
     (wdref.AdamW, dict(form="decoupled"), f"form='decoupled': expected one of {FORMS}"),
     (wdref.AdamW, dict(order="before"), "order='before': expected one of 'together', 'after'"),
@@ -117,7 +118,7 @@ def test_decoupled_methods_want_to_be_told_the_decay(method, rest):
 @pytest.mark.parametrize(
     "call",
     [lambda: wdref.Adam(1e-3), lambda: wdref.Adam(lr=1e-3), lambda: wdref.SGD(),
-     lambda: wdref.SGD.like("pytorch")],
+     lambda: wdref.SGD.like("optax")],
 )  # fmt: skip
 def test_arguments_have_names(call):
     with pytest.raises(TypeError):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import wdref
 from wdref import schedules
-from wdref.decay import Setting, convert
+from wdref.decay import Setting, rewrite
 
 FORMS = ("paper", "lr", "fixed", "initial_lr", "l2", "scaled_l2")
 DECOUPLED = FORMS[:4]
@@ -87,14 +87,14 @@ def settings(draw, forms, number=lambda x: x):
        st.sampled_from(FORMS), orders)  # fmt: skip
 def test_plain_sgd_in_exact_fractions(setting, form, order):
     # Proposition 1 among them: without momentum decay and L2 are one
-    got = convert(setting, form, order=order, rule="sgd", varying=True)
+    got = rewrite(setting, form, order=order, rule="sgd", varying=True)
     assert got.form == form
     assert list(sgd(got)) == list(sgd(setting))
 
 
 @given(settings(DECOUPLED), st.sampled_from(DECOUPLED), fractions)
 def test_sgd_with_momentum_in_exact_fractions(setting, form, momentum):
-    got = convert(setting, form, rule="sgd", momentum=float(momentum), varying=True)
+    got = rewrite(setting, form, rule="sgd", momentum=float(momentum), varying=True)
     assert list(sgd(got, momentum)) == list(sgd(setting, momentum))
 
 
@@ -102,7 +102,7 @@ def test_sgd_with_momentum_in_exact_fractions(setting, form, momentum):
 def test_the_order_with_momentum(setting, form, order, momentum):
     # without a schedule: under one, no rescaling of the buffer's content exists
     constant = replace(setting, schedule=schedules.Constant(Fraction(1)))
-    got = convert(constant, form, order=order, rule="sgd", momentum=float(momentum))
+    got = rewrite(constant, form, order=order, rule="sgd", momentum=float(momentum))
     assert list(sgd(got, momentum)) == list(sgd(constant, momentum))
 
 
@@ -114,7 +114,7 @@ def mpf(fraction):
 def test_adam_in_50_digits(data, form, order):
     with mpmath.workdps(50):
         setting = data.draw(settings(DECOUPLED, mpf))
-        got = convert(setting, form, order=order, varying=True)
+        got = rewrite(setting, form, order=order, varying=True)
         for a, b in zip(adam(got), adam(setting), strict=True):
             assert abs(a - b) <= mpmath.mpf("1e-40") * max(abs(b), 1)
 
@@ -122,23 +122,23 @@ def test_adam_in_50_digits(data, form, order):
 def test_without_a_schedule_plain_numbers_come_back():
     for form in DECOUPLED:
         for order in ("together", "after"):
-            got = convert(Setting("paper", 0.5, 0.25), form, order=order)
+            got = rewrite(Setting("paper", 0.5, 0.25), form, order=order)
             assert isinstance(got.weight_decay, float)
             assert got.schedule == schedules.Constant()
-    assert convert(Setting("lr", 0.001, 0.01), "paper").weight_decay == pytest.approx(1e-5)
+    assert rewrite(Setting("lr", 0.001, 0.01), "paper").weight_decay == pytest.approx(1e-5)
 
 
 def test_a_schedule_that_both_forms_read_needs_no_function():
     schedule = schedules.cosine(4)
-    got = convert(Setting("lr", 0.001, 0.01, schedule), "paper")
+    got = rewrite(Setting("lr", 0.001, 0.01, schedule), "paper")
     assert (got.weight_decay, got.schedule) == (0.01 * 0.001, schedule)
 
 
 def test_varying_gives_functions_of_t():
     schedule = schedules.warm_up(3)
-    got = convert(Setting("paper", 0.1, 0.25, schedule), "fixed", varying=True)
+    got = rewrite(Setting("paper", 0.1, 0.25, schedule), "fixed", varying=True)
     assert [got.weight_decay(t) for t in (1, 2, 3, 4)] == pytest.approx([1 / 12, 1 / 6, 0.25, 0.25])
-    got = convert(Setting("paper", 0.1, 0.25, schedule), "paper", order="after", varying=True)
+    got = rewrite(Setting("paper", 0.1, 0.25, schedule), "paper", order="after", varying=True)
     assert got.schedule(4) == pytest.approx(1 / 0.75)
 
 
@@ -146,7 +146,7 @@ def test_optimizers_agree_after_a_conversion():
     paper = Setting("paper", 0.1, 0.05, schedules.cosine(6))
     rng, paths = np.random.default_rng(2), []
     grads = rng.normal(size=(5, 3))
-    for s in (paper, convert(paper, "lr"), convert(paper, "fixed", varying=True)):
+    for s in (paper, rewrite(paper, "lr"), rewrite(paper, "fixed", varying=True)):
         opt = wdref.AdamW(
             learning_rate=s.learning_rate,
             weight_decay=s.weight_decay,
@@ -214,13 +214,13 @@ REFUSALS = [
 )
 def test_refusals(setting, asked, text):
     with pytest.raises(ValueError, match=exactly(text)):
-        convert(setting, **asked)
+        rewrite(setting, **asked)
 
 
 def test_no_decay_is_left_where_the_schedule_is_zero():
-    got = convert(Setting("fixed", 0.1, 0.1, lambda t: 0.0), "paper", varying=True)
+    got = rewrite(Setting("fixed", 0.1, 0.1, lambda t: 0.0), "paper", varying=True)
     with pytest.raises(
         ValueError, match=re.escape("at t=1 the decay is 0.1 but η_t α = 0 in form")
     ):
         got.weight_decay(1)
-    assert convert(Setting("lr", 0.0, 0.1), "paper").weight_decay == 0.0
+    assert rewrite(Setting("lr", 0.0, 0.1), "paper").weight_decay == 0.0

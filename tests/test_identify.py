@@ -89,7 +89,9 @@ def test_every_convention_is_named(convention, claim, found):
     identity = identified(found.family, evaluated(found))
     assert identity.certified
     assert identity.nearest.rule == found
-    assert identity.also == ()
+    # SGD without momentum: its L2 is a decay (Proposition 1)
+    same = (replace(found, form="lr"),) if found.form == "l2" and "m" not in found.slots else ()
+    assert identity.also == same
     assert f"{convention} {claim}" in identity.as_json()["match"]["names"]
 
 

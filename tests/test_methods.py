@@ -104,20 +104,48 @@ def test_a_group_without_a_leaf_is_an_error(groups):
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_like_means_what_the_convention_says(convention):
     for claim in CONVENTIONS[convention]:
-        opt = METHODS[claim].like(convention, learning_rate=0.1, weight_decay=0.1)
-        assert opt.dialect == dialect(claim, convention)
-        assert isinstance(opt, METHODS[claim])
+        found = dialect(claim, convention)
+        own = {"weight_decay": 0.0 if found.form == "none" else 0.1, "learning_rate": 0.1}
+        own |= {"momentum": 0.5} if getattr(found, "buffer", False) else {}
+        for name in (convention, convention.replace("_", "-")):
+            opt = METHODS[claim].like(name, **own)
+            assert opt.dialect == found
+            assert isinstance(opt, METHODS[claim])
+
+
+def test_like_has_the_convention_s_defaults():
+    assert wdref.AdamW.like("keras", weight_decay=0.1).hyper["eps"] == 1e-7
+    assert wdref.Adam.like("mlx", learning_rate=0.1, betas=(0.5, 0.75)).hyper["beta2"] == 0.75
+    assert wdref.SGD.like("pytorch").hyper == {"learning_rate": 1e-3, "momentum": 0.0}
+    assert wdref.SGD.like("chainer").hyper == {"learning_rate": 1e-2, "momentum": 0.9}
+    assert wdref.SGD.like("thinc", learning_rate=0.1).hyper["momentum"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: wdref.Adam.like("mlx", learning_rate=0.1, weight_decay=0.1),
+         "mlx has no weight decay in its adam: leave it out"),
+        (lambda: wdref.SGD.like("thinc", learning_rate=0.1, momentum=0.9),
+         "thinc has no momentum in its sgd: leave it out"),
+    ],
+)  # fmt: skip
+def test_like_refuses_what_the_convention_has_not(call, message):
+    with pytest.raises(ValueError, match=rf"\A{message}\Z"):
+        call()
 
 
 def test_options_are_answers():
     assert wdref.AdamW(
         weight_decay=0.0, form="lr", order="after", amsgrad="raw"
     ).dialect == AdamDialect("lr", "after", amsgrad="raw")
-    assert wdref.SGD.like("pytorch", **RATE, nesterov=True, dampening=0.5).dialect == (
+    assert wdref.SGD.like(
+        "pytorch", **RATE, momentum=0.9, nesterov=True, dampening=0.5
+    ).dialect == (
         MomentumDialect("l2", lr="outside", damping="dampening", first="gradient", nesterov=True)
     )
     assert wdref.SGD(**RATE, dampening=0.5).hyper["dampening"] == 0.5
-    assert wdref.SGD.like("pytorch", **RATE).hyper["dampening"] == 0.0
+    assert wdref.SGD.like("pytorch", **RATE, momentum=0.9).hyper["dampening"] == 0.0
 
 
 def test_numbers_become_python_floats():
@@ -166,7 +194,7 @@ SGD(learning_rate=0.1, momentum=0.9, weight_decay=0.0, schedule=Constant(value=1
   g ← ∇f(θ) + λ θ
   m ← β1 m + η α g
   θ ← θ - m""",
-    wdref.SGD.like("pytorch", learning_rate=0.1, nesterov=True): """\
+    wdref.SGD.like("pytorch", learning_rate=0.1, momentum=0.9, nesterov=True): """\
 SGD(learning_rate=0.1, momentum=0.9, dampening=0.0, weight_decay=0.0, schedule=Constant(value=1.0))
   g ← ∇f(θ) + λ θ
   m ← β1 m + (1-τ) g   (first step: m ← g)

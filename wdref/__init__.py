@@ -4,11 +4,23 @@ The update rules of "Decoupled Weight Decay Regularization" (Loshchilov & Hutter
 their relatives, written once against the Python Array API.
 """
 
-from . import decay, schedules
+from . import decay, schedules, states
+from .conversions import convert
 from .methods import SGD, SGDW, Adam, AdamW
 from .optimizer import Optimizer, State
 
-__all__ = ["SGD", "SGDW", "Adam", "AdamW", "Optimizer", "State", "decay", "schedules"]
+__all__ = [
+    "SGD",
+    "SGDW",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "State",
+    "convert",
+    "decay",
+    "schedules",
+    "states",
+]
 
 
 def __getattr__(name: str) -> str:

@@ -50,6 +50,63 @@ CONVENTIONS: Mapping[str, Mapping[str, Dialect]] = MappingProxyType(
             "sgd": MomentumDialect(form="l2"),
             "adam": AdamDialect(form="l2", eps="hat"),
         },
+        # optax: add_decayed_weights before sgd or adam is L2, before the learning rate is decay
+        "optax": {
+            "sgd": MomentumDialect(form="l2", lr="outside"),
+            "sgdw": MomentumDialect(form="lr", lr="outside"),
+            "adam": AdamDialect(form="l2"),
+            "adamw": AdamDialect(form="lr"),
+        },
+        # paddle.optimizer: Momentum and Adam add an L2 term, AdamW decays
+        "paddle": {
+            "sgd": MomentumDialect(form="l2", lr="outside"),
+            "adam": AdamDialect(form="l2"),
+            "adamw": AdamDialect(form="lr"),
+        },
+        # mlx.optimizers: no bias correction unless asked for, dampening from the first step on
+        "mlx": {
+            "sgd": MomentumDialect(form="l2", lr="outside", damping="dampening"),
+            "adam": AdamDialect(form="none", bias="none"),
+            "adamw": AdamDialect(form="lr", bias="none"),
+        },
+        # tinygrad.nn.optim
+        "tinygrad": {
+            "sgd": MomentumDialect(form="l2", lr="outside"),
+            "adam": AdamDialect(form="none"),
+            "adamw": AdamDialect(form="lr"),
+        },
+        # thinc.optimizers without its gradient clipping: L2_is_weight_decay=False is sgd and adam,
+        # True, the default, decays the parameter after the step; its SGD has no momentum
+        "thinc": {
+            "sgd": MomentumDialect(form="l2", buffer=False),
+            "sgdw": MomentumDialect(form="lr", order="after", buffer=False),
+            "adam": AdamDialect(form="l2", eps="hat"),
+            "adamw": AdamDialect(form="lr", order="after", eps="hat"),
+        },
+        # chainer.optimizers: MomentumSGD and Adam under the hook WeightDecay, and Adam's own
+        # weight_decay_rate, which its eta multiplies: Algorithm 2 but for ε
+        "chainer": {
+            "sgd": MomentumDialect(form="l2"),
+            "adam": AdamDialect(form="l2", eps="hat"),
+            "adamw": AdamDialect(form="paper", eps="hat"),
+        },
+        # tensorflow_addons: the decay follows neither learning rate nor schedule
+        "tf_addons": {
+            "sgdw": MomentumDialect(form="fixed"),
+            "adamw": AdamDialect(form="fixed", eps="hat"),
+        },
+        # tensorflow's own: tf.compat.v1.train, its raw operators; none of them decays
+        "tensorflow": {
+            "sgd": MomentumDialect(form="none", lr="outside"),
+            "adam": AdamDialect(form="none", eps="hat"),
+        },
+        # ai.onnx.preview.training, T counting the updates made before: norm_coefficient is L2,
+        # norm_coefficient_post multiplies the stepped parameter
+        "onnx": {
+            "sgd": _PYTORCH_SGD,
+            "adam": AdamDialect(form="l2", eps="hat", bias="behind"),
+            "adamw": AdamDialect(form="fixed", order="after", eps="hat", bias="behind"),
+        },
     }
 )
 
@@ -57,18 +114,20 @@ CONVENTIONS: Mapping[str, Mapping[str, Dialect]] = MappingProxyType(
 def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect:
     """Look up the dialect of `claim` under `convention`, with `answers` put in place of its own.
 
-    Raises ValueError, naming what exists, for an unknown claim, convention or answer.
+    Hyphens in `convention` count as underscores. Raises ValueError, naming what exists, for an
+    unknown claim, convention or answer.
 
     >>> dialect("adamw", "pytorch").form
     'lr'
     >>> dialect("sgd", "pytorch", nesterov=True).nesterov
     True
     """
-    if convention not in CONVENTIONS:
+    known = convention.replace("-", "_")
+    if known not in CONVENTIONS:
         raise ValueError(
             f"no convention {convention!r}: wdref knows {', '.join(sorted(CONVENTIONS))}"
         )
-    rules = CONVENTIONS[convention]
+    rules = CONVENTIONS[known]
     if claim not in rules:
         raise ValueError(f"convention {convention!r} has no {claim!r}: it has {', '.join(rules)}")
     found = rules[claim]

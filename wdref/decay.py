@@ -2,7 +2,8 @@
 
 A step with decoupled decay is θ ← (1 - k_t) θ - s_t u_t, whatever the form: `s` and `k` follow
 from (α, λ, η_t). Two settings are the same training when they give the same s_t and k_t for every
-t. `convert` solves for them, and refuses, with the reason, where no constants exist.
+t. `rewrite` solves for them, and refuses, with the reason, where no constants exist.
+`wdref.convert` does so between programs, in their words.
 """
 
 import math
@@ -17,6 +18,10 @@ from .schedules import Constant, Schedule
 COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
 UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the schedule
 WeightDecay = float | Callable[[int], float]
+
+
+class NoConversion(ValueError):
+    """The same training cannot be written so; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def _check_period(schedule: Schedule) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to write a training's step size and decay: what `convert` takes and returns."""
+    """One way to write a training's step size and decay: what `rewrite` takes and returns."""
 
     form: Form
     learning_rate: float
@@ -95,7 +100,7 @@ class Setting:
     order: Order = "together"
 
 
-def convert(
+def rewrite(
     setting: Setting,
     form: Form,
     *,
@@ -113,16 +118,18 @@ def convert(
     enters the buffer, and for Adam no λ' exists (Proposition 2). They have no order; give
     `momentum` for ``rule="sgd"``, whose buffer holds the learning rate as in Algorithm 1.
 
-    Raises ValueError where there is no exact conversion.
+    Raises `NoConversion`, a ValueError, where there is no exact conversion.
 
     >>> adamw = Setting("paper", learning_rate=0.001, weight_decay=0.0001)
-    >>> convert(adamw, "lr").weight_decay
+    >>> rewrite(adamw, "lr").weight_decay
     0.1
     """
     _check_known(setting, form, order, rule, momentum)
+    if not callable(setting.weight_decay) and setting.weight_decay == 0:  # no decay has every form
+        return replace(setting, form=form, order=order or setting.order)
     source = _without_order(setting)
     target = _without_order(replace(source, form=form, order=order or source.order))
-    _check_exists(source.form, form, rule, momentum)
+    check_exists(source.form, form, rule, momentum)
     if (source.form, source.order) == (target.form, target.order):
         return setting
     decay = _decay_of(source)
@@ -157,19 +164,20 @@ def _check_known(
         check_number("weight_decay", setting.weight_decay, low=0.0)
 
 
-def _check_exists(source: Form, target: Form, rule: str, momentum: float) -> None:
+def check_exists(source: Form, target: Form, rule: str, momentum: float) -> None:
+    """Refuse L2 for decay, or decay for L2, but for SGD without momentum."""
     coupled = {source, target} & set(COUPLED)
     if source == target or not coupled:
         return
     name = " and ".join(sorted(coupled))
     if rule != "sgd":
-        raise ValueError(
+        raise NoConversion(
             f"no exact conversion from {source!r} to {target!r} for {rule}: {name} is divided by "
             "the preconditioner, which differs by coordinate and step, so that no λ' serves all "
             "(Proposition 2; Proposition 3 needs a fixed preconditioner)"
         )
     if momentum != 0.0:
-        raise ValueError(
+        raise NoConversion(
             f"no exact conversion from {source!r} to {target!r} with momentum={momentum}: {name} "
             "enters the momentum buffer and acts on later steps too (Proposition 1 is for SGD "
             "without momentum)"
@@ -210,7 +218,7 @@ def _reorder(
     def scale(t: int) -> float:
         shrink = 1 - k(t)
         if shrink <= 0:
-            raise ValueError(
+            raise NoConversion(
                 f"no exact conversion to order {target.order!r}: the decay at t={t} is {k(t)} >= 1"
             )
         return shrink if target.order == "together" else 1 / shrink
@@ -219,13 +227,13 @@ def _reorder(
     if fixed or _is_constant(source.weight_decay, source.schedule):
         return replace(target, learning_rate=source.learning_rate * scale(1))
     if momentum != 0:
-        raise ValueError(
+        raise NoConversion(
             f"no exact conversion from order {source.order!r} to {target.order!r} under a schedule "
             f"with momentum={momentum}: the buffer holds the steps before, and 1 - k_t, which "
             "changes with t, would have to rescale them all"
         )
     if not varying:
-        raise ValueError(
+        raise NoConversion(
             f"from order {source.order!r} to {target.order!r} under a schedule the step must be "
             "rescaled by 1 - k_t, which changes with t: pass varying=True to get the schedule"
         )
@@ -240,7 +248,7 @@ def _solve(
         if factor == 0:
             if k(t) == 0:
                 return 0.0
-            raise ValueError(
+            raise NoConversion(
                 f"no exact conversion: at t={t} the decay is {k(t)} but η_t α = 0 in form "
                 f"{target.form!r} allows none"
             )
@@ -254,7 +262,7 @@ def _solve(
         return lam(1)
     if varying:
         return lam
-    raise ValueError(
+    raise NoConversion(
         f"from {source.form!r} to {target.form!r} under a schedule λ must change with t "
         f"(λ_t = {'k_t' if target.form in UNSCHEDULED else 'k_t / η_t'} up to a constant): pass "
         "varying=True to get it as a function"
@@ -270,10 +278,8 @@ def _same_schedule_factor(source: Setting, target: Setting) -> bool:
 def _rescaled(lam: float, source: Setting, target: Setting) -> float:
     above = source.learning_rate if source.form in ("lr", "l2", "initial_lr") else 1
     below = target.learning_rate if target.form in ("lr", "l2", "initial_lr") else 1
-    if lam == 0:
-        return lam
     if below == 0:
-        raise ValueError(
+        raise NoConversion(
             f"no exact conversion: with learning_rate=0 form {target.form!r} allows no decay"
         )
     return lam * above / below

@@ -12,6 +12,7 @@ from .decay import WeightDecay
 from .dialects import Dialect, Form, MomentumDialect, Order
 from .optimizer import Optimizer, Predicate, Tree
 from .schedules import Constant, Schedule
+from .words import defaults
 
 Groups = Mapping[str | Predicate, Mapping[str, Any]]
 StateDtype = Literal["float32", "params"]
@@ -26,12 +27,23 @@ class _Method(Optimizer):
     def like(cls, convention: str, /, **options: Any) -> Self:
         """Return the optimizer that `convention` ("pytorch", "keras", …) means by this name.
 
+        What is not given has the convention's default, but for the decay of AdamW and SGDW, which
+        is asked for. Raises ValueError for a decay or a momentum that the convention has not.
+
         >>> import wdref
-        >>> opt = wdref.AdamW.like("pytorch", learning_rate=1e-3, weight_decay=1e-2)
-        >>> opt.dialect.form
-        'lr'
+        >>> opt = wdref.AdamW.like("keras", weight_decay=1e-2)
+        >>> opt.dialect.form, opt.hyper["eps"]
+        ('lr', 1e-07)
         """
-        return cls(variant=convention, **options)  # type: ignore[call-arg]  # the four have it
+        found = dialect(cls.claim, convention)
+        if found.form == "none" and "form" not in options and options.get("weight_decay", 0) != 0:
+            raise ValueError(f"{convention} has no weight decay in its {cls.claim}: leave it out")
+        known = defaults(cls.claim, convention)
+        if isinstance(found, MomentumDialect) and not found.buffer:
+            known["momentum"] = 0.0
+            if options.get("momentum", 0) != 0:
+                raise ValueError(f"{convention} has no momentum in its {cls.claim}: leave it out")
+        return cls(variant=convention, **{**known, **options})  # type: ignore[call-arg]  # the four have it
 
     def _dialect(
         self,
