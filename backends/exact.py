@@ -90,12 +90,25 @@ class Exact:
             return new.items, [x.items for x in new_slots]
 
     def scalars(
-        self, dialect: Dialect, hyper: Mapping[str, Real], t: int, eta: Real, *, bits: int = BITS
+        self,
+        dialect: Dialect,
+        hyper: Mapping[str, Real],
+        t: int,
+        eta: Real,
+        *,
+        before: Real | None = None,
+        arithmetic: Arithmetic | None = None,
+        bits: int = BITS,
     ) -> Any:
-        """Return the scalars of step t as balls, in the record that the rule reads."""
+        """Return the scalars of step t as balls, in the record that the rule reads.
+
+        With `arithmetic` they enclose what its host may hold, rounded to its arrays' dtype;
+        `before` is the multiplier of the step before.
+        """
         with self.precision(bits):
-            s = _Host(None).scalars(dialect, hyper, t, eta, eta)
-            return type(s)(*(_to_array_dtype(value, None) for value in s))
+            s = _Host(arithmetic).scalars(dialect, hyper, t, eta, eta if before is None else before)
+            every = Widen.by(arithmetic.compute) if arithmetic else None
+            return type(s)(*(_to_array_dtype(value, every) for value in s))
 
     @staticmethod
     @contextmanager
@@ -122,6 +135,7 @@ class _Host:
         units = arithmetic.primitives.power if arithmetic else 0.0
         self.power = Widen.by("float64", units=units) if arithmetic else None
         self.single_power = Widen.by("float32", units=units)
+        self.array = Widen.by(arithmetic.compute) if arithmetic else None
 
     def scalars(
         self, dialect: Dialect, hyper: Mapping[str, Any], t: int, eta: Real, before: Real
@@ -130,6 +144,11 @@ class _Host:
             name: self._number(name, value(t) if callable(value) else value)
             for name, value in hyper.items()
         }
+        if self.array and getattr(dialect, "eps", "") == "hat":
+            # added to √v as it is, an ε below the smallest subnormal is 0, whatever ε/√(1-β2^t) is
+            eps = h["eps"]
+            if abs(eps.ball) <= self.array.lost:
+                h["eps"] = Number(self.array(eps.ball), eps.widen, eps.power)
         now, last = (self._number("eta", x) for x in (eta, before))
         return dialect.scalars(h, t, now, before=last, sqrt=lambda x: x.sqrt())
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wdref.conventions import dialect
 from wdref.oracle.candidates import candidates
 from wdref.oracle.case import Case
 from wdref.oracle.cases import regimes
@@ -211,3 +212,14 @@ def test_no_rounding_at_all_leaves_twice_the_envelope(dialect, dtype):
         shrunk = replace(found, radius=found.radius / 1000)
         small = max(small, np.max(shrunk.ratio(nearest)))
     assert small > 4, "meta: this would not notice an envelope a thousand times too small"
+
+
+def test_an_eps_that_is_0_in_float16_is_undecided_where_it_is_added_before_the_correction():
+    """As Keras writes it, √v + ε is 0 without a gradient, and the step 0/0: no other formula."""
+    found = dialect("adam", "keras")
+    case = next(c for c in regimes("adam", found, "float16") if "underflow" in c.flags)
+    assert np.float16(case.hyper["eps"]) == 0
+    nothing = np.full(case.grads.shape, np.nan)
+    assert np.all(np.isnan(enclose(found, case).ratio(nothing)))
+    held = next(c for c in regimes("adam", found, "bfloat16") if "underflow" in c.flags)
+    assert np.all(enclose(found, held).ratio(nothing) == np.inf)

@@ -3,7 +3,8 @@
 Options go to the constructor; other conventions are reached through ``variant``.
 """
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,23 @@ try:
 except ImportError:
     ml_dtypes = None  # type: ignore[assignment]  # asked for below
 
+INSTALL = "pip install wdref"
+CONVENTION = "paper"
+OPTIMIZERS = {
+    "SGD": "sgd",
+    "SGDW": "sgdw",
+    "SGDW[nesterov=True]": "sgdw[nesterov=True]",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "AdamW[backend=plain]": "adamw",
+    "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
+    "AdamW[variant=pytorch]": "adamw[form=lr]",
+}
+
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for a method of wdref by name."""
-    if optimizer not in ("SGD", "SGDW", "Adam", "AdamW"):
-        raise ValueError(f"loopback adapter: no {optimizer!r}; it knows SGD, SGDW, Adam, AdamW")
-    method = getattr(wdref, optimizer)
+    method = _method(optimizer, options)
 
     def run(case: Any) -> Any:
         hyper = _betas(case.hyper)
@@ -49,6 +61,22 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     return run
 
 
+def version() -> str:
+    """Return wdref's version."""
+    return str(wdref.__version__)
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the method's defaults."""
+    own = inspect.signature(_method(optimizer, options)).parameters
+    names = ("learning_rate", "weight_decay", "momentum", "dampening", "betas", "eps")
+    return {
+        name: own[name].default
+        for name in names
+        if name in own and own[name].default is not inspect.Parameter.empty
+    }
+
+
 def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
     """Return NumPy's elementary operations, for the oracle to measure."""
     return {
@@ -57,6 +85,19 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
         "multiply": np.multiply,
         "fused": lambda x, y, z: x * y + z,
     }
+
+
+def _method(optimizer: str, options: Mapping[str, Any]) -> Any:
+    if optimizer not in ("SGD", "SGDW", "Adam", "AdamW"):
+        raise ValueError(f"loopback adapter: no {optimizer!r}; it knows SGD, SGDW, Adam, AdamW")
+    method = getattr(wdref, optimizer)
+    known = list(inspect.signature(method).parameters)
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"loopback adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
+            )
+    return method
 
 
 def _betas(hyper: Any) -> dict[str, Any]:

@@ -5,20 +5,33 @@ Both are private classes of scikit-learn, driven here as MLPRegressor drives the
 inputs are the gradient, with an error signal of 1), then its optimizer updates the weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.neural_network import MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from wdref.oracle import Unsupported
 
+INSTALL = "pip install scikit-learn"
+CONVENTION = "sklearn"
+OPTIMIZERS = {
+    "Adam": "adam",
+    "SGD": "sgd",
+    "SGD[nesterov=True]": "sgd[nesterov=True]",
+}
+# what MLPRegressor calls the hyperparameters of each, the L2 term among them
+OWN = {
+    "Adam": ("learning_rate_init", "beta_1", "beta_2", "epsilon", "alpha"),
+    "SGD": ("learning_rate_init", "momentum", "nesterovs_momentum", "alpha"),
+}
+
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for ``Adam`` or ``SGD``; option ``nesterov`` for SGD."""
-    if optimizer not in MAKE:
-        raise ValueError(f"sklearn adapter: no {optimizer!r}; it knows {', '.join(MAKE)}")
+    _check(optimizer, options)
 
     def run(case: Any) -> Any:
         if case.dtype not in ("float32", "float64"):
@@ -38,6 +51,18 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     return run
 
 
+def version() -> str:
+    """Return scikit-learn's version."""
+    return str(sklearn.__version__)
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the defaults of MLPRegressor, which makes the optimizer."""
+    _check(optimizer, options)
+    own = MLPRegressor().get_params()
+    return {name: own[name] for name in OWN[optimizer]}
+
+
 def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
     """Return NumPy's elementary operations, which scikit-learn computes with."""
     return {
@@ -46,6 +71,16 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
         "multiply": np.multiply,
         "fused": lambda x, y, z: x * y + z,
     }
+
+
+def _check(optimizer: str, options: Mapping[str, Any]) -> None:
+    if optimizer not in MAKE:
+        raise ValueError(f"sklearn adapter: no {optimizer!r}; it knows {', '.join(MAKE)}")
+    known = {"SGD": ["nesterov"]}.get(optimizer, [])
+    for name in options:
+        if name not in known:
+            has = ", ".join(known) or "none"
+            raise ValueError(f"sklearn adapter: {optimizer} has no option {name!r}; it has {has}")
 
 
 def _gradient(mlp: Any, g: Any) -> Any:

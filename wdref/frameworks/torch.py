@@ -1,10 +1,12 @@
 """Adapter for torch.optim: ``torch:AdamW[fused=True]``, ``torch:SGD[nesterov=True]``.
 
-Options go to the constructor as they are. The schedule sets ``lr`` before each step, as
-PyTorch's own schedulers do.
+Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
+``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
+makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do.
 """
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,44 +14,116 @@ import torch
 
 from wdref.oracle import Unsupported
 
+INSTALL = "pip install torch"
+CONVENTION = "pytorch"
+OPTIMIZERS = {
+    "AdamW": "adamw",
+    "AdamW[foreach=True]": "adamw",
+    "AdamW[fused=True]": "adamw",
+    "AdamW[maximize=True]": "adamw",
+    "AdamW[differentiable=True]": "adamw",
+    "AdamW[tensor_lr=True]": "adamw",
+    "AdamW[tensor_betas=True]": "adamw",
+    "AdamW[fused=True,tensor_lr=True]": "adamw",
+    "AdamW[amsgrad=True]": "adamw[amsgrad=raw]",
+    "AdamW[amsgrad=True,foreach=True]": "adamw[amsgrad=raw]",
+    "AdamW[amsgrad=True,fused=True]": "adamw[amsgrad=raw]",
+    "Adam": "adam",
+    "Adam[foreach=True]": "adam",
+    "Adam[fused=True]": "adam",
+    "Adam[maximize=True]": "adam",
+    "Adam[maximize=True,foreach=True]": "adam",
+    "Adam[maximize=True,fused=True]": "adam",
+    "Adam[amsgrad=True]": "adam[amsgrad=raw]",
+    "Adam[decoupled_weight_decay=True]": "adamw",
+    "SGD": "sgd",
+    "SGD[foreach=True]": "sgd",
+    "SGD[fused=True]": "sgd",
+    "SGD[maximize=True]": "sgd",
+    "SGD[maximize=True,foreach=True]": "sgd",
+    "SGD[maximize=True,fused=True]": "sgd",
+    "SGD[differentiable=True]": "sgd",
+    "SGD[tensor_lr=True]": "sgd",
+    "SGD[nesterov=True]": "sgd[nesterov=True]",
+    "SGD[nesterov=True,foreach=True]": "sgd[nesterov=True]",
+    "SGD[nesterov=True,fused=True]": "sgd[nesterov=True]",
+    # its own decay switched off it is plain SGD, whose rate is the one of the step before
+    "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
+}
+
+# torch's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
+_ALL = {"lr": "learning_rate", "weight_decay": "weight_decay"}
+_ADAM = {**_ALL, "betas": ("beta1", "beta2"), "eps": "eps"}
+HYPER: dict[str, dict[str, Any]] = {
+    "AdamW": _ADAM,
+    "Adam": _ADAM,
+    "SGD": {**_ALL, "momentum": "momentum", "dampening": "dampening"},
+    "NAdam": _ADAM,
+    "RAdam": _ADAM,
+    "Adamax": _ADAM,
+    "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
+    "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
+    "Adagrad": {**_ALL, "eps": "eps"},
+    "ASGD": _ALL,
+    "Adafactor": _ALL,
+    "Muon": {**_ALL, "momentum": "momentum"},
+}
+TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
+
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of torch.optim."""
-    if optimizer not in HYPER:
-        raise ValueError(f"torch adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
-    cls = getattr(torch.optim, optimizer)
+    cls = _class(optimizer, options)
     torch.set_num_threads(1)  # cases are small
+    tensors = {name for name in TENSORS if options.pop(name, False)}
+    sign = -1 if options.get("maximize") else 1
 
     def run(case: Any) -> Any:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         dtype = getattr(torch, case.dtype)
-        params = [torch.nn.Parameter(_view(theta, dtype, case.layout)) for theta in thetas]
+        # a step that is differentiated changes no leaf that autograd watches
+        watched = not options.get("differentiable")
+        views = [_view(theta, dtype, case.layout, optimizer) for theta in thetas]
+        params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
         own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
         if case.starts is not None and optimizer == "SGD" and options.get("fused"):
             # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
             raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
         groups = [
-            {"params": [p], **HYPER[optimizer](h, options)}
+            {"params": [p], **_hyper(optimizer, h, options, tensors)}
             for p, h in zip(params, own, strict=True)
         ]
         # the constructor checks its own arguments, also where every group has others
-        defaults = {**HYPER[optimizer](case.hyper, options), **options}
+        defaults = {**_hyper(optimizer, case.hyper, options, tensors), **options}
         opt = cls(groups if case.groups else params, **defaults)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each
-                group["lr"] = h["learning_rate"] * eta
+                _set_rate(group, h["learning_rate"] * eta)
             for i, p in enumerate(params):
                 late = case.starts is not None and t + 1 < case.starts[i]
-                p.grad = None if late else _view(grads[i][t], dtype, case.layout)
+                g = sign * grads[i][t]
+                p.grad = None if late else _view(g, dtype, case.layout, optimizer)
             opt.step()
             for p, steps in zip(params, path, strict=True):
-                steps.append(p.detach().to(torch.float64).numpy().copy())
+                steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
     run.supports = ("tensors", "groups", "late", "layout")  # type: ignore[attr-defined]  # the contract
     return run
+
+
+def version() -> str:
+    """Return PyTorch's version."""
+    return str(torch.__version__)
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the constructor's defaults, but for those that choose an implementation."""
+    own = inspect.signature(_class(optimizer, options)).parameters.values()
+    how = ("params", "foreach", "fused", "capturable", "differentiable")
+    return {p.name: p.default for p in own if p.name not in how}
 
 
 def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
@@ -66,35 +140,52 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
     }
 
 
-def _view(x: Any, dtype: Any, layout: str) -> Any:
+def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
+    if optimizer not in HYPER:
+        raise ValueError(f"torch adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
+    cls = getattr(torch.optim, optimizer)
+    given = [name for name in HYPER[optimizer] if f"tensor_{name}" in TENSORS]
+    known = [*inspect.signature(cls).parameters, *(f"tensor_{name}" for name in given)][1:]
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"torch adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
+            )
+    return cls
+
+
+def _view(x: Any, dtype: Any, layout: str, optimizer: str) -> Any:
     """Return a tensor with the values of `x`: its own, every other element, or one element off."""
     values = torch.tensor(x, dtype=dtype)
     if layout == "strided":
         return torch.zeros(2 * len(x), dtype=dtype)[::2].copy_(values)
     if layout == "offset":
         return torch.zeros(len(x) + 1, dtype=dtype)[1:].copy_(values)
-    return values
+    return values.reshape(1, -1) if optimizer == "Muon" else values  # which takes matrices alone
 
 
-def _adam(hyper: Any, options: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "lr": hyper["learning_rate"],
-        "betas": (hyper["beta1"], hyper["beta2"]),
-        "eps": hyper["eps"],
-        "weight_decay": hyper["weight_decay"],
-    }
-
-
-def _sgd(hyper: Any, options: dict[str, Any]) -> dict[str, Any]:
-    dampening = hyper.get("dampening", 0.0)
-    if options.get("nesterov") and dampening:
+def _hyper(
+    optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
+) -> dict[str, Any]:
+    """Hyperparameters of a case in the optimizer's words; `options` replace them."""
+    given = {"dampening": 0.0, **hyper}
+    if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
-    return {
-        "lr": hyper["learning_rate"],
-        "momentum": hyper["momentum"],
-        "weight_decay": hyper["weight_decay"],
-        "dampening": dampening,
-    }
+    found = {}
+    for name, whose in HYPER[optimizer].items():
+        names = whose if isinstance(whose, tuple) else (whose,)
+        missing = [each for each in names if each not in given]
+        if missing:
+            raise Unsupported(f"torch.optim.{optimizer} needs {missing[0]}: ask it as another rule")
+        values: Any = tuple(given[each] for each in names)
+        if f"tensor_{name}" in tensors:
+            values = tuple(torch.tensor(value) for value in values)
+        found[name] = values if isinstance(whose, tuple) else values[0]
+    return {name: value for name, value in found.items() if name not in options}
 
 
-HYPER = {"AdamW": _adam, "Adam": _adam, "SGD": _sgd}
+def _set_rate(group: dict[str, Any], rate: float) -> None:
+    if isinstance(group["lr"], torch.Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate

@@ -16,7 +16,7 @@ from ..arithmetic import HALF
 from ..dialects import Dialect
 from ..schedules import cosine, warm_restarts
 from .case import DTYPES, Array, Case, hyper_for, noise, rounded
-from .shapes import STRONG, USUAL, shapes, slopes, tensors, views
+from .shapes import STRONG, USUAL, shapes, slopes, tensors, together, views
 
 Fill = Callable[[int, int], Array]  # (T, n) -> gradients in float64
 
@@ -164,6 +164,13 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield what identification needs: no sizes."""
     yield from regimes(claim, dialect, dtype)
     yield from tensors(claim, dialect, dtype)
+
+
+def brief(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield the suite with the sizes in one case, where the target can take several tensors."""
+    yield from regimes(claim, dialect, dtype)
+    yield from together(claim, dialect, dtype)
+    yield from (c for c in tensors(claim, dialect, dtype) if not c.id.startswith("tensors-many"))
 
 
 def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False) -> Iterator[Case]:

@@ -14,11 +14,14 @@ from .case import Case
 from .targets import Result
 
 
-def finding(case: Case, result: Result) -> str:
-    """Return what a case made for it shows, in one line, or nothing."""
+def finding(case: Case, result: Result, *, decays: bool = True) -> str:
+    """Return what a case made for it shows, in one line, or nothing.
+
+    With `decays` False the claim has no decay that could vanish.
+    """
     if case.dtype not in HALF or result.values is None:
         return ""
-    if "vanishing" in case.flags and _stands_still(case, result.values):
+    if decays and "vanishing" in case.flags and _stands_still(case, result.values):
         return f"vanishing decay: 2^-12 of a parameter a step moves no {case.dtype} parameter"
     if "underflow" in case.flags and bool(np.any(np.isnan(result.values))):
         return f"0/0: eps={case.hyper['eps']:g} is 0 in {case.dtype}"

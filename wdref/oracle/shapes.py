@@ -5,15 +5,17 @@ few are certified and no vector width hides an element that took its neighbour's
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..dialects import Dialect
-from .case import Array, Case, hyper_for, noise, rounded
+from .case import DTYPES, Array, Case, hyper_for, noise, rounded
 
 PERIOD = 61
 SIZES = (0, *range(1, 71), 127, 128, 129, 1023, 1024, 1025, 65_535, 65_536, 65_537)
+ALWAYS = (0, 1, 3, 8, 17, 31, 33, 1025, 65_537)
 LAYOUTS = ("strided", "offset")
 STEPS = 3
 
@@ -34,6 +36,37 @@ def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     template = _template(claim, dialect, dtype)
     for n in SIZES:
         yield _one(claim, template, n, "contiguous")
+
+
+def together(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield some sizes as tensors of one case, for a framework that compiles anew for every shape.
+
+    The four dtypes share the sizes between them. One by one the sizes follow, for a target that
+    cannot take several tensors.
+    """
+    template = _template(claim, dialect, dtype)
+    sizes = sizes_in(dtype)
+    yield replace(
+        template,
+        id=f"sizes/{dtype}",
+        theta0=[_tiled(1, n, 21, dtype)[0] for n in sizes],
+        grads=[_tiled(STEPS, n, 22, dtype) for n in sizes],
+        purpose="a tensor of every size that loops treat apart",
+        flags=("shape", "tensors"),
+        template=template,
+    )
+    for case in shapes(claim, dialect, dtype):
+        yield replace(case, flags=("shape", "alone"))
+
+
+def sizes_in(dtype: str) -> tuple[int, ...]:
+    """Return the sizes of `together`: a quarter of all, and in every dtype a few.
+
+    >>> set(SIZES) == {n for dtype in DTYPES for n in sizes_in(dtype)}
+    True
+    """
+    i, quarter = DTYPES.index(dtype), len(SIZES) // len(DTYPES)
+    return tuple(dict.fromkeys((*ALWAYS, *SIZES[i * quarter : (i + 1) * quarter])))
 
 
 def views(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:

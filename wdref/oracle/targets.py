@@ -52,6 +52,7 @@ class Result:
     message: str = ""
     traceback: str = field(default="", repr=False)
     primitives: dict[str, Any] = field(default_factory=dict, repr=False)
+    about: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def parse(text: str, *, elsewhere: bool = False) -> Target:
@@ -73,7 +74,7 @@ def parse(text: str, *, elsewhere: bool = False) -> Target:
     name, options = parse_options(tail)
     found = {point.name: point for point in entry_points(group="wdref.frameworks")}
     if head in found:
-        file = _adapter_file(found[head].module)
+        file = adapter_file(found[head].module)
         spec = {"kind": "adapter", "file": file, "optimizer": name, "options": options}
         return Target(text, spec)
     if not elsewhere and not _is_package(head.partition(".")[0]):
@@ -109,7 +110,8 @@ def _literal(value: str) -> Any:
         return value
 
 
-def _adapter_file(module: str) -> str:
+def adapter_file(module: str) -> str:
+    """Return the file of an adapter's module; its package is imported, the module is not."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise TargetError(f"adapter {module}: its module cannot be found")
@@ -156,13 +158,13 @@ class Running:
         with self:
             why = self._wait()
             path = Path(self.directory.name)
-            loaded = _answer(path, "load", f"{why} while it was loaded")
+            loaded = read_answer(path, "load", f"{why} while it was loaded")
             if loaded.status != "ok":
                 raise TargetError(
                     f"TARGET {self.target.text!r}: {loaded.message}", loaded.traceback
                 )
             tensors = ["tensors" in case.flags for case in self.cases]
-            results = [_answer(path, str(i), why, many=many) for i, many in enumerate(tensors)]
+            results = [read_answer(path, str(i), why, many=many) for i, many in enumerate(tensors)]
             return results, loaded.primitives
 
     def measured(self) -> dict[str, Any]:
@@ -172,7 +174,7 @@ class Running:
             if self.process.poll() is not None or time.monotonic() > self.deadline:
                 return {}
             time.sleep(0.02)
-        return _answer(file.parent, "load", "").primitives
+        return read_answer(file.parent, "load", "").primitives
 
     def _wait(self) -> str:
         """Return why the process has no more to say."""
@@ -180,20 +182,11 @@ class Running:
             status = self.process.wait(max(self.deadline - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
             return f"still running after {self.timeout:g} s"
-        if status < 0:
-            return f"its process was killed by {signal.Signals(-status).name}"
-        return f"its process ended with status {status}"
+        return end_of(status)
 
     def close(self) -> None:
         """Kill the process with all that it started, and remove its files."""
-        try:
-            if hasattr(os, "killpg"):  # it leads a group of its own, which may outlive it
-                os.killpg(self.process.pid, signal.SIGKILL)
-            else:
-                self.process.kill()
-        except (ProcessLookupError, PermissionError):
-            pass  # gone; macOS answers so for a group of zombies
-        self.process.wait()
+        kill(self.process)
         self.directory.cleanup()
 
 
@@ -209,7 +202,7 @@ def start(
     directory = tempfile.TemporaryDirectory(prefix="wdref-", ignore_cleanup_errors=True)
     path = Path(directory.name)
     try:
-        _write_request(path, target, cases, memory)
+        write_request(path, target, cases, memory)
         # a file, not a pipe: a pipe stays open until the last child of the target has closed it
         with (path / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
@@ -225,7 +218,27 @@ def start(
     return Running(target, cases, process, directory, timeout, time.monotonic() + timeout)
 
 
-def _write_request(path: Path, target: Target, cases: Sequence[Case], memory: float) -> None:
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a worker with all that it started."""
+    try:
+        if hasattr(os, "killpg"):  # it leads a group of its own, which may outlive it
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        pass  # gone; macOS answers so for a group of zombies
+    process.wait()
+
+
+def end_of(status: int) -> str:
+    """Return how a worker ended, in words."""
+    if status < 0:
+        return f"its process was killed by {signal.Signals(-status).name}"
+    return f"its process ended with status {status}"
+
+
+def write_request(path: Path, target: Target, cases: Sequence[Case], memory: float) -> None:
+    """Write what the worker reads in `path`."""
     request = {"target": target.spec, "memory": memory, "cases": [_described(c) for c in cases]}
     (path / "request.json").write_text(json.dumps(request))
     arrays: dict[str, Any] = {f"eta_{i}": case.eta for i, case in enumerate(cases)}
@@ -245,10 +258,13 @@ def _described(case: Case) -> dict[str, Any]:
     return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors}
 
 
-def _answer(path: Path, name: str, why: str, *, many: bool = False) -> Result:
+def read_answer(
+    path: Path, name: str, why: str, *, stderr: Path | None = None, many: bool = False
+) -> Result:
+    """Return what the worker answered in `path`; where it did not, an error that says `why`."""
     file = path / f"{name}.json"
     if not file.exists():
-        return Result("error", message=why, traceback=_tail(path / "stderr"))
+        return Result("error", message=why, traceback=_tail(stderr or path / "stderr"))
     content = json.loads(file.read_text())
     values = None
     if (path / f"{name}.npz").exists():

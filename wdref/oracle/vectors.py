@@ -111,14 +111,15 @@ def digest(vectors: Sequence[Vector]) -> str:
 def selection(
     claims: Sequence[str] = (), conventions: Sequence[str] = ()
 ) -> Iterator[tuple[str, str]]:
-    """Yield (claim, convention) of every file asked for; all where nothing is.
+    """Yield (claim, convention) of every file asked for; all that have a source where nothing is.
 
     Raises ValueError, naming what exists, for what a convention does not have.
     """
     for convention in conventions or CONVENTIONS:
         has = CONVENTIONS.get(convention, {})
         for claim in claims or has or CLAIMS:
-            if claim in has or conventions:  # who names both wants to hear that it is not there
+            known = (convention, claim) in SOURCES
+            if known or conventions:  # who names both wants to hear that it is not there
                 look_up(claim, convention)
                 yield claim, convention
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..cli import emit_json, fail, need
-from ..conventions import CLAIMS, CONVENTIONS
-from .vectors_notes import DTYPES
+from ..conventions import CLAIMS
+from .vectors_notes import DTYPES, SOURCES
 
 if TYPE_CHECKING:
     from .vectors_outputs import Judgement
@@ -24,7 +24,8 @@ def vectors() -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--claim", "claims", multiple=True, type=click.Choice(CLAIMS),
               help="Only this rule; may be repeated.")  # fmt: skip
-@click.option("--convention", "conventions", multiple=True, type=click.Choice(list(CONVENTIONS)),
+@click.option("--convention", "conventions", multiple=True,
+              type=click.Choice(sorted({convention for convention, _ in SOURCES})),
               help="Only this meaning of the hyperparameters; may be repeated.")  # fmt: skip
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES),
               help="Only this dtype; may be repeated.")  # fmt: skip

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arithmetic import CORRECT, HALF, Arithmetic, Primitives, all_narrow
-from .case import Case
+from .case import DTYPES, Case
 from .enclosure import Enclosure, enclose
 from .half import finding
+from .held import held
 from .targets import Result
 
 Array = NDArray[np.float64]
@@ -59,7 +60,9 @@ def judge(
     """Judge the result of one case against the enclosures of `dialect`, tensor by tensor."""
     if result.values is None:
         return CaseVerdict(case.id, result.status, message=result.message)
-    return replace(_judged(dialect, case, result, primitives), finding=finding(case, result))
+    decays = getattr(dialect, "form", "") != "none"
+    shown = finding(case, result, decays=decays)
+    return replace(_judged(dialect, case, result, primitives), finding=shown)
 
 
 def judge_all(
@@ -143,6 +146,8 @@ def imprecision(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
         # nothing certified: float32 cannot tell the eps of this case from 0, and anything may come
         return all(ratio <= LIMIT for ratio, *_ in found) and bool(found or "eps" in names)
 
+    if names := held(dialect, case, values, arithmetic, LIMIT):
+        return f"{names} in float32"
     *fewer, every = _narrowings(case)
     if not explained(every[0]):  # which contains what fewer of them give
         return ""
@@ -163,17 +168,28 @@ def _narrowings(case: Case) -> list[tuple[tuple[str, ...], str]]:
 def overall(verdicts: Sequence[CaseVerdict]) -> str:
     """Verdict on the target: the worst of its cases, unsupported ones aside.
 
-    What deviates in float32 alone has the right formula: imprecise.
+    What deviates in a narrower dtype alone has the right formula: imprecise, unless it is the place
+    of an element that decides.
     """
     found = {v.verdict for v in verdicts}
     if found <= {"unsupported"}:
         return "unsupported"
     grade = max(found - {"unsupported"}, key=GRADES.index)
     if grade == "deviates":
-        wide = {v.verdict for v in verdicts if v.id.endswith("/float64")} - {"unsupported"}
-        if wide and wide <= {"conforms", "imprecise"}:
+        by_dtype = ({v.verdict for v in verdicts if v.id.endswith(f"/{d}")} for d in DTYPES)
+        told = (grades - {"unsupported", "undecided"} for grades in by_dtype)
+        widest = next((grades for grades in told if grades), found)
+        if widest <= {"conforms", "imprecise"} and not any(_by_place(verdicts, d) for d in DTYPES):
             return "imprecise"
     return "conforms" if grade == "undecided" and "conforms" in found else grade
+
+
+def _by_place(verdicts: Sequence[CaseVerdict], dtype: str) -> bool:
+    """Whether in `dtype` small tensors conform and larger or several do not: no arithmetic does."""
+    mine = [v for v in verdicts if v.id.endswith(f"/{dtype}") and v.ratio is not None]
+    placed = ("size", "tensors", "groups", "late")  # how the ids of such cases begin
+    small = {v.verdict for v in mine if not v.id.startswith(placed)}
+    return small == {"conforms"} and any(v.verdict == "deviates" for v in mine)
 
 
 def worst_ratio(verdicts: Sequence[CaseVerdict]) -> float | None:

@@ -2,11 +2,14 @@
 
 ``python worker.py DIRECTORY`` reads ``request.json`` and ``request.npz`` there and writes one
 ``<index>.json`` a case, with ``<index>.npz`` where there is a result, each as soon as it is known,
-so that a crash costs no case before it. What the target prints goes to stderr.
+so that a crash costs no case before it. What the target prints goes to stderr. With ``-`` for
+DIRECTORY one target after another is run, a directory on each line of stdin, which imports their
+framework once; ``done.json`` comes last in each.
 
 A target says what it can do beyond one contiguous tensor in an attribute: ``run.supports`` is a
 collection of the words ``tensors``, ``groups``, ``late``, ``layout``. An adapter may offer
-``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured.
+``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured, and for the matrix
+``version()`` and ``defaults(optimizer, **options)``.
 """
 
 import importlib
@@ -15,6 +18,7 @@ import json
 import math
 import os
 import sys
+import time
 import traceback
 import types
 from fractions import Fraction
@@ -26,7 +30,21 @@ import numpy as np
 NEEDS = ("tensors", "groups", "late", "layout")  # flags that a target must say it supports
 
 
-def main(directory: Path) -> None:
+def main(place: str) -> None:
+    """Run the request in the directory `place`, or with ``-`` those that stdin names."""
+    if place != "-":
+        run_request(Path(place))
+        return
+    directories = os.fdopen(os.dup(0), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # stdin belongs to the oracle
+    for line in iter(directories.readline, ""):
+        directory, began = Path(line.rstrip("\n")), time.process_time()
+        run_request(directory)
+        answer(directory, "done", seconds=time.process_time() - began)
+
+
+def run_request(directory: Path) -> None:
     """Run the request in `directory`."""
     os.dup2(2, 1)  # stdout belongs to the oracle
     # Python put this file's folder first: the oracle's modules are none of the target's
@@ -40,7 +58,8 @@ def main(directory: Path) -> None:
         answer(directory, "load", status="unloadable", **describe(error))
         return
     dtypes = sorted({case["dtype"] for case in request["cases"]})
-    answer(directory, "load", status="ok", primitives=probe_all(module, dtypes))
+    about = described(module, request["target"])
+    answer(directory, "load", status="ok", primitives=probe_all(module, dtypes), about=about)
     for index, case in enumerate(request["cases"]):
         case["eta"] = arrays[f"eta_{index}"]
         for name in ("theta0", "grads"):
@@ -61,7 +80,11 @@ def limit_memory(gigabytes: float) -> None:
 
 def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
     """Run one case and write what came of it."""
-    missing = set(case.flags) & set(NEEDS) - set(getattr(run, "supports", ()))
+    supports = set(getattr(run, "supports", ()))
+    if "alone" in case.flags and "tensors" in supports:
+        answer(directory, index, status="covered")  # by a case of several tensors
+        return
+    missing = set(case.flags) & set(NEEDS) - supports
     if missing:
         words = ", ".join(map(repr, sorted(missing)))
         answer(directory, index, status="unsupported", message=f"run.supports has no {words}")
@@ -107,6 +130,22 @@ def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
     if target["kind"] == "adapter":
         return module.load(target["optimizer"], **target["options"]), module
     return getattr(module, target["function"]), module
+
+
+def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
+    """What an adapter says of its framework: version, and the optimizer's own defaults in words."""
+    about: dict[str, Any] = {}
+    if target["kind"] != "adapter":
+        return about
+    try:
+        if hasattr(module, "version"):
+            about["version"] = str(module.version())
+        if hasattr(module, "defaults"):
+            given = module.defaults(target["optimizer"], **target["options"])
+            about["defaults"] = {str(key): repr(value) for key, value in given.items()}
+    except Exception as error:  # the verdict does not depend on it
+        about["problem"] = describe(error)["message"]
+    return about
 
 
 def probe_all(module: Any, dtypes: list[str]) -> dict[str, Any]:
@@ -181,4 +220,4 @@ def answer(directory: Path, name: object, **content: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

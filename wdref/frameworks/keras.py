@@ -1,0 +1,227 @@
+"""Adapter for Keras 3: ``keras:AdamW[backend=jax]``, ``keras:SGD[nesterov=True]``.
+
+A process has one backend, which must be chosen before Keras is imported. Steps run as Model.fit
+runs them: under jax.jit, in a tf.function, or eagerly on torch. The learning rate is a variable
+that is set before each step, as Keras' LearningRateScheduler does. Options go to the optimizer as
+they are (``clipvalue=clip`` is the case's own bound), and beside them:
+
+- ``backend``: ``tensorflow``, Keras' own default, ``jax`` or ``torch``;
+- ``floatx``: Keras' default dtype, which is that of the learning rate and of Python numbers among
+  tensors. By default float64 for float64, and float32, as Keras has it, for the others;
+- ``jit_compile=True``: on tensorflow, compiled by XLA.
+
+A tensor without decay in the midst of others is excluded by ``exclude_from_weight_decay``.
+"""
+
+import contextlib
+import importlib.metadata
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wdref.oracle import Unsupported
+
+INSTALL = "pip install keras tensorflow-cpu jax torch"
+CONVENTION = "keras"
+OPTIMIZERS = {
+    "SGD[backend=jax]": "sgd",
+    "SGD[backend=jax,nesterov=True]": "sgd[nesterov=True]",
+    "SGD[backend=jax,momentum=0.0]": "sgd[buffer=False]",
+    "SGD[backend=jax,clipvalue=clip]": "sgd[clip=gradient]",
+    "Adam[backend=jax]": "adam",
+    "AdamW[backend=jax]": "adamw",
+    "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
+    "AdamW[backend=jax,floatx=float32]": "adamw",
+    "SGD[backend=torch]": "sgd",
+    "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
+    "Adam[backend=torch]": "adam",
+    "AdamW[backend=torch]": "adamw",
+    "AdamW[backend=torch,amsgrad=True]": "adamw[amsgrad=raw]",
+    "AdamW[backend=torch,floatx=float32]": "adamw",
+    "SGD[backend=tensorflow]": "sgd",
+    "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
+    "SGD[backend=tensorflow,floatx=float32]": "sgd",
+    "Adam[backend=tensorflow]": "adam",
+    "AdamW[backend=tensorflow]": "adamw",
+    "AdamW[backend=tensorflow,amsgrad=True]": "adamw[amsgrad=raw]",
+    "AdamW[backend=tensorflow,floatx=float32]": "adamw",
+    "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
+}
+
+NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion")
+BACKENDS = ("tensorflow", "jax", "torch")
+WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
+         "weight_decay": "weight_decay"}  # fmt: skip
+
+
+def load(
+    optimizer: str,
+    *,
+    backend: str = "tensorflow",
+    floatx: str | None = None,
+    jit_compile: bool = False,
+    **options: Any,
+) -> Callable[[Any], Any]:
+    """Return `run(case)` for the class `optimizer` of keras.optimizers."""
+    if optimizer not in NAMES:
+        raise ValueError(f"keras adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
+    if jit_compile and backend != "tensorflow":
+        raise ValueError(f"keras adapter: jit_compile is tensorflow's; {backend} has no choice")
+    if floatx not in (None, "float32", "float64"):
+        raise ValueError(f"keras adapter: floatx={floatx!r}; expected float32 or float64")
+    keras = _keras(backend)
+    cls = getattr(keras.optimizers, optimizer)
+    known = [name for name in inspect.signature(cls).parameters if name != "kwargs"]
+    if unknown := [name for name in options if name not in known]:
+        words = ", ".join([*known, "backend", "floatx", "jit_compile"])
+        raise ValueError(f"keras adapter: {optimizer} has no option {unknown[0]!r}; it has {words}")
+
+    def run(case: Any) -> Any:
+        if case.hyper.get("dampening", 0.0):
+            raise Unsupported("keras.optimizers.SGD has no dampening")
+        if case.starts is not None and optimizer != "SGD":
+            raise Unsupported("Keras counts one t for all variables of an optimizer")
+        own = floatx or ("float64" if case.dtype == "float64" else "float32")
+        keras.config.set_floatx(own)
+        with _wide(case.dtype), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Keras tells of every missing gradient
+            return _train(keras, cls, case, options, jit_compile)
+
+    run.supports = ("tensors", "groups", "late")  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def version() -> str:
+    """Return the version of Keras."""
+    return importlib.metadata.version("keras")
+
+
+def defaults(name: str, *, backend: str = "tensorflow", **options: Any) -> dict[str, Any]:
+    """Return the arguments that have a default, with Keras' names and values."""
+    parameters = inspect.signature(getattr(_keras(backend).optimizers, name)).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return the backend's elementary operations on NumPy arrays, compiled as steps are."""
+    ops = sys.modules["keras"].ops
+
+    def on_arrays(f: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arrays: Any) -> Any:
+            with _wide(dtype):
+                return ops.convert_to_numpy(_compiled(f)(*map(ops.convert_to_tensor, arrays)))
+
+        return call
+
+    return {
+        "sqrt": on_arrays(ops.sqrt),
+        "divide": on_arrays(ops.divide),
+        "multiply": on_arrays(ops.multiply),
+        "fused": on_arrays(lambda x, y, z: x * y + z),
+    }
+
+
+def _keras(backend: str) -> Any:
+    """Import Keras on `backend`, or say that this process has another one."""
+    if backend not in BACKENDS:
+        raise ValueError(f"keras adapter: backend={backend!r}; it knows {', '.join(BACKENDS)}")
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    if keras.config.backend() != backend:
+        raise ValueError(
+            f"keras adapter: this process has Keras on {keras.config.backend()}: use another one"
+        )
+    return keras
+
+
+def _wide(dtype: str) -> Any:
+    """JAX has float64 with its switch on only."""
+    jax = sys.modules["keras"].config.backend() == "jax" and sys.modules["jax"]
+    return jax.enable_x64(dtype == "float64") if jax else contextlib.nullcontext()
+
+
+def _compiled(f: Callable[..., Any], **options: Any) -> Any:
+    backend = sys.modules["keras"].config.backend()
+    if backend == "jax":
+        return sys.modules["jax"].jit(f)
+    return sys.modules["tensorflow"].function(f, **options) if backend == "tensorflow" else f
+
+
+def _train(keras: Any, cls: Any, case: Any, options: dict[str, Any], jit_compile: bool) -> Any:
+    many = "tensors" in case.flags
+    thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+    variables = [keras.Variable(theta, dtype=case.dtype) for theta in thetas]
+    own = [{**case.hyper, **group} for group in case.groups or [{}] * len(variables)]
+    steppers = []
+    for members in _sets(own):
+        of_set = [variables[i] for i in members]
+        opt = _built(cls, [own[i] for i in members], options, of_set)
+        steppers.append((members, _stepper(keras, opt, of_set, jit_compile)))
+    path: list[list[Any]] = [[] for _ in variables]
+    for t, eta in enumerate(case.eta.tolist()):
+        late = [t + 1 < start for start in case.starts or [1] * len(variables)]
+        for members, step in steppers:
+            now = [None if late[i] else keras.ops.convert_to_tensor(grads[i][t], dtype=case.dtype)
+                   for i in members]  # fmt: skip
+            step(own[members[0]]["learning_rate"] * eta, now)
+        for v, values in zip(variables, path, strict=True):
+            values.append(keras.ops.convert_to_numpy(v.value).astype(np.float64))
+    return [np.array(values) for values in path] if many else np.array(path[0])
+
+
+def _sets(own: Sequence[Any]) -> list[list[int]]:
+    """Indices of the variables that share an optimizer: a rate and a decay, or none."""
+    sets: dict[Any, list[int]] = {}
+    for i in sorted(range(len(own)), key=lambda i: own[i]["weight_decay"] == 0):
+        rate, decay = own[i]["learning_rate"], own[i]["weight_decay"]
+        host = next((key for key in sets if key[0] == rate and decay == 0), (rate, decay))
+        sets.setdefault(host, []).append(i)
+    return list(sets.values())
+
+
+def _built(cls: Any, own: Sequence[Any], options: dict[str, Any], variables: Sequence[Any]) -> Any:
+    """Return an optimizer for `variables`; those without decay beside others are excluded."""
+    known, hyper = inspect.signature(cls).parameters, own[0]
+    given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
+    given |= {name: hyper["clip"] if (name, value) == ("clipvalue", "clip") else value
+              for name, value in options.items()}  # fmt: skip
+    opt = cls(learning_rate=hyper["learning_rate"], **given)
+    without = [v for v, h in zip(variables, own, strict=True) if h["weight_decay"] == 0]
+    if 0 < len(without) < len(variables):
+        opt.exclude_from_weight_decay(var_list=without)
+    opt.build(list(variables))
+    return opt
+
+
+def _stepper(keras: Any, opt: Any, variables: Sequence[Any], jit_compile: bool) -> Any:
+    """Return ``step(learning_rate, grads)``, compiled where Model.fit compiles."""
+    if keras.config.backend() == "jax":
+        return _stateless(opt, variables)
+    options = {"jit_compile": True} if jit_compile else {}
+    apply = _compiled(lambda grads: opt.apply(grads, list(variables)), **options)
+
+    def step(rate: float, grads: Any) -> None:
+        opt.learning_rate = rate
+        apply(grads)
+
+    return step
+
+
+def _stateless(opt: Any, variables: Sequence[Any]) -> Any:
+    apply = _compiled(opt.stateless_apply)
+
+    def step(rate: float, grads: Any) -> None:
+        opt.learning_rate = rate
+        state = [v.value for v in opt.variables]
+        params, state = apply(state, grads, [v.value for v in variables])
+        for v, value in zip([*variables, *opt.variables], [*params, *state], strict=True):
+            v.assign(value)
+
+    return step

@@ -1,0 +1,148 @@
+"""Adapter for ONNX's reference evaluator on ai.onnx.preview.training: ``onnx:Adam``.
+
+The model is one operator; its attributes are float32, as ONNX has no others. ``decay=post`` puts
+the case's weight decay into ``norm_coefficient_post``, which Adam alone has, in place of
+``norm_coefficient``. ``T``, by ONNX the number of updates made before, is 0 at first unless
+``first=1`` says otherwise. What comes out is stored as the type that the graph declares.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+
+from wdref.oracle import Unsupported
+
+INSTALL = "pip install onnx"
+CONVENTION = "onnx"
+OPTIMIZERS = {
+    "Adam": "adam",
+    "Adam[decay=post]": "adamw",
+    "Adam[first=1]": "adam[bias=both]",
+    "Adam[decay=post,first=1]": "adamw[bias=both]",
+    "Momentum": "sgd",
+    "Momentum[mode=nesterov]": "sgd[nesterov=True]",
+}
+
+DOMAIN = "ai.onnx.preview.training"
+SLOTS = {"Adam": 2, "Momentum": 1, "Adagrad": 1}
+# ONNX's name of an attribute: the case's hyperparameter
+HYPER = {
+    "Adam": {"alpha": "beta1", "beta": "beta2", "epsilon": "eps"},
+    "Momentum": {"alpha": "momentum"},
+    "Adagrad": {"epsilon": "eps"},
+}
+OPTIONS = {
+    "Adam": ("decay", "first"),
+    "Momentum": ("mode", "first"),
+    "Adagrad": ("decay_factor", "first"),
+}
+TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
+
+
+def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for an operator of ai.onnx.preview.training."""
+    _check(optimizer, options)
+    first = options.pop("first", 0)
+
+    def run(case: Any) -> Any:
+        if case.dtype not in TYPES:
+            raise Unsupported(f"{DOMAIN} has no {case.dtype}")
+        many = "tensors" in case.flags
+        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+        given = _attributes(optimizer, case.hyper, options)
+        session = ReferenceEvaluator(_model(optimizer, len(thetas), case.dtype, given))
+        params = [theta.copy() for theta in thetas]
+        slots = [np.zeros_like(x) for _ in range(SLOTS[optimizer]) for x in params]
+        path: list[list[Any]] = [[] for _ in params]
+        for t, eta in enumerate(case.eta.tolist()):
+            rate = np.array(case.hyper["learning_rate"] * eta, dtype=case.dtype)
+            arrays = [rate, np.array(t + first), *params, *(g[t] for g in grads), *slots]
+            feeds = {f"i{k}": x for k, x in enumerate(arrays)}
+            found = [x.astype(case.dtype) for x in session.run(None, feeds)]
+            params, slots = found[: len(params)], found[len(params) :]
+            for p, steps in zip(params, path, strict=True):
+                steps.append(p.astype(np.float64))
+        return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def version() -> str:
+    """Return onnx's version."""
+    return str(onnx.__version__)
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the operator's default attributes, as its schema has them."""
+    _check(optimizer, options)
+    attributes = onnx.defs.get_schema(optimizer, 1, DOMAIN).attributes
+    return {
+        name: helper.get_attribute_value(own.default_value)
+        for name, own in attributes.items()
+        if own.default_value.name
+    }
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return NumPy's elementary operations, which the reference evaluator computes with."""
+    return {
+        "sqrt": np.sqrt,
+        "divide": np.divide,
+        "multiply": np.multiply,
+        "fused": lambda x, y, z: x * y + z,
+    }
+
+
+def _check(optimizer: str, options: Mapping[str, Any]) -> None:
+    if optimizer not in HYPER:
+        raise ValueError(f"onnx adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
+    known = {
+        "decay": ("l2", "post"),
+        "mode": ("standard", "nesterov"),
+        "first": (0, 1),
+        "decay_factor": None,  # any number
+    }
+    for name, value in options.items():
+        if name not in OPTIONS[optimizer]:
+            has = ", ".join(OPTIONS[optimizer])
+            raise ValueError(f"onnx adapter: {optimizer} has no option {name!r}; it has {has}")
+        allowed = known[name]
+        if allowed is not None and value not in allowed:
+            words = ", ".join(map(repr, allowed))
+            raise ValueError(f"onnx adapter: {name}={value!r}: expected one of {words}")
+
+
+def _attributes(
+    optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Attributes of the operator for the hyperparameters of a case."""
+    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
+    if missing:
+        raise Unsupported(f"ONNX's {optimizer} needs {missing[0]}: ask it as another rule")
+    given: dict[str, Any] = {own: hyper[name] for own, name in HYPER[optimizer].items()}
+    post = options.get("decay") == "post"
+    given["norm_coefficient_post" if post else "norm_coefficient"] = hyper["weight_decay"]
+    if optimizer == "Momentum":
+        given["beta"] = 1 - hyper.get("dampening", 0.0)
+        given["mode"] = options.get("mode", "standard")
+    if optimizer == "Adagrad":
+        given["decay_factor"] = float(options.get("decay_factor", 0.0))
+    return given
+
+
+def _model(optimizer: str, tensors: int, dtype: str, attributes: Mapping[str, Any]) -> Any:
+    """Return a model of one operator: R, T, then each X, each G and each slot."""
+    kind, columns = TYPES[dtype], tensors * (1 + SLOTS[optimizer])
+    names = [f"i{k}" for k in range(2 + columns + tensors)]
+    inputs = [helper.make_tensor_value_info(name, kind, None) for name in names]
+    inputs[1] = helper.make_tensor_value_info("i1", TensorProto.INT64, [])
+    outs = [f"o{k}" for k in range(columns)]
+    outputs = [helper.make_tensor_value_info(name, kind, None) for name in outs]
+    node = helper.make_node(optimizer, names, outs, domain=DOMAIN, **attributes)
+    graph = helper.make_graph([node], "step", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid(DOMAIN, 1)])

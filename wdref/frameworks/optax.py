@@ -1,0 +1,182 @@
+"""Adapter for optax: ``optax:adamw``, ``optax:sgd[decay=before]``; every step runs under jax.jit.
+
+Options go to the function of optax as they are (``nesterov``, ``momentum=None``, ``mu_dtype``,
+``bias_correction_nu``, …; ``eps_root=eps`` is the case's own eps), and beside them:
+
+- ``decay``: where ``optax.add_decayed_weights`` stands in the chain: ``before`` the optimizer (L2),
+  ``after`` it but before the learning rate, or ``last`` (then with -weight_decay, θ ← … - λ θ);
+- ``x64``: JAX's switch for 64-bit numbers. By default as users have it, on for float64 alone;
+- ``mask=True``: a tensor without decay is masked out, where otherwise its weight_decay is 0;
+- ``inject=True``: under ``optax.inject_hyperparams``, where hyperparameters are arrays.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from wdref.oracle import Unsupported
+
+INSTALL = "pip install optax"
+CONVENTION = "optax"
+OPTIMIZERS = {
+    "sgd": "sgd[form=none]",
+    "sgd[momentum=None]": "sgd[form=none,buffer=False]",
+    "sgd[nesterov=True]": "sgd[form=none,nesterov=True]",
+    "sgd[decay=before]": "sgd",
+    "sgd[decay=before,momentum=None]": "sgd[buffer=False]",
+    "sgd[decay=before,nesterov=True]": "sgd[nesterov=True]",
+    "sgd[decay=after]": "sgdw",
+    "sgd[decay=after,nesterov=True]": "sgdw[nesterov=True]",
+    "sgd[decay=last]": "sgdw[form=fixed]",
+    "adam": "adam[form=none]",
+    "adam[decay=before]": "adam",
+    "adam[decay=before,x64=True]": "adam",
+    "adam[decay=before,eps_root=eps,eps=0.0]": "adam[eps=inside]",
+    "adam[decay=last]": "adamw[form=fixed]",
+    "adamw": "adamw",
+    "adamw[x64=True]": "adamw",
+    "adamw[mask=True]": "adamw",
+    "adamw[inject=True]": "adamw",
+    "adamw[eps_root=eps]": "adamw[eps=both]",
+    "amsgrad[decay=before]": "adam[amsgrad=hat]",
+    "amsgrad[decay=after]": "adamw[amsgrad=hat]",
+    "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
+        "adam[form=none,bias=none,amsgrad=raw]",
+}  # fmt: skip
+
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
+OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
+        "mask": (False, True), "inject": (False, True)}  # fmt: skip
+
+
+def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for the function `optimizer` of optax."""
+    theirs, ours = _options(optimizer, options)
+
+    def run(case: Any) -> Any:
+        x64 = case.dtype == "float64" if ours["x64"] is None else ours["x64"]
+        if case.dtype == "float64" and not x64:
+            raise Unsupported("JAX has float64 with x64 on only")
+        if case.hyper.get("dampening", 0.0):
+            raise Unsupported("optax.sgd has no dampening")
+        with jax.enable_x64(x64):
+            return _train(case, lambda hyper: _make(optimizer, hyper, case, theirs, ours))
+
+    run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def version() -> str:
+    """Return the version of optax."""
+    return str(optax.__version__)
+
+
+def defaults(name: str, **options: Any) -> dict[str, Any]:
+    """Return the arguments that have a default, with optax's names and values."""
+    found = _defaults(getattr(optax, name))
+    if options.get("decay", "none") != "none":
+        found |= _defaults(optax.add_decayed_weights)
+    return found
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return XLA's elementary operations on NumPy arrays, for the oracle to measure."""
+
+    def on_arrays(f: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arrays: Any) -> Any:
+            with jax.enable_x64(dtype == "float64"):
+                return np.asarray(jax.jit(f)(*arrays))
+
+        return call
+
+    return {
+        "sqrt": on_arrays(jnp.sqrt),
+        "divide": on_arrays(jnp.divide),
+        "multiply": on_arrays(jnp.multiply),
+        "fused": on_arrays(lambda x, y, z: x * y + z),
+    }
+
+
+def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part the options in optax's and ours, or say which is unknown."""
+    if optimizer not in NAMES:
+        raise ValueError(f"optax adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
+    known = [name for name in inspect.signature(getattr(optax, optimizer)).parameters
+             if name not in ("learning_rate", "weight_decay", "mask")]  # fmt: skip
+    for name, value in options.items():
+        if name not in OURS and name not in known:
+            words = ", ".join([*known, *OURS])
+            raise ValueError(f"optax adapter: {optimizer} has no option {name!r}; it has {words}")
+        if name in OURS and value not in OURS[name]:
+            raise ValueError(f"optax adapter: {name}={value!r}; expected one of {OURS[name]}")
+    ours = {name: options.get(name, allowed[0]) for name, allowed in OURS.items()}
+    own_decay = "weight_decay" in inspect.signature(getattr(optax, optimizer)).parameters
+    if own_decay and ours["decay"] != "none":
+        raise ValueError(f"optax adapter: {optimizer} has a decay of its own: no option 'decay'")
+    return {name: value for name, value in options.items() if name not in OURS}, ours
+
+
+def _make(
+    optimizer: str, hyper: Any, case: Any, theirs: dict[str, Any], ours: dict[str, Any]
+) -> Any:
+    """Return the chain that a user would write for these hyperparameters and this schedule."""
+    make = getattr(optax, optimizer)
+    rates = jnp.asarray(hyper["learning_rate"] * case.eta)  # of the dtype that x64 allows
+    lam, masked = hyper["weight_decay"], {}
+    if ours["mask"]:
+        decays = lam != 0
+        lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
+    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum"}
+    known = inspect.signature(make).parameters
+    given = {word: hyper[name] for word, name in words.items() if word in known}
+    given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
+              for name, value in theirs.items()}  # fmt: skip
+    if "weight_decay" in known:
+        given |= {"weight_decay": lam, **masked}
+    if ours["inject"]:
+        make = optax.inject_hyperparams(make)
+
+    def rate(count: Any) -> Any:
+        return rates[count]
+
+    if ours["decay"] == "before":
+        return optax.chain(optax.add_decayed_weights(lam, **masked), make(rate, **given))
+    if ours["decay"] == "after":
+        decayed = optax.add_decayed_weights(lam, **masked)
+        return optax.chain(make(None, **given), decayed, optax.scale_by_learning_rate(rate))
+    if ours["decay"] == "last":
+        return optax.chain(make(rate, **given), optax.add_decayed_weights(-lam, **masked))
+    return make(rate, **given)
+
+
+def _train(case: Any, make: Callable[[Any], Any]) -> Any:
+    many = "tensors" in case.flags
+    thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+    params = {str(i): jnp.asarray(theta, case.dtype) for i, theta in enumerate(thetas)}
+    opt = make(case.hyper)
+    if case.groups:
+        own = {str(i): make({**case.hyper, **group}) for i, group in enumerate(case.groups)}
+        opt = optax.partition(own, {name: name for name in params})
+
+    def update(params: Any, grads: Any, state: Any) -> Any:
+        updates, state = opt.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
+
+    step, state = jax.jit(update), jax.jit(opt.init)(params)
+    path: list[list[Any]] = [[] for _ in thetas]
+    for t in range(len(case.eta)):
+        now = {str(i): jnp.asarray(g[t], case.dtype) for i, g in enumerate(grads)}
+        params, state = step(params, now, state)
+        for i, steps in enumerate(path):
+            steps.append(np.asarray(params[str(i)]).astype(np.float64))
+    return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+
+def _defaults(function: Any) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}

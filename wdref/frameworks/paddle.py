@@ -1,0 +1,147 @@
+"""Adapter for paddle.optimizer on its CPU: ``paddle:AdamW[amsgrad=True]``.
+
+Options go to the constructor as they are. The schedule calls ``set_lr`` before each step.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of a compiler cache that nobody here needs
+    import paddle
+
+from wdref.oracle import Unsupported
+
+INSTALL = "pip install paddlepaddle"
+CONVENTION = "paddle"
+OPTIMIZERS = {
+    "AdamW": "adamw",
+    "AdamW[amsgrad=True]": "adamw[amsgrad=raw]",
+    "Adam": "adam",
+    "Adam[amsgrad=True]": "adam[amsgrad=raw]",
+    "Adam[use_multi_tensor=True]": "adam",
+    "Momentum": "sgd",
+    "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
+    "Momentum[use_multi_tensor=True]": "sgd",
+    "SGD": "sgd[buffer=False]",
+}
+
+# paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
+_ALL = {"learning_rate": "learning_rate", "weight_decay": "weight_decay"}
+_ADAM = {**_ALL, "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
+HYPER: dict[str, dict[str, str]] = {
+    "AdamW": _ADAM,
+    "Adam": _ADAM,
+    "Momentum": {**_ALL, "momentum": "momentum"},
+    "SGD": _ALL,
+    "NAdam": _ADAM,
+    "RAdam": _ADAM,
+    "Adamax": _ADAM,
+    "RMSProp": {**_ALL, "rho": "beta2", "epsilon": "eps"},
+    "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
+    "Adagrad": {**_ALL, "epsilon": "eps"},
+    "ASGD": _ALL,
+}
+
+
+def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for the class `optimizer` of paddle.optimizer."""
+    cls = _class(optimizer, options)
+    paddle.set_device("cpu")
+
+    def run(case: Any) -> Any:
+        many = "tensors" in case.flags
+        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+        if case.dtype not in ("float32", "float64"):
+            raise Unsupported(f"paddle has no kernel of {optimizer} for {case.dtype} on the CPU")
+        if options.get("use_multi_tensor") and case.dtype == "float64":
+            raise Unsupported("paddle's use_multi_tensor refuses float64")
+        if options.get("use_multi_tensor") and case.starts is not None:
+            # "The size of Input(grad) must be equal to Input(param)"
+            raise Unsupported("paddle's use_multi_tensor fails where a gradient begins late")
+        params = [_parameter(theta, case.dtype) for theta in thetas]
+        opt = _make(cls, optimizer, params, case, options)
+        path: list[list[Any]] = [[] for _ in params]
+        for t, eta in enumerate(case.eta.tolist()):
+            opt.set_lr(eta if case.groups else case.hyper["learning_rate"] * eta)
+            for i, p in enumerate(params):
+                late = case.starts is not None and t + 1 < case.starts[i]
+                p.grad = None if late else paddle.to_tensor(grads[i][t], dtype=case.dtype)
+            opt.step()
+            for p, steps in zip(params, path, strict=True):
+                steps.append(p.numpy().astype(np.float64))
+        return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+    run.supports = ("tensors", "groups", "late")  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def version() -> str:
+    """Return Paddle's version."""
+    return str(paddle.__version__)
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the constructor's defaults, but for those that choose an implementation."""
+    own = inspect.signature(_class(optimizer, options)).parameters.values()
+    how = ("parameters", "name", "multi_precision", "use_multi_tensor", "use_lowprecision_moment")
+    return {p.name: p.default for p in own if p.default is not p.empty and p.name not in how}
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return Paddle's elementary operations on NumPy arrays, for the oracle to measure."""
+    paddle.set_device("cpu")
+
+    def on_arrays(f: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arrays: f(*map(paddle.to_tensor, arrays)).numpy()
+
+    return {
+        "sqrt": on_arrays(paddle.sqrt),
+        "divide": on_arrays(paddle.divide),
+        "multiply": on_arrays(paddle.multiply),
+        "fused": on_arrays(lambda x, y, z: x * y + z),
+    }
+
+
+def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
+    if optimizer not in HYPER:
+        raise ValueError(f"paddle adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
+    cls = getattr(paddle.optimizer, optimizer)
+    known = list(inspect.signature(cls).parameters)
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"paddle adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
+            )
+    return cls
+
+
+def _parameter(x: Any, dtype: str) -> Any:
+    return paddle.base.framework.EagerParamBase.from_tensor(paddle.to_tensor(x, dtype=dtype))
+
+
+def _make(cls: Any, optimizer: str, params: Any, case: Any, options: Mapping[str, Any]) -> Any:
+    """Return the optimizer; with groups their rates are factors of a rate of 1."""
+    hyper = _hyper(optimizer, case.hyper)
+    hyper = {name: value for name, value in hyper.items() if name not in options}
+    if case.groups is None:
+        return cls(parameters=params, **hyper, **options)
+    groups = [
+        {"params": [p], **{name: own[name] for name in ("learning_rate", "weight_decay")}}
+        for p, own in zip(params, case.groups, strict=True)
+    ]
+    return cls(parameters=groups, **{**hyper, "learning_rate": 1.0}, **options)
+
+
+def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
+    """Hyperparameters of a case in the optimizer's words."""
+    if hyper.get("dampening"):
+        raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
+    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
+    if missing:
+        raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")
+    return {own: hyper[name] for own, name in HYPER[optimizer].items()}

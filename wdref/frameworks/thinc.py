@@ -1,0 +1,114 @@
+"""Adapter for thinc.optimizers: ``thinc:Adam``, ``thinc:Adam[L2_is_weight_decay=False]``.
+
+Options go to the function as they are, but for ``ops=cupy``, which asks for CuPy's arrays. The
+gradient's norm is not clipped (``grad_clip=0``) unless an option says so, since Thinc's own default
+of 1 is no part of any rule here. The schedule is one of Thinc's own.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import thinc
+from thinc import optimizers
+from thinc.api import Schedule, get_ops
+from thinc.compat import has_cupy_gpu
+
+from wdref.oracle import Unsupported
+
+INSTALL = "pip install thinc"
+CONVENTION = "thinc"
+OPTIMIZERS = {
+    "Adam": "adamw",
+    "Adam[L2_is_weight_decay=False]": "adam",
+    "SGD": "sgdw",
+    "SGD[L2_is_weight_decay=False]": "sgd",
+}
+
+# Thinc's name of a hyperparameter: the case's
+_ADAM = {"L2": "weight_decay", "beta1": "beta1", "beta2": "beta2", "eps": "eps"}
+HYPER = {"Adam": _ADAM, "SGD": {"L2": "weight_decay"}, "RAdam": _ADAM}
+
+
+def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for a function of thinc.optimizers; SGD has no momentum."""
+    make = _function(optimizer, options)
+    ops = _ops(options.pop("ops", "numpy"))
+
+    def run(case: Any) -> Any:
+        if case.dtype != "float32":
+            raise Unsupported("Thinc computes in float32 alone")
+        many = "tensors" in case.flags
+        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+        weights = [ops.asarray(theta.copy()) for theta in thetas]
+        hyper = _hyper(optimizer, case.hyper)
+        opt = make(_rates(case), **{"grad_clip": 0.0, **hyper, **options})
+        path: list[list[Any]] = [[] for _ in weights]
+        for t in range(len(case.eta)):
+            for i, g in enumerate(grads):
+                if case.starts is None or t + 1 >= case.starts[i]:
+                    gradient = ops.asarray(g[t].copy())  # Thinc empties it
+                    weights[i], _ = opt((i, "W"), weights[i], gradient)
+                path[i].append(ops.to_numpy(weights[i]).astype(np.float64))
+            opt.step_schedules()
+        return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+    run.supports = ("tensors", "late")  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def version() -> str:
+    """Return Thinc's version."""
+    return str(thinc.__version__)
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the function's defaults."""
+    own = inspect.signature(_function(optimizer, options)).parameters.values()
+    return {p.name: p.default for p in own if p.default is not p.empty}
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return NumPy's elementary operations; Thinc's own loops are compiled C of the same ones."""
+    return {
+        "sqrt": np.sqrt,
+        "divide": np.divide,
+        "multiply": np.multiply,
+        "fused": lambda x, y, z: x * y + z,
+    }
+
+
+def _function(optimizer: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    if optimizer not in HYPER:
+        raise ValueError(f"thinc adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
+    make: Callable[..., Any] = getattr(optimizers, optimizer)
+    known = [*inspect.signature(make).parameters, "ops"]
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"thinc adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
+            )
+    return make
+
+
+def _ops(name: str) -> Any:
+    if name not in ("numpy", "cupy"):
+        raise ValueError(f"thinc adapter: ops={name!r}: expected 'numpy' or 'cupy'")
+    if name == "cupy" and not has_cupy_gpu:
+        raise ValueError("thinc adapter: ops=cupy needs CuPy and a GPU that it can use")
+    return get_ops(name)
+
+
+def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
+    if hyper.get("dampening"):
+        raise Unsupported("Thinc has no dampening")
+    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
+    if missing:
+        raise Unsupported(f"thinc.optimizers.{optimizer} needs {missing[0]}: ask it otherwise")
+    return {own: hyper[name] for own, name in HYPER[optimizer].items()}
+
+
+def _rates(case: Any) -> Any:
+    rates = (case.hyper["learning_rate"] * case.eta).tolist()
+    return Schedule("prescribed", lambda schedule, step, **_: rates[step])

@@ -1,0 +1,162 @@
+"""Adapter for tinygrad.nn.optim on its CPU: ``tinygrad:AdamW``, ``tinygrad:SGD[classic=True]``.
+
+Options go to the function as they are, but for two: ``device=PYTHON`` needs no compiler, where the
+CPU needs clang, and ``OPTIM_DTYPE=float64`` is the environment's variable of that name, the dtype
+of the state, which is float32 without it. The schedule assigns ``lr`` before each step. Adam has
+no weight decay: what a case prescribes is left out, as are tensors without elements.
+"""
+
+import inspect
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+from tinygrad import Tensor, TinyJit, dtypes
+from tinygrad.helpers import Context, getenv
+from tinygrad.nn import optim
+
+from wdref.oracle import Unsupported
+
+INSTALL = "pip install tinygrad"
+CONVENTION = "tinygrad"
+OPTIMIZERS = {
+    "AdamW": "adamw",
+    "AdamW[fused=True]": "adamw",
+    "AdamW[OPTIM_DTYPE=float64]": "adamw",
+    "Adam": "adam",
+    "SGD": "sgd",
+    "SGD[OPTIM_DTYPE=float64]": "sgd",
+    "SGD[nesterov=True]": "sgd[nesterov=True]",
+    "SGD[classic=True]": "sgd[lr=inside]",
+}
+
+# tinygrad's name of a hyperparameter: the case's
+_ADAM = {"lr": "learning_rate", "b1": "beta1", "b2": "beta2", "eps": "eps"}
+HYPER = {
+    "AdamW": {**_ADAM, "weight_decay": "weight_decay"},
+    "Adam": _ADAM,
+    "LAMB": {**_ADAM, "weight_decay": "weight_decay"},
+    "SGD": {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"},
+    "LARS": {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"},
+    "Muon": {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"},
+}
+
+
+def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for a class or function of tinygrad.nn.optim."""
+    make = _function(optimizer, options)
+    device = options.pop("device", "CPU")
+    if device == "CPU" and shutil.which("clang") is None:
+        raise ValueError("tinygrad adapter: its CPU needs clang; device=PYTHON needs no compiler")
+    state_dtype = options.pop("OPTIM_DTYPE", None)
+
+    def run(case: Any) -> Any:
+        if case.dtype == "bfloat16" and device == "CPU":
+            raise Unsupported("tinygrad's CPU has bfloat16 where the compiler has it")
+        many = "tensors" in case.flags
+        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+        full = [i for i, theta in enumerate(thetas) if len(theta)]
+        if not full:
+            raise Unsupported("tinygrad's optimizers take no empty tensor")
+
+        def tensor(x: Any) -> Any:
+            wide = Tensor(np.ascontiguousarray(x), device=device)
+            return wide.cast(getattr(dtypes, case.dtype)).contiguous().realize()
+
+        params = [tensor(thetas[i]).is_param_(True) for i in full]
+        hyper = {**_hyper(optimizer, case.hyper), **options}
+        with _environment("OPTIM_DTYPE", state_dtype), Context(TRAINING=1):
+            opt = make(params, **hyper)
+            step = TinyJit(partial(_step, opt))
+            path = [[np.empty(0)] * (len(case.eta) if len(theta) == 0 else 0) for theta in thetas]
+            for t, eta in enumerate(case.eta.tolist()):
+                rate = Tensor([hyper["lr"] * eta], dtype=opt.lr.dtype, device=device)
+                opt.lr.assign(rate).realize()  # what is not realized the step would not read
+                step(*(tensor(grads[i][t]) for i in full))
+                for i, p in zip(full, params, strict=True):
+                    path[i].append(p.numpy().astype(np.float64))
+        return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+    # not "late": one step is counted for all; not "groups": these are optimizers of their own
+    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def version() -> str:
+    """Return tinygrad's version."""
+    return installed("tinygrad")
+
+
+def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
+    """Return the function's defaults, but for those that choose an implementation."""
+    own = inspect.signature(_function(optimizer, options)).parameters.values()
+    how = ("device", "fused")
+    return {p.name: p.default for p in own if p.default is not p.empty and p.name not in how}
+
+
+def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
+    """Return tinygrad's elementary operations on NumPy arrays, for the oracle to measure."""
+
+    def on_arrays(f: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arrays: f(*(Tensor(x, device="CPU") for x in arrays)).numpy()
+
+    return {
+        "sqrt": on_arrays(lambda x: x.sqrt()),
+        "divide": on_arrays(lambda x, y: x / y),
+        "multiply": on_arrays(lambda x, y: x * y),
+        "fused": on_arrays(lambda x, y, z: x * y + z),
+    }
+
+
+def _function(optimizer: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    if optimizer not in HYPER:
+        raise ValueError(f"tinygrad adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
+    make: Callable[..., Any] = getattr(optim, optimizer)
+    known = [*inspect.signature(make).parameters, "OPTIM_DTYPE"]
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"tinygrad adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
+            )
+    return make
+
+
+def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
+    if hyper.get("dampening"):
+        raise Unsupported("tinygrad has no dampening")
+    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
+    if missing:
+        raise Unsupported(f"tinygrad's {optimizer} needs {missing[0]}: ask it as another rule")
+    return {own: hyper[name] for own, name in HYPER[optimizer].items()}
+
+
+@contextmanager
+def _environment(name: str, value: str | None) -> Iterator[None]:
+    """Set what tinygrad reads of the environment when it makes an optimizer, and put it back."""
+    before = os.environ.get(name)
+    try:
+        if value is not None:
+            os.environ[name] = value
+        getenv.cache_clear()
+        yield
+    finally:
+        if value is not None:
+            os.environ.pop(name) if before is None else os.environ.update({name: before})
+        getenv.cache_clear()
+
+
+def _step(opt: Any, *grads: Any) -> None:
+    for p, g in zip(opt.params, grads, strict=True):
+        p.grad = g
+    try:
+        opt.step()
+    except RuntimeError as error:
+        if "assign dtype mismatch" not in str(error):
+            raise
+        reason = "its float32 buffer takes no float64; OPTIM_DTYPE=float64 helps"
+        raise Unsupported(f"tinygrad's SGD with momentum: {reason}") from error
