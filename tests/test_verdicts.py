@@ -212,3 +212,13 @@ def test_the_worst_ratio_of_a_target():
             CaseVerdict("c", "conforms", 1.5)]  # fmt: skip
     assert worst_ratio(made) == 1.5
     assert worst_ratio(made[1:2]) is None
+
+
+def test_what_depends_on_the_place_of_an_element_is_no_arithmetic():
+    """As PyTorch 2.13's fused SGD, which updates only the tail of a float16 tensor."""
+    wide = [CaseVerdict("first/float64", "conforms", 0.5)]
+    half = [CaseVerdict("first/float16", "conforms", 0.5)]
+    skipped = [CaseVerdict("sizes/float16", "deviates", 300.0)]
+    everywhere = [CaseVerdict("first/float16", "deviates", 9.0)]
+    assert overall(wide + half + skipped) == "deviates"
+    assert overall(wide + everywhere + skipped) == "imprecise"
