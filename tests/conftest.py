@@ -1,8 +1,13 @@
 """Shared by the tests: Hypothesis' profile, and what "the same bits" means."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Keras takes its backend once a process, at the import: whichever test is first, this one.
+os.environ["KERAS_BACKEND"] = "torch"
 
 # Shared machines are slow at times: how long an example took is no finding.
 settings.register_profile(

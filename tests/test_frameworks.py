@@ -197,7 +197,7 @@ def test_torch_under_the_papers_meaning_deviates_and_is_named(check):
     assert (status, found["verdict"]) == (1, "deviates")
     assert found["worst_ratio"] >= 1000
     identified = found["identified"]
-    assert identified["match"]["names"] == ["pytorch adamw"]
+    assert "pytorch adamw" in identified["match"]["names"]
     assert (identified["match"]["form"], identified["match"]["eps"]) == ("lr", "outside")
     assert "M05" in identified["known_bug"]["id"]
 

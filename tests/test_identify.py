@@ -206,5 +206,7 @@ def test_a_description_has_the_answers_and_the_names():
     answers = {"rule": "adam", "form": "lr", "order": "together", "eps": "outside"}
     assert answers.items() <= found.items()
     assert (found["bias_correction"], found["amsgrad"]) == ("both", "none")
-    assert found["names"] == ["pytorch adamw"]
+    assert found["names"] == [
+        f"{name} adamw" for name in ("pytorch", "optax", "paddle", "tinygrad")
+    ]
     assert found["recurrence"][-1] == "θ ← θ - η α m̂/(√v̂ + ε) - η α λ θ"

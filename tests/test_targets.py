@@ -57,7 +57,10 @@ def f(case):
         (":run", "expected adapter:optimizer"),
         ("target.py:", "expected adapter:optimizer"),
         ("nowhere/target.py:run", "no file nowhere/target.py"),
-        ("no_such_module:run", "no adapter and no module 'no_such_module'; adapters: loopback"),
+        (
+            "no_such_module:run",
+            "no adapter and no module 'no_such_module'; adapters: keras, loopback",
+        ),
         ("..:run", "no adapter and no module"),
         ("torch:AdamW[fused=True", "expected name or name[option=value"),
         ("torch:AdamW[fused]", "'fused' is no option=value"),
