@@ -264,13 +264,16 @@ def test_changes_of_a_page():
                               "amsgrad", "momentum"))  # fmt: skip
         return {"date": "", "versions": {}, "rows": [
             {**base, "framework": "a", "optimizer": t, "target": f"a:{t}", "precision": {},
-             "verdict": "conforms", "defaults": {}, "message": "", "explanations": [], **other}
+             "verdict": "conforms", "defaults": {}, "message": "", "explanations": [],
+             "findings": [], **other}
             for t in targets]}  # fmt: skip
 
     before, after = markdown(document("x", "y")), markdown(document("y", "z"))
     assert list(rows_of(before)) == ["a:x", "a:y"]
     assert changes(before, before) == []
     assert changes(before, after) == ["- a:x: no row any more", "+ a:z: conforms"]
+    assert changes(before, after, ["b"]) == ["+ a:z: conforms"]
+    assert changes(before, after, ["a:x"])[0] == "- a:x: no row any more"
     assert changes(before, markdown(document("x", "y", seconds=1.0, worst_ratio=0.5))) == []
 
 

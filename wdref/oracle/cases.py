@@ -167,10 +167,13 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
 
 
 def brief(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
-    """Yield the suite with the sizes in one case, where the target can take several tensors."""
+    """Yield the suite with the sizes in one case, where the target can take several tensors.
+
+    That case stands for the others of several tensors with the same hyperparameters.
+    """
     yield from regimes(claim, dialect, dtype)
     yield from together(claim, dialect, dtype)
-    yield from (c for c in tensors(claim, dialect, dtype) if not c.id.startswith("tensors-many"))
+    yield from (c for c in tensors(claim, dialect, dtype) if not c.id.startswith("tensors-"))
 
 
 def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False) -> Iterator[Case]:

@@ -75,7 +75,7 @@ def matrix(
         return fail(f"no row could be run; {first['target']}: {why or first['message']}")
     if earlier is None:
         return 0 if all(row["verdict"] in HELD for row in document["rows"]) else 1
-    found = changes(Path(earlier).read_text("utf-8"), markdown(document))
+    found = changes(Path(earlier).read_text("utf-8"), markdown(document), (*names, *only))
     for line in found:
         click.echo(line, err=True)
     return 1 if found else 0

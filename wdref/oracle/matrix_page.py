@@ -10,8 +10,8 @@ from .matrix_show import cells, in_short, number, said, short
 
 Record = Mapping[str, Any]
 HEADS = ("Framework", "Optimizer", "Verdict", "Decay", "Order", "Denominator", "Bias corrected",
-         "Momentum", *DTYPES, "Worst ratio", "CPU s")  # fmt: skip
-NUMBERS = ("Worst ratio", "CPU s")
+         "Momentum", "f64", "f32", "f16", "bf16", "Ratio", "CPU s")  # fmt: skip
+NUMBERS = ("Ratio", "CPU s")
 SHORT = ("Framework", "Optimizer", "Decay", "× learning rate", "× schedule", "Before or after",
          "L2", "Denominator")  # fmt: skip
 MARKS = {"conforms": "✓", "imprecise": "≈", "deviates": "✗", "undecided": "?", "error": "!"}

@@ -79,7 +79,8 @@ def in_short(records: Sequence[Record]) -> Iterator[tuple[str, ...]]:
     groups: dict[Any, dict[str, str]] = defaultdict(dict)
     decays = {r["framework"] for r in records if r["form"] not in (None, "none")}
     for r in records:
-        if r["form"] is None or (r["form"] == "none" and r["framework"] in decays):
+        none = r["form"] is None or (r["form"] == "none" and r["framework"] in decays)
+        if none or r["framework"] == "loopback":  # wdref's own says nothing of a framework
             continue
         place = "" if r["eps"] is None else denominator(r["eps"], r["bias_correction"])
         key = (r["framework"], r["version"] or "", r["form"], order(r), place)
@@ -89,7 +90,7 @@ def in_short(records: Sequence[Record]) -> Iterator[tuple[str, ...]]:
     for (framework, version, form, when, place), names in groups.items():
         term, rate, schedule = DECAYS[form]
         l2 = form in ("l2", "scaled_l2")
-        yes = {True: "yes", False: "no", None: "as the gradient" if l2 else ""}
+        yes = {True: "yes", False: "no", None: "—" if l2 else ""}
         answer = "" if form == "none" else "yes" if l2 else "no"
         yield (f"{framework} {version}".strip(), ", ".join(names.values()), term, yes[rate],
                yes[schedule], when, answer, place)  # fmt: skip
