@@ -67,9 +67,9 @@ def changes(before: str, after: str, among: Sequence[str] = ()) -> list[str]:
 
     With `among` only rows whose name, or whose framework's, is one of these are looked at.
     """
-    old, new = rows_of(before), rows_of(after)
-    if among:
-        old = {n: row for n, row in old.items() if {n, n.partition(":")[0]} & set(among)}
+    old, new = (
+        {n: row for n, row in rows_of(page).items() if _asked(n, among)} for page in (before, after)
+    )
     gone = [f"- {name}: no row any more" for name in old if name not in new]
     come = [f"+ {name}: {', '.join(filter(None, row))}" for name, row in new.items()
             if name not in old]  # fmt: skip
@@ -80,6 +80,10 @@ def changes(before: str, after: str, among: Sequence[str] = ()) -> list[str]:
         if was != now
     ]
     return [*gone, *come, *sorted(differ)]
+
+
+def _asked(name: str, among: Sequence[str]) -> bool:
+    return not among or name in among or name.partition(":")[0] in among
 
 
 def rows_of(page: str) -> dict[str, tuple[str, ...]]:
