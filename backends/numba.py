@@ -19,10 +19,9 @@ from wdref.memory import address
 from .element import Element, element
 from .numba_cache import load
 from .numba_source import printable, source
-from .numpy import Array, check, evaluate, flat
+from .numpy import THREADED, Array, check, evaluate, flat
 from .trace import TraceError, trace
 
-THREADED = 1 << 17  # elements of a step before a thread pays
 GRADIENT = 3  # column of its address
 LINE = 64  # elements: no two threads write to one line of the cache
 

@@ -21,7 +21,7 @@ from wdref.tree import dtype_name
 from .trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
 
 BLOCK = 65536  # elements: AdamW in float32 has two scratch arrays of 256 kB, an L2 cache
-THREADED = 1 << 17  # elements a tensor needs before threads pay
+THREADED = 1 << 17  # elements of a step before another thread pays; of numba's too
 UFUNCS = (*ARITHMETIC, "sqrt", "abs", "sign", "maximum", "minimum", *COMPARISONS)
 WEAK = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
         "negative": "-{}"}  # fmt: skip
