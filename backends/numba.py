@@ -24,6 +24,7 @@ from .trace import TraceError, trace
 
 GRADIENT = 3  # column of its address
 LINE = 64  # elements: no two threads write to one line of the cache
+PARTS = 8  # of the work, for each thread
 
 
 class Numba:
@@ -116,15 +117,26 @@ class _Table:
         assert self.program is not None, "takes() lets no row in without a program"
         rule, compiled = self.program
         values = np.array(rule.host(scalars._fields, scalars))
-        workers = min(os.cpu_count() or 1, self.size // THREADED) or 1
-        part = -(-self.size // (workers * LINE)) * LINE or LINE
-        spans = [(k, min(k + part, self.size)) for k in range(0, self.size, part)]
-        # the caller works too; a thread of its own for each of the other parts
-        jobs = [_pool().submit(compiled, rows, values, *span) for span in spans[1:]]
-        for span in spans[:1]:  # none where all tensors are empty
-            compiled(rows, values, *span)
+        spans = iter(self._spans())
+
+        def work() -> None:
+            for span in spans:  # whoever is free takes the next: no thread waits for a slower one
+                compiled(rows, values, *span)
+
+        # the caller works too
+        jobs = [_pool().submit(work) for _ in range(self._workers() - 1)]
+        work()
         for job in jobs:
             job.result()
+
+    def _workers(self) -> int:
+        return min(os.cpu_count() or 1, self.size // THREADED) or 1
+
+    def _spans(self) -> list[tuple[int, int]]:
+        least = self.size if self._workers() == 1 else THREADED
+        part = max(-(-self.size // (PARTS * self._workers())), least, 1)
+        part = -(-part // LINE) * LINE
+        return [(k, min(k + part, self.size)) for k in range(0, self.size, part)]
 
 
 class _Tables:

@@ -1,7 +1,7 @@
 """NumPy: the traced rule on blocks that fit the cache, with reused scratch and threads.
 
 The plain rule writes each intermediate to memory, some 16 arrays for AdamW. Here each operation
-runs on a block of some ten thousand elements into scratch that stays in the cache, so that memory
+runs on a block of some hundred thousand elements into scratch that stays in the cache, so that memory
 is read and written once. The operations and their order are the rule's: the bits are the same.
 """
 
@@ -20,7 +20,7 @@ from wdref.tree import dtype_name
 
 from .trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
 
-BLOCK = 65536  # elements: AdamW in float32 has two scratch arrays of 256 kB, an L2 cache
+BLOCK = 131072  # elements: fewer calls, so that two threads seldom wait for the interpreter lock
 THREADED = 1 << 17  # elements of a step before another thread pays; of numba's too
 UFUNCS = (*ARITHMETIC, "sqrt", "abs", "sign", "maximum", "minimum", *COMPARISONS)
 WEAK = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
