@@ -1,0 +1,69 @@
+"""Scikit-learn's digits, few and with wrong labels, so that decay matters."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from wdref.checks import check_count, check_number
+
+from .data import Data, one_hot
+from .networks import Network
+
+CLASSES, FEATURES, IMAGES = 10, 64, 1797
+
+
+def digits(
+    *,
+    label_noise: float = 0.1,
+    samples: int = 500,
+    width: int = 48,
+    hidden: int = 2,
+    normalised: float = 0.0,
+) -> "Digits":
+    """Return the problem of a perceptron on digits.
+
+    Of the 1,797 images `samples` train, of which a share of `label_noise` is labelled at random;
+    the others test, with their own labels. The first `normalised` share of the `hidden` layers of
+    `width` units has batch normalisation. Raises ValueError for what cannot be.
+    """
+    check_number("label_noise", label_noise, low=0.0, below=1.0)
+    hidden, share = check_count("hidden", hidden), check_number("normalised", normalised, low=0.0)
+    if check_count("samples", samples) >= IMAGES:
+        raise ValueError(f"samples={samples}: expected fewer than the {IMAGES} there are")
+    if share > 1 or (share * hidden) % 1:
+        raise ValueError(f"normalised={normalised}: expected k/{hidden} of {hidden} layers")
+    sizes = (FEATURES, *(check_count("width", width),) * hidden, CLASSES)
+    layers = tuple(i < share * hidden for i in range(hidden))
+    return Digits(Network(sizes, layers), label_noise, int(samples))
+
+
+class Digits:
+    """A network and the digits it is trained on; `analysis.problems.Problem`."""
+
+    def __init__(self, network: Network, label_noise: float, samples: int) -> None:
+        self.network, self.label_noise, self.samples = network, label_noise, samples
+
+    def data(self, seed: int) -> Data:
+        """Draw the training images of `seed`, and the wrong labels."""
+        return _drawn(seed, self.label_noise, self.samples)
+
+
+@lru_cache(maxsize=8)
+def _drawn(seed: int, label_noise: float, samples: int) -> Data:
+    images, labels = _images()
+    rng = np.random.default_rng([seed, 0])
+    order = rng.permutation(len(labels))
+    x, y = images[order], labels[order]
+    given = y[:samples].copy()
+    redrawn = rng.random(samples) < label_noise
+    given[redrawn] = rng.integers(0, CLASSES, redrawn.sum())
+    return Data(x[:samples], one_hot(given, CLASSES), x[samples:], one_hot(y[samples:], CLASSES))
+
+
+@lru_cache(maxsize=1)
+def _images() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return images / 16, labels
