@@ -60,7 +60,7 @@ class Batch:
         """The host's scalars of the groups from `band` on, rounded, as the kernel takes them."""
         groups = np.zeros(1, self.printed.groups)
         for i, values in enumerate(scalars[band : band + GROUPS]):
-            numbers = self.printed.element.host(values._fields, values)
+            numbers = self.printed.element.host(values)
             if numbers:
                 groups["at"][0, i] = tuple(numbers)
         return groups

@@ -5,19 +5,19 @@ statements in their order, and stores what the rule writes. numba's Python and C
 printings of the same statements.
 """
 
-import operator
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .trace import WIDTH, Node, Program, TraceError
 
-HOST: dict[str, Callable[..., float]] = {
-    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
-    "divide": operator.truediv, "negative": operator.neg,
-}  # fmt: skip
+HOST = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
+        "negative": "-{}"}  # fmt: skip
+LITERALS = {"inf": math.inf, "nan": math.nan}  # as `repr` writes them
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,40 @@ class Element:
     stores: tuple[str, ...]
     scalars: tuple[tuple[int, str], ...]
 
-    def host(self, fields: Sequence[str], values: Sequence[Any]) -> list[float]:
+    def host(self, values: Sequence[Any]) -> list[float]:
         """Evaluate the scalars, in float64 and each rounded to its dtype, as Python floats."""
-        named = dict(zip(fields, values, strict=True))
-        weak: dict[int, float] = {}
-        for i, node in enumerate(self.program.nodes):
-            if node.op == "scalar":
-                weak[i] = named[node.name]
-            elif node.op == "constant":
-                weak[i] = node.name
-            elif node.dtype == "weak":
-                weak[i] = HOST[node.op](*(weak[a] for a in node.args))
         with np.errstate(over="ignore"):  # beyond the dtype's range is infinity, as in the rule
-            return [float(np.dtype(dtype).type(weak[i])) for i, dtype in self.scalars]
+            return self._host(*values)
+
+    @cached_property
+    def _host(self) -> Callable[..., list[float]]:
+        weak = _weak(self.program)
+        results = ", ".join(f"float({dtype}({weak[i]}))" for i, dtype in self.scalars)
+        names: Any = {dtype: np.dtype(dtype).type for _, dtype in self.scalars}
+        head = ", ".join(map(scalar_name, self.program.fields))
+        # printed once, our own text: to interpret the nodes took longer than a small step
+        host: Callable[..., list[float]] = eval(
+            f"lambda {head}: [{results}]", {**LITERALS, **names}
+        )
+        return host
+
+
+def _weak(program: Program) -> dict[int, str]:
+    """Print what the host computes: expressions of Python floats alone."""
+    texts: dict[int, str] = {}
+    for i, node in enumerate(program.nodes):
+        if node.op == "scalar":
+            texts[i] = scalar_name(node.name)
+        elif node.op == "constant":
+            texts[i] = f"({node.name!r})"
+        elif node.dtype == "weak":
+            texts[i] = f"({HOST[node.op].format(*(texts[a] for a in node.args))})"
+    return texts
+
+
+def scalar_name(name: str) -> str:
+    """Name of a scalar in printed Python."""
+    return f"s_{name}"
 
 
 def element(program: Program) -> Element:

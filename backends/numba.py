@@ -4,9 +4,7 @@ What `wdref.backends.numpy` does block by block, this does element by element: t
 in the same order, without the scratch. The bits are the same. Compiled code is kept on disk.
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from operator import mod
 from typing import Any
@@ -19,12 +17,12 @@ from wdref.memory import address
 from .element import Element, element
 from .numba_cache import load
 from .numba_source import printable, source
-from .numpy import THREADED, Array, check, evaluate, flat
+from .numpy import Array, check, evaluate, flat
+from .threads import spread
 from .trace import TraceError, trace
 
 GRADIENT = 3  # column of its address
-LINE = 64  # elements: no two threads write to one line of the cache
-PARTS = 8  # of the work, for each thread
+LINE = 64  # elements
 
 
 class Numba:
@@ -116,27 +114,9 @@ class _Table:
         """Run the program on the tensors of `rows`, in threads where they are long."""
         assert self.program is not None, "takes() lets no row in without a program"
         rule, compiled = self.program
-        values = np.array(rule.host(scalars._fields, scalars))
-        spans = iter(self._spans())
-
-        def work() -> None:
-            for span in spans:  # whoever is free takes the next: no thread waits for a slower one
-                compiled(rows, values, *span)
-
-        # the caller works too
-        jobs = [_pool().submit(work) for _ in range(self._workers() - 1)]
-        work()
-        for job in jobs:
-            job.result()
-
-    def _workers(self) -> int:
-        return min(os.cpu_count() or 1, self.size // THREADED) or 1
-
-    def _spans(self) -> list[tuple[int, int]]:
-        least = self.size if self._workers() == 1 else THREADED
-        part = max(-(-self.size // (PARTS * self._workers())), least, 1)
-        part = -(-part // LINE) * LINE
-        return [(k, min(k + part, self.size)) for k in range(0, self.size, part)]
+        values = np.array(rule.host(scalars))
+        # no two threads write to one line of the cache
+        spread(self.size, LINE, lambda span: compiled(rows, values, *span))
 
 
 class _Tables:
@@ -164,12 +144,3 @@ def _program(
     except TraceError:
         return None
     return found, load(lambda cached: source(found, fresh=fresh, cached=cached))
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="wdref")
-
-
-if hasattr(os, "register_at_fork"):  # a forked child has none of the threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,16 +1,12 @@
 """NumPy: the traced rule on blocks that fit the cache, with reused scratch and threads.
 
 The plain rule writes each intermediate to memory, some 16 arrays for AdamW. Here each operation
-runs on a block of some hundred thousand elements into scratch that stays in the cache, so that memory
-is read and written once. The operations and their order are the rule's: the bits are the same.
+runs on a block of some hundred thousand elements into scratch that stays in the cache, so that
+memory is read and written once. The operations and their order are the rule's, and so the bits.
 """
 
-import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,13 +14,12 @@ import numpy as np
 from wdref.backend import PLAIN, Leaf, write
 from wdref.tree import dtype_name
 
+from .element import HOST, LITERALS, scalar_name
+from .threads import spread
 from .trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
 
 BLOCK = 131072  # elements: fewer calls, so that two threads seldom wait for the interpreter lock
-THREADED = 1 << 17  # elements of a step before another thread pays; of numba's too
 UFUNCS = (*ARITHMETIC, "sqrt", "abs", "sign", "maximum", "minimum", *COMPARISONS)
-WEAK = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
-        "negative": "-{}"}  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 Job = tuple["_Compiled", list[Array], list[Array], tuple[Any, ...]]
@@ -96,48 +91,28 @@ def _compiled(leaf: Leaf) -> "_Compiled | None":
 @cache
 def _compile(kernel: Any, dtypes: Any, scalars: Any, present: Any) -> "_Compiled | None":
     try:
-        return _Compiled(trace(kernel, dtypes, scalars, present), scalars)
+        return _Compiled(trace(kernel, dtypes, scalars, present))
     except TraceError:
         return None
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="wdref")
-
-
-if hasattr(os, "register_at_fork"):  # a forked child has none of the threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 class _Compiled:
     """A program printed as Python; `source` is the text, for those who want to read it."""
 
-    def __init__(self, program: Program, scalars: Any) -> None:
+    def __init__(self, program: Program) -> None:
         printer = _Printer(program)
-        self.source = printer.text(scalars._fields)
+        self.source = printer.text()
         self.scratch = printer.scratch
         names = {name: getattr(np, name) for name in UFUNCS}
-        self.names: dict[str, Any] = {**names, "cast": _cast, "where": _where}
-        self.names |= {"inf": math.inf, "nan": math.nan}  # as `repr` writes them
+        self.names: dict[str, Any] = {**names, **LITERALS, "cast": _cast, "where": _where}
         exec(compile(self.source, "<wdref trace>", "exec"), self.names)  # our own text
 
     def run(self, inputs: list[Array], outputs: list[Array], scalars: Any) -> None:
         """Evaluate the program on flat arrays, in threads where the arrays are long."""
-        n = inputs[0].size
-        workers = min(os.cpu_count() or 1, n // THREADED) if n >= 2 * THREADED else 1
-        if workers < 2:
-            self._span(inputs, outputs, scalars, 0, n)
-            return
-        edge = -(-n // (workers * BLOCK)) * BLOCK
-        spans = [(start, min(start + edge, n)) for start in range(0, n, edge)]
-        jobs = [_pool().submit(self._span, inputs, outputs, scalars, *span) for span in spans]
-        for job in jobs:
-            job.result()
+        arrays = [*inputs, *outputs]
+        spread(inputs[0].size, BLOCK, lambda span: self._span(arrays, scalars, *span))
 
-    def _span(
-        self, inputs: list[Array], outputs: list[Array], scalars: Any, start: int, stop: int
-    ) -> None:
+    def _span(self, arrays: list[Array], scalars: Any, start: int, stop: int) -> None:
         size = min(BLOCK, stop - start)
         scratch = [np.empty(size, dtype=dtype) for dtype in self.scratch]
         block = self.names["block"]
@@ -147,8 +122,7 @@ class _Compiled:
                 high = min(low + BLOCK, stop)
                 if high - low < size:
                     scratch = [x[: high - low] for x in scratch]
-                arrays = [x[low:high] for x in chain(inputs, outputs)]
-                block(*arrays, *scratch, *scalars)
+                block(*[x[low:high] for x in arrays], *scratch, *scalars)
 
 
 class _Printer:
@@ -160,6 +134,7 @@ class _Printer:
 
     def __init__(self, program: Program) -> None:
         self.nodes, self.outputs = program.nodes, program.outputs
+        self.fields = program.fields
         self.last, self.direct = program.last_use(), _direct(program)
         self.inputs = [i for i, node in enumerate(self.nodes) if node.op == "array"]
         self.place = {i: f"x{i}" for i in self.inputs}
@@ -168,7 +143,7 @@ class _Printer:
         self.scratch: list[str] = []  # dtype of each register
         self.lines: list[str] = []
 
-    def text(self, fields: Sequence[str]) -> str:
+    def text(self) -> str:
         """Return the source of ``block(inputs, outputs, scratch, scalars)``."""
         inputs = list(self.place.values())
         self._keep_inputs()
@@ -179,7 +154,7 @@ class _Printer:
                 self.lines.append(f"cast({self.place[i]}, out{k})")
         outputs = [f"out{k}" for k in range(len(self.outputs))]
         scratch = [f"t{k}" for k in range(len(self.scratch))]
-        head = ", ".join([*inputs, *outputs, *scratch, *map(_scalar, fields)])
+        head = ", ".join([*inputs, *outputs, *scratch, *map(scalar_name, self.fields)])
         return "\n    ".join([f"def block({head}):", *self.lines]) + "\n"
 
     def _keep_inputs(self) -> None:
@@ -192,11 +167,11 @@ class _Printer:
     def _node(self, i: int, node: Node) -> None:
         args = [self.place[a] for a in node.args]
         if node.op == "scalar":
-            self.place[i] = _scalar(node.name)
+            self.place[i] = scalar_name(node.name)
         elif node.op == "constant":
             self.place[i] = f"({node.name!r})"
         elif node.dtype == "weak":  # of Python floats alone
-            self.place[i] = f"({WEAK[node.op].format(*args)})"
+            self.place[i] = f"({HOST[node.op].format(*args)})"
         elif node.op != "array":
             if node.op != "where":  # a ufunc may write over its operand
                 self._release(i, node)
@@ -218,10 +193,6 @@ class _Printer:
         for a in dict.fromkeys(node.args):
             if self.last[a] == i and a in self.register:
                 self.free[self.nodes[a].dtype].append(self.register[a])
-
-
-def _scalar(name: str) -> str:
-    return f"s_{name}"
 
 
 def _old(inputs: Sequence[int]) -> list[int]:

@@ -33,10 +33,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Program:
-    """Operations in the order of the rule; `outputs` are the indices of theta and of the slots."""
+    """Operations in the order of the rule; `outputs` are the indices of theta and of the slots.
+
+    `fields` are the names of the scalars that the rule takes, whether it reads them or not.
+    """
 
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
+    fields: tuple[str, ...]
 
     def last_use(self) -> list[int]:
         """For each node the index of the last node that reads it; outputs are never dropped."""
@@ -59,13 +63,13 @@ def trace(
     theta, g, *slots = (
         recorder.add("array", (), dtype, name) for name, dtype in zip(names, dtypes, strict=True)
     )
-    fields: Sequence[str] = scalars._fields  # type: ignore[attr-defined]  # a NamedTuple
+    fields: tuple[str, ...] = scalars._fields  # type: ignore[attr-defined]  # a NamedTuple
     values = (
         recorder.add("scalar", (), "weak", name) if there else None
         for name, there in zip(fields, present, strict=True)
     )
     new, new_slots = kernel(theta, g, slots, scalars(*values))
-    return Program(tuple(recorder.nodes), tuple(x.index for x in (new, *new_slots)))
+    return Program(tuple(recorder.nodes), tuple(x.index for x in (new, *new_slots)), fields)
 
 
 class _Recorder:

@@ -25,6 +25,7 @@ from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.kernel import Kernel
 
 blocked = importlib.import_module("wdref.backends.numpy")
+threads = importlib.import_module("wdref.backends.threads")
 NUMPY = load("numpy")
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 HALF = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}  # which NumPy knows by import
@@ -207,7 +208,7 @@ def test_compiled(kernel, dtypes, name, data, same_bits, compiled):
     check_backend(backend, leaf, same_bits)
 
 
-SIZES = (1, blocked.BLOCK, 2 * blocked.BLOCK + 1, 2 * blocked.THREADED + 12_345)
+SIZES = (1, blocked.BLOCK, 2 * blocked.BLOCK + 1, 2 * threads.THREADED + 12_345)
 LONG = (AdamDialect("paper"), AdamDialect("l2", "after", "clamp", "ahead", "hat"),
         MomentumDialect("lr", "after", nesterov=True))  # fmt: skip
 

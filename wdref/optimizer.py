@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -124,7 +124,7 @@ class Optimizer:
         plan = state.plan
         if plan is None or not plan.run(self, params, grads, state.slots, scalars):
             plan = self._step(params, grads, state.slots, scalars)
-        return replace(state, step=t, plan=plan)
+        return State(t, state.slots, state.rule, plan)
 
     def _step(
         self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
@@ -163,8 +163,8 @@ class Optimizer:
             lam = h["weight_decay"]
             if callable(lam):
                 h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
-            bare = {**h, "weight_decay": None}
-            found += [self.dialect.scalars(x, t, eta, before=before) for x in (h, bare)]
+            decayed = self.dialect.scalars(h, t, eta, before=before)
+            found += [decayed, decayed._replace(l2=None, decay=None)]
         return tuple(found)
 
     def _multiplier(self, t: int) -> float:
