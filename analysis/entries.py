@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.backend import PLAIN, Leaf, default_for
 from wdref.kernel import Kernel
 
 Array = Any
@@ -29,35 +30,31 @@ class Entries:
         decays: Callable[[str], bool],
         xp: Any,
     ) -> None:
-        self.optimizer, self.params, self.xp = optimizer, params, xp
+        self.optimizer, self.params = optimizer, params
         self.kernel = Kernel(optimizer.dialect)
         self.hyper = {**optimizer.hyper, "learning_rate": learning_rates}
         self.weight_decays = weight_decays
         self.decays = {name: decays(name) for name in params}
         self.slots = {
-            name: [xp.zeros_like(p) for _ in optimizer.dialect.slots] for name, p in params.items()
+            name: tuple(xp.zeros_like(p) for _ in optimizer.dialect.slots)
+            for name, p in params.items()
         }
+        library = xp.__name__.rpartition(".")[2]
+        self._write = getattr(default_for(library), "step_entries", PLAIN.step_entries)
         self.t = 0
 
     def step(self, grads: Mapping[str, Array]) -> None:
         """Write one step into the parameters."""
         self.t += 1
         scalars = {decay: self._scalars(decay) for decay in set(self.decays.values())}
-        for name, p in self.params.items():
-            own = scalars[self.decays[name]]
-            new, slots = self.kernel(p, grads[name], self.slots[name], own)
-            p[...] = new
-            self.slots[name] = list(slots)
+        self._write(
+            [
+                Leaf(self.kernel, p, grads[name], self.slots[name], scalars[self.decays[name]])
+                for name, p in self.params.items()
+            ]
+        )
 
     def _scalars(self, decay: bool) -> Any:
         hyper = {**self.hyper, "weight_decay": self.weight_decays if decay else None}
         eta = self.optimizer.schedule(self.t)
-        found = self.optimizer.dialect.scalars(hyper, self.t, eta)
-        return type(found)(*map(self._placed, found))
-
-    def _placed(self, value: Any) -> Any:
-        """An array of values becomes (K, 1, 1) in the parameters' dtype; a number stays one."""
-        if not isinstance(value, np.ndarray):
-            return value
-        dtype = next(iter(self.params.values())).dtype
-        return self.xp.asarray(value.reshape(-1, 1, 1), dtype=dtype)
+        return self.optimizer.dialect.scalars(hyper, self.t, eta)

@@ -23,6 +23,34 @@ class Statistics(NamedTuple):
     scale: Array
 
 
+class Scratch:
+    """Arrays that the same function writes again and again, by name.
+
+    Where the library has no ``out=``, every array is new. What it saves is not the allocation: to
+    get memory from the system and give it back every step takes longer than to compute.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self._kept: dict[str, Array] = {}
+        self._reuses = xp.__name__.partition(".")[2] in ("numpy", "cupy") or xp is np
+
+    def __call__(self, name: str, function: Any, *operands: Array) -> Array:
+        """Apply `function`, into the array `name`."""
+        if name in self._kept:
+            return function(*operands, out=self._kept[name])
+        return self._keep(name, function(*operands))
+
+    def zeros(self, name: str, like: Array) -> Array:
+        """Zeros, made once. NumPy's maximum with a number is three times as slow."""
+        found = self._kept.get(name)
+        return self._keep(name, array_namespace(like).zeros_like(like)) if found is None else found
+
+    def _keep(self, name: str, x: Array) -> Array:
+        if self._reuses:
+            self._kept[name] = x
+        return x
+
+
 @dataclass(frozen=True)
 class Network:
     """A perceptron with softmax cross-entropy; `sizes` are its layers' units, inputs first.
@@ -60,57 +88,75 @@ class Network:
         """Whether parameter `name` decays: weights do, biases do not."""
         return name.startswith("W")
 
-    def gradients(self, params: Params, x: Array, y: Array) -> dict[str, Array]:
+    def gradients(
+        self, params: Params, x: Array, y: Array, scratch: Scratch | None = None
+    ) -> dict[str, Array]:
         """Return ∂f/∂θ of the mean cross-entropy f, for each entry.
 
         ∂f/∂z = (softmax(z) - y) / n for the last layer, and back through each before it:
         ∂f/∂W = hᵀ ∂f/∂z,  ∂f/∂b = Σ ∂f/∂z,  ∂f/∂h = ∂f/∂z Wᵀ, 0 where a ReLU was.
         A normalised layer ẑ = s (z - mean z) with s = 1/√(var z + ε) passes back
         ∂f/∂z = s (∂f/∂ẑ - mean(∂f/∂ẑ) - ẑ mean(ẑ ∂f/∂ẑ)).
+
+        With a `scratch` the arrays returned are those of its last call, written over.
         """
         xp = array_namespace(x, y)
-        inputs, normed, scales, z = self._forward(params, x)
-        dz = (_softmax(xp, z) - y) * (1.0 / x.shape[0])
+        do = scratch or Scratch(xp)
+        inputs, normed, scales, z = self._forward(do, params, x)
+        dz = _softmax(xp, z)
+        dz -= y
+        dz *= 1.0 / x.shape[0]
         found: dict[str, Array] = {}
         for layer in reversed(range(self.depth)):
+            W, b = f"W{layer + 1}", f"b{layer + 1}"
             if layer < self.depth - 1:
-                dz = self._through(xp, layer, dz, inputs[layer + 1], normed[layer], scales[layer])
-            found[f"W{layer + 1}"] = xp.matmul(xp.matrix_transpose(inputs[layer]), dz)
+                dz = self._through(do, layer, dz, inputs[layer + 1], normed[layer], scales[layer])
+            found[W] = do(f"d{W}", xp.matmul, xp.matrix_transpose(inputs[layer]), dz)
             if self.has_bias(layer):
-                found[f"b{layer + 1}"] = xp.sum(dz, axis=1, keepdims=True)
+                found[b] = xp.sum(dz, axis=1, keepdims=True)
             if layer > 0:
-                dz = xp.matmul(dz, xp.matrix_transpose(params[f"W{layer + 1}"]))
+                dz = do(f"dh{layer}", xp.matmul, dz, xp.matrix_transpose(params[W]))
         return found
 
     def _forward(
-        self, params: Params, x: Array
+        self, do: Scratch, params: Params, x: Array
     ) -> tuple[list[Array], list[Array], list[Array], Array]:
         """Inputs of each layer, what is before the ReLUs, the normalisers' s, and the logits."""
         xp = array_namespace(x)
         inputs, normed, scales, h = [x], [], [], x
         for layer in range(self.depth - 1):
-            z = self._affine(xp, params, layer, h)
-            scale = None
+            z, scale = self._affine(do, params, layer, h), None
             if self.normalised[layer]:
-                z = z - _mean(xp, z)
-                scale = 1.0 / xp.sqrt(_mean(xp, z * z) + EPS)
-                z = z * scale
-            h = z if self.linear else xp.maximum(z, xp.zeros_like(z[:1, :1, :1]))
+                z -= _mean(xp, z)
+                scale = 1.0 / xp.sqrt(_mean(xp, do(f"t{layer}", xp.multiply, z, z)) + EPS)
+                z *= scale
+            h = z if self.linear else do(f"h{layer}", xp.maximum, z, do.zeros(f"o{layer}", z))
             inputs.append(h)
             normed.append(z)
             scales.append(scale)
-        return inputs, normed, scales, self._affine(xp, params, self.depth - 1, h)
+        return inputs, normed, scales, self._affine(do, params, self.depth - 1, h)
 
-    def _affine(self, xp: Any, params: Params, layer: int, h: Array) -> Array:
-        z = xp.matmul(h, params[f"W{layer + 1}"])
-        return z + params[f"b{layer + 1}"] if self.has_bias(layer) else z
+    def _affine(self, do: Scratch, params: Params, layer: int, h: Array) -> Array:
+        z = do(f"z{layer}", array_namespace(h).matmul, h, params[f"W{layer + 1}"])
+        if self.has_bias(layer):
+            z += params[f"b{layer + 1}"]
+        return z
 
-    def _through(self, xp: Any, layer: int, dh: Array, h: Array, z: Array, scale: Array) -> Array:
-        """Pass back through the ReLU and the normalisation of a hidden layer."""
-        dz = dh if self.linear else dh * xp.astype(h > 0.0, dh.dtype)
+    def _through(
+        self, do: Scratch, layer: int, dz: Array, h: Array, z: Array, scale: Array
+    ) -> Array:
+        """Pass back through the ReLU and the normalisation of a hidden layer, over `dz`."""
+        xp = array_namespace(z)
+        if not self.linear:
+            dz *= xp.astype(h > 0.0, dz.dtype)
         if scale is None:
             return dz
-        return scale * ((dz - _mean(xp, dz)) - z * _mean(xp, z * dz))
+        product = do(f"t{layer}", xp.multiply, z, dz)
+        mean = _mean(xp, product)
+        dz -= _mean(xp, dz)
+        dz -= do(f"t{layer}", xp.multiply, z, mean)
+        dz *= scale
+        return dz
 
     # -- measuring ------------------------------------------------------------------------------
 
@@ -126,24 +172,27 @@ class Network:
         return (*_loss_and_error(z, train[1]), *_loss_and_error(z_test, test[1]))
 
     def _evaluated(
-        self, params: Params, x: Array, statistics: Sequence[Statistics | None] | None
-    ) -> tuple[Array, list[Statistics | None]]:
+        self, params: Params, x: Array, given: Sequence[Statistics] | None
+    ) -> tuple[Array, list[Statistics]]:
+        """Logits; statistics of the normalised layers, `given` or of `x` itself."""
         xp = array_namespace(x)
-        found: list[Statistics | None] = []
-        h = x
+        do, h = Scratch(xp), x
+        found: list[Statistics] = []
         for layer in range(self.depth - 1):
-            h = self._affine(xp, params, layer, h)
-            if not self.normalised[layer]:
-                found.append(None)
-            elif statistics is None:
-                mean = _mean(xp, h)
-                h = h - mean
-                found.append(Statistics(mean, 1.0 / xp.sqrt(_mean(xp, h * h) + EPS)))
-                h = h * found[-1].scale
-            else:
-                h = (h - statistics[layer].mean) * statistics[layer].scale
-            h = h if self.linear else xp.maximum(h, xp.zeros_like(h[:1, :1, :1]))
-        return self._affine(xp, params, self.depth - 1, h), found
+            h = self._affine(do, params, layer, h)
+            if self.normalised[layer]:
+                own = given[len(found)] if given else _statistics(xp, h)
+                found.append(own)
+                h -= own.mean
+                h *= own.scale
+            h = h if self.linear else xp.maximum(h, xp.zeros_like(h))
+        return self._affine(do, params, self.depth - 1, h), found
+
+
+def _statistics(xp: Any, z: Array) -> Statistics:
+    mean = _mean(xp, z)
+    z = z - mean
+    return Statistics(mean, 1.0 / xp.sqrt(_mean(xp, z * z) + EPS))
 
 
 def _mean(xp: Any, z: Array) -> Array:
@@ -154,7 +203,8 @@ def _mean(xp: Any, z: Array) -> Array:
 
 def _softmax(xp: Any, z: Array) -> Array:
     e = xp.exp(z - xp.max(z, axis=2, keepdims=True))
-    return e / xp.sum(e, axis=2, keepdims=True)
+    e /= xp.sum(e, axis=2, keepdims=True)
+    return e
 
 
 def _loss_and_error(z: Array, y: Array) -> tuple[Array, Array]:

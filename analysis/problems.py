@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .data import Data
+from .networks import Scratch
 from .problem_digits import digits
 
 Array = Any
@@ -24,7 +25,9 @@ class Model(Protocol):
         """Whether the parameter decays."""
         ...
 
-    def gradients(self, params: Mapping[str, Array], x: Array, y: Array) -> Mapping[str, Array]:
+    def gradients(
+        self, params: Mapping[str, Array], x: Array, y: Array, scratch: Scratch | None = None
+    ) -> Mapping[str, Array]:
         """Return the gradients of the mean loss over the samples."""
         ...
 

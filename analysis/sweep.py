@@ -20,6 +20,7 @@ from wdref.schedules import Schedule
 
 from .data import Data, batches
 from .entries import Entries
+from .networks import Scratch
 from .problems import Problem, problem
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ FORMS = {"sgd": ("l2",), "sgdw": ("paper", "lr"), "adam": ("l2",), "adamw": ("pa
 SCHEDULES = ("fixed", "steps", "cosine", "warm-restarts")
 DTYPES = ("float32", "float64")
 MEASURES = ("train_loss", "train_error", "test_loss", "test_error")
-BLOCK = 16  # grid points trained together: their arrays fit the cache
+BLOCK = 32  # grid points trained together: their arrays fit the cache
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,10 @@ def _train(job: Job, found: Problem, seed: int, points: Points, xp: Any) -> Any:
     params = {name: _repeated(xp, p, len(points), job.dtype) for name, p in start.items()}
     rates, decays = np.array(points).T
     entries = Entries(job.method(*points[0]), rates, decays, params, found.network.decays, xp)
-    times, rows = (*job.times(),) or (job.steps,), []
+    times, rows, scratch = (*job.times(),) or (job.steps,), [], Scratch(xp)
     for t, index in zip(range(1, job.steps + 1), _order(job, seed, len(data.x)), strict=False):
         x, y = (xp.take(a, xp.asarray(index), axis=0) for a in (data.x, data.y))
-        entries.step(found.network.gradients(params, x, y))
+        entries.step(found.network.gradients(params, x, y, scratch))
         if t in times:
             rows.append(_measured(found, params, data))
     return np.stack(rows, axis=1)

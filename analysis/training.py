@@ -71,7 +71,7 @@ def task(seed: int) -> Task:
 
 def train(plan: Plan) -> Outcome:
     """Train on minibatches under a cosine schedule and measure."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # of scikit-learn
+    from threadpoolctl import threadpool_limits
 
     # BLAS threads cost more than they gain on arrays so small; on busy cores a factor of 20
     with threadpool_limits(1):

@@ -54,16 +54,30 @@ class Element:
         with np.errstate(over="ignore"):  # beyond the dtype's range is infinity, as in the rule
             return self._host(*values)
 
+    def host_entries(self, values: Sequence[Any], count: int) -> Any:
+        """Evaluate scalars of which some are float64 arrays (count,): float64 (count, scalars)."""
+        with np.errstate(all="ignore"):
+            columns = self._host_arrays(*values)
+        table = np.empty((count, len(columns)))
+        for k, column in enumerate(columns):
+            table[:, k] = column
+        return table
+
     @cached_property
     def _host(self) -> Callable[..., list[float]]:
+        return self._printed("float({dtype}({weak}))")
+
+    @cached_property
+    def _host_arrays(self) -> Callable[..., list[Any]]:
+        return self._printed("{dtype}({weak})")
+
+    def _printed(self, template: str) -> Callable[..., list[Any]]:
         weak = _weak(self.program)
-        results = ", ".join(f"float({dtype}({weak[i]}))" for i, dtype in self.scalars)
+        results = ", ".join(template.format(dtype=dtype, weak=weak[i]) for i, dtype in self.scalars)
         names: Any = {dtype: np.dtype(dtype).type for _, dtype in self.scalars}
         head = ", ".join(map(scalar_name, self.program.fields))
         # printed once, our own text: to interpret the nodes took longer than a small step
-        host: Callable[..., list[float]] = eval(
-            f"lambda {head}: [{results}]", {**LITERALS, **names}
-        )
+        host: Callable[..., list[Any]] = eval(f"lambda {head}: [{results}]", {**LITERALS, **names})
         return host
 
 

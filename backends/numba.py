@@ -14,6 +14,7 @@ import numpy as np
 from wdref.backend import Leaf
 from wdref.memory import address
 
+from . import numba_entries
 from .element import Element, element
 from .numba_cache import load
 from .numba_source import printable, source
@@ -44,6 +45,18 @@ class Numba:
         """Fill the tables for steps to come; None if a leaf has to be evaluated plain."""
         tables, plain = _gather(leaves, None)
         return None if plain else _Tables(list(tables.values()))
+
+    def step_entries(self, leaves: Sequence[Leaf], /) -> None:
+        """Write a step of arrays (K, …) that share a kernel, each entry with its own scalars.
+
+        A scalar is a number or a float64 array (K,).
+        """
+        check(self.name, leaves)
+        groups: dict[tuple[int, ...], list[Leaf]] = {}
+        for leaf in leaves:
+            groups.setdefault((id(leaf.kernel), id(leaf.scalars)), []).append(leaf)
+        for own in groups.values():
+            numba_entries.step(own, _Table(own[0], fresh=False).program)
 
 
 backend = Numba()

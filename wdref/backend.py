@@ -10,7 +10,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol, cast
 
-from array_api_compat import array_namespace
+import numpy as np
+from array_api_compat import array_namespace, device
 
 from .kernel import Kernel
 
@@ -43,7 +44,8 @@ class Prepared(Protocol):
 class Backend(Protocol):
     """Runs a kernel over a whole tree. Everything was checked before: nothing may fail half-way.
 
-    A backend may also have ``prepare(leaves)``, which returns a `Prepared` or None.
+    A backend may also have ``prepare(leaves)``, which returns a `Prepared` or None, and
+    ``step_entries(leaves)``, which is described at `Plain.step_entries`.
     """
 
     name: str
@@ -71,6 +73,25 @@ class Plain:
         """Evaluate every leaf first, then write: an error on the way leaves all as it was."""
         for leaf, result in zip(leaves, self.update(leaves), strict=True):
             write(leaf, result, (leaf.theta, *leaf.slots))
+
+    def step_entries(self, leaves: Sequence[Leaf], /) -> None:
+        """Write a step of arrays (K, …), K entries with scalars of their own.
+
+        A scalar is a number or a float64 NumPy array (K,), rounded once to the dtype that it meets.
+        """
+        for leaf in leaves:
+            placed = type(leaf.scalars)(*(_placed(s, leaf) for s in leaf.scalars))
+            self.step([leaf._replace(scalars=placed)])
+
+
+def _placed(scalar: Any, leaf: Leaf) -> Any:
+    if not isinstance(scalar, np.ndarray):
+        return scalar
+    theta, xp = leaf.theta, array_namespace(leaf.theta)
+    dtype = xp.float32 if leaf.kernel.wide else theta.dtype
+    return xp.asarray(
+        scalar.reshape(-1, *(1,) * (theta.ndim - 1)), dtype=dtype, device=device(theta)
+    )
 
 
 def write(leaf: Leaf, result: tuple[Array, tuple[Array, ...]], outputs: Sequence[Array], /) -> None:
