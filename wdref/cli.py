@@ -58,9 +58,17 @@ def need(module: str, extra: str, document: dict[str, Any] | None = None) -> Non
 
 
 def emit_json(document: Any) -> None:
-    """Print one JSON document on stdout; numbers that JSON has not become the words inf and nan."""
-    ascii_only = "utf" not in (sys.stdout.encoding or "utf-8").lower()
-    print(json.dumps(_plain(document), ensure_ascii=ascii_only, allow_nan=False, indent=2))
+    """Print one JSON document on stdout."""
+    print(json_text(document, ascii_only="utf" not in (sys.stdout.encoding or "utf-8").lower()))
+
+
+def json_text(document: Any, *, ascii_only: bool = False) -> str:
+    """Return the text of a JSON document; numbers that JSON has not become the words inf and nan.
+
+    >>> json_text({"a": (1.0, float("inf"))}).split()
+    ['{', '"a":', '[', '1.0,', '"inf"', ']', '}']
+    """
+    return json.dumps(_plain(document), ensure_ascii=ascii_only, allow_nan=False, indent=2)
 
 
 def _plain(x: Any) -> Any:

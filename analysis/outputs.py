@@ -1,0 +1,77 @@
+"""What an analysis leaves in a folder, for `wdref report` and for whoever draws it anew.
+
+``NAME.json`` is the command's document, with what made it; ``NAME.nc`` the dataset behind the
+figure; ``NAME.svg`` the figure. Each is written whole or not at all.
+"""
+
+import platform
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+LIBRARIES = ("wdref", "numpy", "scipy", "scikit-learn", "xarray", "matplotlib")
+MODULES = {"scikit-learn": "sklearn"}
+
+
+def made_by(command: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Return what a reader needs to make a document again: command, versions, date, duration."""
+    versions = {"python": platform.python_version()}
+    versions |= {name: version(name) for name in LIBRARIES if find_spec(MODULES.get(name, name))}
+    return {
+        "command": shlex.join(command),
+        "versions": versions,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "seconds": round(seconds, 1),
+    }
+
+
+def open_folder(option: str, folder: Path) -> None:
+    """Make the folder, before the work that would be lost without it; exit 2 where that fails."""
+    from wdref.cli import fail
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".wdref.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        fail(f"{option} {folder}: {error.strerror or error}")
+
+
+def keep(
+    folder: Path,
+    name: str,
+    document: dict[str, Any],
+    dataset: "xarray.Dataset",
+    figure: "Figure",
+) -> None:
+    """Write the three files of the analysis `name`. Raises OSError; what was there then stays."""
+    from wdref.cli import json_text
+
+    from . import storage
+    from .figures import write
+
+    storage.write(dataset, folder / f"{name}.nc")
+    save(figure, folder / f"{name}.svg")
+    with write(folder / f"{name}.json", (".json",)) as file:
+        file.write_text(json_text(document) + "\n", "utf-8")
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as .svg, .png or .pdf: the same figure, the same bytes."""
+    from matplotlib import rc_context
+
+    from .figures import write
+
+    form = path.suffix[1:]
+    with write(path) as file, rc_context({"svg.hashsalt": "wdref"}):
+        figure.savefig(file, format=form, dpi=200, metadata={"Date": None} if form == "svg" else {})
