@@ -13,6 +13,7 @@ from array_api_compat import array_namespace
 
 Array = Any
 Params = Mapping[str, Array]
+GAIN = 2.0  # of normalised logits, whose unit variance would not let the network be sure
 EPS = 1e-12  # of the normalisation: next to nothing, so that the weights' scale is without effect
 
 
@@ -55,8 +56,9 @@ class Scratch:
 class Network:
     """A perceptron with softmax cross-entropy; `sizes` are its layers' units, inputs first.
 
-    ``normalised[l]`` says whether hidden layer l has batch normalisation without affine parameters
-    (then it has no bias either, which the mean would take away). ``linear`` leaves out the ReLUs.
+    ``normalised[l]`` says whether layer l has batch normalisation without affine parameters (then
+    it has no bias either, which the mean would take away); what is left out is not. Normalised
+    logits are multiplied by GAIN. ``linear`` leaves out the ReLUs.
     """
 
     sizes: tuple[int, ...]
@@ -70,7 +72,11 @@ class Network:
 
     def has_bias(self, layer: int) -> bool:
         """Whether `layer`, counted from 0, has a bias."""
-        return layer == self.depth - 1 or not self.normalised[layer]
+        return not self.is_normalised(layer)
+
+    def is_normalised(self, layer: int) -> bool:
+        """Whether `layer`, counted from 0, has batch normalisation."""
+        return layer < len(self.normalised) and self.normalised[layer]
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
         """Draw the parameters of one network: He's normal weights, biases of 0; float64."""
@@ -109,8 +115,13 @@ class Network:
         found: dict[str, Array] = {}
         for layer in reversed(range(self.depth)):
             W, b = f"W{layer + 1}", f"b{layer + 1}"
-            if layer < self.depth - 1:
-                dz = self._through(do, layer, dz, inputs[layer + 1], normed[layer], scales[layer])
+            if layer == self.depth - 1:
+                if self.is_normalised(layer):
+                    dz *= GAIN
+            elif not self.linear:
+                dz *= xp.astype(inputs[layer + 1] > 0.0, dz.dtype)
+            if self.is_normalised(layer):
+                dz = _unnormalised(do, layer, dz, normed[layer], scales[layer])
             found[W] = do(f"d{W}", xp.matmul, xp.matrix_transpose(inputs[layer]), dz)
             if self.has_bias(layer):
                 found[b] = xp.sum(dz, axis=1, keepdims=True)
@@ -124,39 +135,25 @@ class Network:
         """Inputs of each layer, what is before the ReLUs, the normalisers' s, and the logits."""
         xp = array_namespace(x)
         inputs, normed, scales, h = [x], [], [], x
-        for layer in range(self.depth - 1):
+        for layer in range(self.depth):
             z, scale = self._affine(do, params, layer, h), None
-            if self.normalised[layer]:
+            if self.is_normalised(layer):
                 z -= _mean(xp, z)
                 scale = 1.0 / xp.sqrt(_mean(xp, do(f"t{layer}", xp.multiply, z, z)) + EPS)
                 z *= scale
-            h = z if self.linear else do(f"h{layer}", xp.maximum, z, do.zeros(f"o{layer}", z))
-            inputs.append(h)
             normed.append(z)
             scales.append(scale)
-        return inputs, normed, scales, self._affine(do, params, self.depth - 1, h)
+            if layer == self.depth - 1:
+                break
+            h = z if self.linear else do(f"h{layer}", xp.maximum, z, do.zeros(f"o{layer}", z))
+            inputs.append(h)
+        return inputs, normed, scales, z * GAIN if scale is not None else z
 
     def _affine(self, do: Scratch, params: Params, layer: int, h: Array) -> Array:
         z = do(f"z{layer}", array_namespace(h).matmul, h, params[f"W{layer + 1}"])
         if self.has_bias(layer):
             z += params[f"b{layer + 1}"]
         return z
-
-    def _through(
-        self, do: Scratch, layer: int, dz: Array, h: Array, z: Array, scale: Array
-    ) -> Array:
-        """Pass back through the ReLU and the normalisation of a hidden layer, over `dz`."""
-        xp = array_namespace(z)
-        if not self.linear:
-            dz *= xp.astype(h > 0.0, dz.dtype)
-        if scale is None:
-            return dz
-        product = do(f"t{layer}", xp.multiply, z, dz)
-        mean = _mean(xp, product)
-        dz -= _mean(xp, dz)
-        dz -= do(f"t{layer}", xp.multiply, z, mean)
-        dz *= scale
-        return dz
 
     # -- measuring ------------------------------------------------------------------------------
 
@@ -178,15 +175,26 @@ class Network:
         xp = array_namespace(x)
         do, h = Scratch(xp), x
         found: list[Statistics] = []
-        for layer in range(self.depth - 1):
+        for layer in range(self.depth):
             h = self._affine(do, params, layer, h)
-            if self.normalised[layer]:
+            if self.is_normalised(layer):
                 own = given[len(found)] if given else _statistics(xp, h)
                 found.append(own)
                 h -= own.mean
                 h *= own.scale
-            h = h if self.linear else xp.maximum(h, xp.zeros_like(h))
-        return self._affine(do, params, self.depth - 1, h), found
+            if layer < self.depth - 1 and not self.linear:
+                h = xp.maximum(h, xp.zeros_like(h))
+        return h * GAIN if self.is_normalised(self.depth - 1) else h, found
+
+
+def _unnormalised(do: Scratch, layer: int, dz: Array, z: Array, scale: Array) -> Array:
+    """Pass back through the normalisation, over `dz`."""
+    xp = array_namespace(z)
+    mean = _mean(xp, do(f"t{layer}", xp.multiply, z, dz))
+    dz -= _mean(xp, dz)
+    dz -= do(f"t{layer}", xp.multiply, z, mean)
+    dz *= scale
+    return dz
 
 
 def _statistics(xp: Any, z: Array) -> Statistics:

@@ -24,17 +24,19 @@ def digits(
     """Return the problem of a perceptron on digits.
 
     Of the 1,797 images `samples` train, of which a share of `label_noise` is labelled at random;
-    the others test, with their own labels. The first `normalised` share of the `hidden` layers of
-    `width` units has batch normalisation. Raises ValueError for what cannot be.
+    the others test, with their own labels. There are `hidden` layers of `width` units and the
+    logits; the first `normalised` share of them all has batch normalisation, so that with 1 every
+    weight that decays is scale-invariant. Raises ValueError for what cannot be.
     """
     check_number("label_noise", label_noise, low=0.0, below=1.0)
     hidden, share = check_count("hidden", hidden), check_number("normalised", normalised, low=0.0)
     if check_count("samples", samples) >= IMAGES:
         raise ValueError(f"samples={samples}: expected fewer than the {IMAGES} there are")
-    if share > 1 or (share * hidden) % 1:
-        raise ValueError(f"normalised={normalised}: expected k/{hidden} of {hidden} layers")
+    count = round(share * (hidden + 1))
+    if share > 1 or abs(count - share * (hidden + 1)) > 1e-3 * (hidden + 1):
+        raise ValueError(f"normalised={normalised}: expected k/{hidden + 1} of {hidden + 1} layers")
     sizes = (FEATURES, *(check_count("width", width),) * hidden, CLASSES)
-    layers = tuple(i < share * hidden for i in range(hidden))
+    layers = tuple(layer < count for layer in range(hidden + 1))
     return Digits(Network(sizes, layers), label_noise, int(samples))
 
 

@@ -54,7 +54,7 @@ class Problem(Protocol):
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "digits": digits,
     "digits-bn": partial(digits, normalised=1.0),
-    "digits-mixed": partial(digits, normalised=0.5),
+    "digits-mixed": partial(digits, normalised=2 / 3),
 }
 
 
