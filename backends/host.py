@@ -1,0 +1,89 @@
+"""The host's scalars of a dialect as formulas in its hyperparameters, the step and the schedule.
+
+They are recorded by calling `dialect.scalars` itself on symbols, so that what is printed for
+another language is what wdref computes.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from wdref.dialects import Dialect
+
+from .expression import Tree, name, number
+
+FOLD: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "subtract": operator.sub}
+
+
+class Host:
+    """Stands for a Python float while the host's scalars are recorded."""
+
+    __slots__ = ("tree",)
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+
+    def __gt__(self, other: Any) -> bool:
+        return True  # "count > 0": the first step, where it may not hold, is recorded by itself
+
+
+def _operator(op: str) -> tuple[Callable[..., Host], Callable[..., Host]]:
+    def forward(self: Host, other: Any) -> Host:
+        return Host(_apply(op, self.tree, _tree(other)))
+
+    def backward(self: Host, other: Any) -> Host:
+        return Host(_apply(op, _tree(other), self.tree))
+
+    return forward, backward
+
+
+for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv",
+                     "power": "pow"}.items():  # fmt: skip
+    _forward, _backward = _operator(_op)
+    setattr(Host, f"__{_method}__", _forward)
+    setattr(Host, f"__r{_method}__", _backward)
+
+
+def scalars(dialect: Dialect, /) -> dict[str, Tree]:
+    """Return a formula for each scalar that the rule reads.
+
+    Leaves are the names of the hyperparameters, `t`, `eta` and `eta_before`; the op "first" chooses
+    between the first step and the others.
+    """
+    h = {key: Host(name(key)) for key in dialect.hyper}
+    eta = Host(name("eta"))
+    later = dialect.scalars(h, Host(name("t")), eta, before=Host(name("eta_before")), sqrt=_sqrt)  # type: ignore[arg-type]  # a symbol for t
+    first = dialect.scalars(h, 1, eta, sqrt=_sqrt)
+    pairs = zip(later._fields, later, first, strict=True)
+    return {key: _either(_tree(a), _tree(b)) for key, a, b in pairs if a is not None}
+
+
+def _either(later: Tree, first: Tree) -> Tree:
+    return later if _at_first(later) == first else Tree("first", (first, later))
+
+
+def _at_first(tree: Tree) -> Tree:
+    """Put t = 1."""
+    if tree == name("t"):
+        return number(1)
+    args = tuple(map(_at_first, tree.args))
+    return _apply(tree.op, *args) if len(args) == 2 else Tree(tree.op, args, tree.leaf)
+
+
+def _apply(op: str, a: Tree, b: Tree) -> Tree:
+    """Fold what is known of the step's number: t + 0, and numbers alone."""
+    if op in FOLD and a.op == b.op == "number":
+        return number(FOLD[op](a.leaf, b.leaf))
+    if op in FOLD and b == number(0):
+        return a
+    if op == "add" and b.op == "number" and b.leaf < 0:
+        return Tree("subtract", (a, number(-b.leaf)))
+    return Tree(op, (a, b))
+
+
+def _tree(x: Any) -> Tree:
+    return x.tree if isinstance(x, Host) else number(x)
+
+
+def _sqrt(x: Any) -> Host:
+    return Host(Tree("sqrt", (_tree(x),)))

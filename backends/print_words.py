@@ -1,0 +1,48 @@
+"""What stands above a printed rule: its name, its formula, its source."""
+
+from dataclasses import dataclass
+from textwrap import wrap
+
+from .listing import Listing
+
+WIDTH = 92
+SOURCES = {
+    "sgd": "Loshchilov & Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 1",
+    "adam": "Loshchilov & Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2",
+}
+HYPER = {
+    "learning_rate": "learning_rate α", "momentum": "momentum β1", "dampening": "dampening τ",
+    "beta1": "beta1 β1", "beta2": "beta2 β2", "eps": "eps ε", "weight_decay": "weight_decay λ",
+    "clip": "clip",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Words:
+    """How the rule is called, in whose convention, and the command that printed it."""
+
+    name: str
+    convention: str
+    command: str
+
+
+def about(listing: Listing, words: Words, /) -> list[str]:
+    """Return the lines of the comment above a printed rule."""
+    dialect = listing.dialect
+    whose = SOURCES[dialect.family]
+    if words.convention != "paper":
+        whose += f", as {words.convention} computes it"
+    clock = {"t": "t = 1, 2, … the step", "eta": "eta η the schedule's multiplier",
+             "eta_before": "eta_before the multiplier of the step before"}  # fmt: skip
+    read = [HYPER[key] for key in listing.hyper]
+    read += [text for key, text in clock.items() if key in listing.inputs]
+    slots = ", ".join(listing.arrays[2:]) or "none"
+    return [
+        f"{words.name}: one step, in place, in {listing.dtype}.",
+        "",
+        *(f"  {line}" for line in dialect.recurrence()),
+        "",
+        *wrap(f"{whose}.", WIDTH),
+        *wrap(f"With {'; '.join(read)}. The slots ({slots}) begin as zeros.", WIDTH),
+        f"Printed by `{words.command}` from the rule's trace.",
+    ]

@@ -1,0 +1,141 @@
+"""Rules printed in other languages are compiled, run, and give NumPy's bits."""
+
+import math
+import shutil
+
+import numpy as np
+import printed_runs
+import pytest
+from command_runs import one_line, target, wdref  # noqa: F401  # fixtures
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wdref.backend import PLAIN, Leaf
+from wdref.backends import host
+from wdref.backends.printing import PRINTERS, print_rule
+from wdref.kernel import Kernel
+
+PROGRAMS = printed_runs.Program.all()
+HYPER = {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.25, "beta1": 0.9, "beta2": 0.99,
+         "eps": 1e-8, "weight_decay": 0.01, "clip": 1.5}  # fmt: skip
+
+
+def job(program, seed, t):
+    """Any bits in every array: all exponents, subnormals, infinities, NaNs; hyperparameters too."""
+    rng = np.random.default_rng([seed, t])
+    dtype = program.listing.dtype
+    size = int(rng.integers(0, 70))
+    bits = [rng.bytes(size * np.dtype(dtype).itemsize) for _ in program.listing.arrays]
+    arrays = [np.frombuffer(x, dtype) for x in bits]
+    hyper = {key: float(value * rng.uniform(0.5, 1.01)) for key, value in HYPER.items()}
+    return program, arrays, hyper, {"t": t, "eta": rng.uniform(), "eta_before": rng.uniform()}
+
+
+def expected(program, arrays, hyper, times):
+    d = program.listing.dialect
+    before = times["eta_before"] if times["t"] > 1 else None
+    scalars = d.scalars(hyper, times["t"], times["eta"], before=before)
+    theta, g, *slots = arrays
+    with np.errstate(all="ignore"):
+        ((new, kept),) = PLAIN.update([Leaf(Kernel(d), theta, g, tuple(slots), scalars)])
+    return [new, g, *kept]
+
+
+def check(found, want, same_bits):
+    for x, y in zip(found, want, strict=True):
+        same_bits(x, y)
+
+
+@pytest.fixture(scope="module")
+def in_c(tmp_path_factory):
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    return printed_runs.compile_c(PROGRAMS, tmp_path_factory.mktemp("c"), compiler)
+
+
+@pytest.fixture(scope="module")
+def in_rust(tmp_path_factory):
+    if shutil.which("rustc") is None:
+        pytest.skip("needs rustc")
+    return printed_runs.compile_rust(PROGRAMS, tmp_path_factory.mktemp("rust"))
+
+
+@given(st.sampled_from(PROGRAMS), st.integers(0, 2**32), st.sampled_from([1, 2, 3, 1000, 10**6]))
+def test_c(in_c, same_bits, program, seed, t):
+    own = job(program, seed, t)
+    check(printed_runs.call(in_c, *own), expected(*own), same_bits)
+
+
+@given(st.sampled_from(PROGRAMS), st.integers(0, 2**32), st.sampled_from([1, 2, 3, 1000, 10**6]))
+def test_rust(in_rust, same_bits, program, seed, t):
+    own = job(program, seed, t)
+    check(printed_runs.call(in_rust, *own), expected(*own), same_bits)
+
+
+def test_every_program_in_c(in_c, same_bits):
+    for i, program in enumerate(PROGRAMS):
+        for t in (1, 2, 57):
+            own = job(program, i, t)
+            check(printed_runs.call(in_c, *own), expected(*own), same_bits)
+
+
+def test_javascript(tmp_path, same_bits):
+    if shutil.which("node") is None:
+        pytest.skip("needs Node.js")
+    jobs = [job(program, i, t) for i, program in enumerate(PROGRAMS) for t in (1, 2, 57, 10**4)]
+    for own, found in zip(jobs, printed_runs.run_node(jobs, tmp_path), strict=True):
+        check(found, expected(*own), same_bits)
+
+
+def test_the_host_s_formulas_are_the_dialect_s():
+    """Evaluated again by an interpreter of its own, at the first step and later."""
+    for program in PROGRAMS:
+        d = program.listing.dialect
+        for t in (1, 2, 9):
+            want = d.scalars(HYPER, t, 0.5, before=0.75 if t > 1 else None)._asdict()
+            names = {**HYPER, "t": t, "eta": 0.5, "eta_before": 0.75}
+            found = {key: evaluate(tree, names) for key, tree in host.scalars(d).items()}
+            assert found == {key: value for key, value in want.items() if value is not None}
+
+
+def evaluate(tree, names):
+    if tree.op in ("name", "number"):
+        return names[tree.leaf] if tree.op == "name" else tree.leaf
+    if tree.op == "first":
+        return evaluate(tree.args[names["t"] > 1], names)
+    a, *b = (evaluate(x, names) for x in tree.args)
+    return {"add": lambda: a + b[0], "subtract": lambda: a - b[0], "multiply": lambda: a * b[0],
+            "divide": lambda: a / b[0], "power": lambda: a ** b[0],
+            "sqrt": lambda: math.sqrt(a)}[tree.op]()  # fmt: skip
+
+
+@pytest.mark.parametrize("language", sorted(PRINTERS))
+def test_every_convention_is_printed(language):
+    for program in PROGRAMS:
+        assert program.listing.lines[-1].target == "theta"
+        assert program.text(PRINTERS[language])
+
+
+def test_above_the_code_stand_formula_source_and_command():
+    text = print_rule("adamw", "c", convention="keras", dtype="float64")
+    assert "θ ← θ - η α m̂/(√v̂ + ε/√(1-β2^t)) - η α λ θ" in text
+    assert "Algorithm 2, as keras computes" in text.replace("\n * ", " ")
+    assert "wdref print adamw --as c --convention keras --dtype float64" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("adamm", "convention 'paper' has no 'adamm': it has sgd, sgdw, adam, adamw"),
+        ("adam[amsgrad=hatt]", "amsgrad='hatt': expected one of 'none', 'raw', 'hat'"),
+        ("adam[", "'adam[': expected name or name[option=value,…]"),
+        ("adamw --convention x", "no convention 'x': wdref knows authors_code"),
+    ],
+)
+def test_bad_input(wdref, arguments, message):  # noqa: F811  # a fixture
+    status, out, err = wdref("print", "--as", "c", *arguments.split())
+    assert status == 2
+    assert one_line(err)
+    assert message in err
+    assert out == ""
