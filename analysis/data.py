@@ -11,7 +11,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Samples (n, features) and targets (n, outputs) to train with and to test on; float64."""
+    """Samples (n, features) and targets (n, outputs) to train with and to test on."""
 
     x: Array
     y: Array

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 
+from wdref.checks import check_count, check_number
+
 Array = Any
 Params = Mapping[str, Array]
 GAIN = 2.0  # of normalised logits, whose unit variance would not let the network be sure
@@ -201,6 +203,23 @@ def _statistics(xp: Any, z: Array) -> Statistics:
     mean = _mean(xp, z)
     z = z - mean
     return Statistics(mean, 1.0 / xp.sqrt(_mean(xp, z * z) + EPS))
+
+
+def perceptron(features: int, width: int, hidden: int, classes: int, normalised: float) -> Network:
+    """Return a network of `hidden` layers; the first `normalised` share of all is normalised.
+
+    The logits count as a layer: with 1 every weight that decays is scale-invariant.
+
+    >>> perceptron(64, 48, 2, 10, 2 / 3).normalised
+    (True, True, False)
+    """
+    layers = check_count("hidden", hidden) + 1
+    share = check_number("normalised", normalised, low=0.0)
+    count = round(share * layers)
+    if count > layers or abs(count - share * layers) > 1e-3 * layers:
+        raise ValueError(f"normalised={normalised}: expected k/{layers} of {layers} layers")
+    sizes = (features, *(check_count("width", width),) * (layers - 1), classes)
+    return Network(sizes, tuple(layer < count for layer in range(layers)))
 
 
 def _mean(xp: Any, z: Array) -> Array:

@@ -1,5 +1,6 @@
 """Scikit-learn's digits, few and with wrong labels, so that decay matters."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from wdref.checks import check_count, check_number
 
 from .data import Data, one_hot
-from .networks import Network
+from .networks import Network, perceptron
 
 CLASSES, FEATURES, IMAGES = 10, 64, 1797
 
@@ -28,23 +29,31 @@ def digits(
     logits; the first `normalised` share of them all has batch normalisation, so that with 1 every
     weight that decays is scale-invariant. Raises ValueError for what cannot be.
     """
-    check_number("label_noise", label_noise, low=0.0, below=1.0)
-    hidden, share = check_count("hidden", hidden), check_number("normalised", normalised, low=0.0)
-    if check_count("samples", samples) >= IMAGES:
-        raise ValueError(f"samples={samples}: expected fewer than the {IMAGES} there are")
-    count = round(share * (hidden + 1))
-    if share > 1 or abs(count - share * (hidden + 1)) > 1e-3 * (hidden + 1):
-        raise ValueError(f"normalised={normalised}: expected k/{hidden + 1} of {hidden + 1} layers")
-    sizes = (FEATURES, *(check_count("width", width),) * hidden, CLASSES)
-    layers = tuple(layer < count for layer in range(hidden + 1))
-    return Digits(Network(sizes, layers), label_noise, int(samples))
+    return Digits(perceptron(FEATURES, width, hidden, CLASSES, normalised), label_noise, samples)
+
+
+def logistic(*, label_noise: float = 0.1, samples: int = 500) -> "Digits":
+    """Return multinomial logistic regression on digits, drawn as `digits` draws them."""
+    return Digits(Network((FEATURES, CLASSES)), label_noise, samples)
+
+
+def linear_net(
+    *, label_noise: float = 0.1, samples: int = 500, width: int = 48, hidden: int = 2
+) -> "Digits":
+    """Return a deep linear network on digits: `digits` without the ReLUs."""
+    network = perceptron(FEATURES, width, hidden, CLASSES, 0.0)
+    return Digits(replace(network, linear=True), label_noise, samples)
 
 
 class Digits:
     """A network and the digits it is trained on; `analysis.problems.Problem`."""
 
     def __init__(self, network: Network, label_noise: float, samples: int) -> None:
-        self.network, self.label_noise, self.samples = network, label_noise, samples
+        self.network = network
+        self.label_noise = check_number("label_noise", label_noise, low=0.0, below=1.0)
+        self.samples = check_count("samples", samples)
+        if self.samples >= IMAGES:
+            raise ValueError(f"samples={samples}: expected fewer than the {IMAGES} there are")
 
     def data(self, seed: int) -> Data:
         """Draw the training images of `seed`, and the wrong labels."""

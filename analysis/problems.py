@@ -9,7 +9,10 @@ import numpy as np
 
 from .data import Data
 from .networks import Scratch
-from .problem_digits import digits
+from .problem_cifar import Cifar10
+from .problem_digits import digits, linear_net, logistic
+from .problem_modular import ModularAddition
+from .problem_quadratic import Quadratic
 
 Array = Any
 
@@ -55,6 +58,11 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "digits": digits,
     "digits-bn": partial(digits, normalised=1.0),
     "digits-mixed": partial(digits, normalised=2 / 3),
+    "logistic": logistic,
+    "linear-net": linear_net,
+    "modular-addition": ModularAddition,
+    "quadratic": Quadratic,
+    "cifar10": Cifar10,
 }
 
 
