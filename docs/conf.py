@@ -1,13 +1,18 @@
 """Sphinx: the pages in MyST Markdown, the API from the docstrings of the installed package."""
 
 import importlib.metadata
+import sys
+from pathlib import Path
 
 project = "wdref"
 author = "The wdref developers"
 copyright = "2026, The wdref developers"
 release = version = importlib.metadata.version("wdref")
 
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
 extensions = [
+    "printed",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
