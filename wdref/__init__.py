@@ -4,7 +4,8 @@ The update rules of "Decoupled Weight Decay Regularization" (Loshchilov & Hutter
 their relatives, written once against the Python Array API.
 """
 
-from . import decay, schedules, states
+from . import checkpoint, decay, schedules, states
+from .checkpoint import load, save
 from .conversions import convert
 from .methods import SGD, SGDW, Adam, AdamW
 from .optimizer import Optimizer, State
@@ -16,8 +17,11 @@ __all__ = [
     "AdamW",
     "Optimizer",
     "State",
+    "checkpoint",
     "convert",
     "decay",
+    "load",
+    "save",
     "schedules",
     "states",
 ]
