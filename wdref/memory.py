@@ -46,6 +46,28 @@ def span(x: Array, /) -> Span | None:
     return None if view is None else np.lib.array_utils.byte_bounds(view)
 
 
+def repeats(x: Array, /) -> bool:
+    """Whether two elements of `x` are one place in memory, as after torch's ``expand``.
+
+    Of NumPy, PyTorch and CUDA arrays; of others nobody can tell, and the answer is no.
+    """
+    view = _view(x)
+    if view is None or view.size < 2:
+        return False
+    steps = sorted(
+        (abs(step), n) for step, n in zip(view.strides, view.shape, strict=True) if n > 1
+    )
+    reach = 0  # of all axes so far
+    for step, n in steps:
+        if step <= reach:
+            break
+        reach += (n - 1) * step
+    else:
+        return False  # nested, as all but hand-made strides are
+    places = sum(np.ix_(*(np.arange(n) * step for step, n in steps)))
+    return np.unique(places).size < view.size
+
+
 def _view(x: Array) -> "np.ndarray[Any, Any] | None":
     """A NumPy array with the addresses of `x`, only to ask where it lies: never read."""
     if isinstance(x, np.ndarray):

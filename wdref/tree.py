@@ -155,7 +155,7 @@ def check_writeable(leaves: Sequence[Leaf], spec: optree.PyTreeSpec) -> None:
 
 def _is_writeable(x: Array) -> bool:
     # dask takes an assignment, but what it changes is the graph of this one object
-    return is_writeable_array(x) and not is_dask_array(x)
+    return is_writeable_array(x) and not is_dask_array(x) and not memory.repeats(x)
 
 
 def _place(leaves: Sequence[Leaf], spec: optree.PyTreeSpec, i: int, k: int) -> str:
