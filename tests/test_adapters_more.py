@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import wdref
 import wdref.frameworks
 from wdref.conventions import dialect
 from wdref.oracle import Unsupported
@@ -246,3 +247,21 @@ def test_optimizers_without_a_rule_can_be_asked(name, optimizer, claim):
     assert values.shape == case.grads.shape
     assert np.all(np.isfinite(values))
     assert np.all(np.any(values != case.theta0, axis=1))
+
+
+# -- what mlx does beyond its rows -----------------------------------------------------------
+
+
+def test_mlx_dampens_no_step_without_momentum():
+    """As wdref.SGD.like("mlx") trains: dampening weights what enters a buffer, and there is none."""
+    optim = pytest.importorskip("mlx.optimizers", reason="the extra `frameworks` installs it")
+    mx = importlib.import_module("mlx.core")
+    for momentum in (0.0, 0.5):
+        theirs = optim.SGD(0.25, momentum=momentum, dampening=0.5)
+        ours = wdref.SGD.like("mlx", learning_rate=0.25, momentum=momentum, dampening=0.5)
+        params, theta = {"w": np.ones(2, np.float32)}, {"w": mx.ones((2,))}
+        state = ours.init(params)
+        for g in (1.0, -0.5, 2.0):
+            theta = theirs.apply_gradients({"w": mx.full((2,), g)}, theta)
+            state = ours.step(params, {"w": np.full(2, g, np.float32)}, state)
+            assert np.array_equal(np.array(theta["w"]), params["w"]), momentum

@@ -122,7 +122,7 @@ class _Momentum(_Method):
         found = self._dialect(variant, own, answers, clip)
         assert isinstance(found, MomentumDialect)  # the claim fixes it
         if momentum == 0 and not any("momentum" in over for _, over in _items(groups)):
-            found = _without_momentum(found)
+            found = _without_momentum(found, dialect(self.claim, variant))
         hyper = {"learning_rate": learning_rate, "momentum": momentum}
         if "dampening" in found.hyper:
             hyper["dampening"] = 0.0 if dampening is None else dampening
@@ -246,10 +246,12 @@ class AdamW(_Adam):
     claim = "adamw"
 
 
-def _without_momentum(found: MomentumDialect) -> MomentumDialect:
+def _without_momentum(found: MomentumDialect, convention: Dialect) -> MomentumDialect:
     """The same rule for β1 = 0, which needs no buffer."""
-    # Nesterov's step is then the gradient itself, and PyTorch dampens only what enters a buffer
-    damped = not found.nesterov and found.first == "damped"
+    # Nesterov's step is then the gradient itself, and the programs that have a dampening of their
+    # own, PyTorch and MLX, dampen only what enters a buffer
+    theirs = getattr(convention, "damping", "none") == "dampening"
+    damped = not found.nesterov and found.first == "damped" and not theirs
     return replace(found, buffer=False, nesterov=False, damping=found.damping if damped else "none")
 
 
