@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--grads", metavar="FILE", help="Your own gradients: a .npy array (T, n), or a .npz "
               "with grads and perhaps theta0 (n,).")  # fmt: skip
+@click.option("--out", "folder", metavar="DIR", type=Path, help="Write propositions.json, for "
+              "`wdref report`.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def propositions(grads: str | None, as_json: bool) -> int:
+def propositions(grads: str | None, folder: Path | None, as_json: bool) -> int:
     """Do Propositions 1 to 3 of the paper hold, and how surely?
 
     Each is tried on one trajectory in ball arithmetic; the bounds are proven.
@@ -22,6 +26,7 @@ def propositions(grads: str | None, as_json: bool) -> int:
     from wdref.cli import emit_json, fail, need
 
     need("flint", "oracle")
+    from .outputs import open_folder
     from .propositions import findings
     from .setting import load, setting
 
@@ -31,12 +36,30 @@ def propositions(grads: str | None, as_json: bool) -> int:
         if as_json:
             emit_json({"propositions": [], "error": str(error)})
         fail(f"--grads {grads}: {error}")
+    if folder:
+        open_folder("--out", folder)
+    start = perf_counter()
     found = findings(chosen)
+    if folder:
+        _keep(folder, found, grads, perf_counter() - start)
     if as_json:
         emit_json({"propositions": [asdict(finding) for finding in found]})
     else:
         _print(found)
     return 0 if all(finding.holds for finding in found) else 1
+
+
+def _keep(folder: Path, found: "Sequence[Finding]", grads: str | None, seconds: float) -> None:
+    from wdref.cli import fail
+
+    from .outputs import keep, made_by
+
+    command = ["wdref", "propositions", *(("--grads", grads) if grads else ())]
+    document = {"propositions": list(map(asdict, found)), "made_by": made_by(command, seconds)}
+    try:
+        keep(folder, "propositions", document)
+    except OSError as error:
+        fail(f"--out {folder}: {error.strerror or error}")
 
 
 def _print(found: "Sequence[Finding]") -> None:

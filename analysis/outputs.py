@@ -51,17 +51,19 @@ def keep(
     folder: Path,
     name: str,
     document: dict[str, Any],
-    dataset: "xarray.Dataset",
-    figure: "Figure",
+    dataset: "xarray.Dataset | None" = None,
+    figure: "Figure | None" = None,
 ) -> None:
-    """Write the three files of the analysis `name`. Raises OSError; what was there then stays."""
+    """Write the files of the analysis `name`. Raises OSError; what was there then stays."""
     from wdref.cli import json_text
 
     from . import storage
     from .figures import write
 
-    storage.write(dataset, folder / f"{name}.nc")
-    save(figure, folder / f"{name}.svg")
+    if dataset is not None:
+        storage.write(dataset, folder / f"{name}.nc")
+    if figure is not None:
+        save(figure, folder / f"{name}.svg")
     with write(folder / f"{name}.json", (".json",)) as file:
         file.write_text(json_text(document) + "\n", "utf-8")
 

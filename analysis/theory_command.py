@@ -44,8 +44,9 @@ def theory(only: tuple[str, ...], folder: Path | None, markdown: bool, as_json: 
     found = list(_tracked(running, only))
     command = ["wdref", "theory", *(word for id in only for word in ("--only", id))]
     made = made_by(command, perf_counter() - start)
+    seeds = "each group of checks draws from a fixed seed of its own: the same bits in every run"
     document = {"checks": [asdict(check) for check in found],
-                "made_by": made}  # fmt: skip
+                "settings": {"seeds": seeds}, "made_by": made}  # fmt: skip
     if folder:
         _keep(folder, document, found)
     if as_json:
