@@ -253,7 +253,7 @@ def test_optimizers_without_a_rule_can_be_asked(name, optimizer, claim):
 
 
 def test_mlx_dampens_no_step_without_momentum():
-    """As wdref.SGD.like("mlx") trains: dampening weights what enters a buffer, and there is none."""
+    """Nor does wdref.SGD.like("mlx"): dampening weights what enters a buffer."""
     optim = pytest.importorskip("mlx.optimizers", reason="the extra `frameworks` installs it")
     mx = importlib.import_module("mlx.core")
     for momentum in (0.0, 0.5):

@@ -5,13 +5,18 @@ One test a mutant of the gallery; 200 right implementations in other orders, fol
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wdref.conventions import dialect
 from wdref.oracle import multi, rightful
+from wdref.oracle.case import DTYPES
+from wdref.oracle.cases import brief
 from wdref.oracle.gallery import gallery
 from wdref.oracle.identify import identify, known_bugs
 from wdref.oracle.kill import row_of, simulated, suite, worst_right
+from wdref.oracle.mutants import Mutant
+from wdref.oracle.targets import Result
 from wdref.oracle.verdict import judge, overall
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
@@ -27,6 +32,36 @@ def test_each_mutant_is_caught_and_named(bug):
     assert row.named
     for dtype, ratio in row.ratios.items():
         assert ratio >= WRONG[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_matrix_sees_every_mutant(dtype):
+    """In each dtype alone; bugs of several tensors in the one dtype that every framework has."""
+    singles = [bug for bug in BUGS if isinstance(bug, Mutant)]
+    for bug in singles if dtype == "float64" else BUGS:
+        claim = bug.claim if isinstance(bug, Mutant) else dialect("adamw", "pytorch")
+        rule, spoil = (bug.rule, None) if isinstance(bug, Mutant) else (claim, bug)
+        cases = [case for case in brief(claim.family, claim, dtype)
+                 if not {"long", "shape"} & set(case.flags)]  # fmt: skip
+        found = (judge(claim, case, simulated(rule, case, spoil)).verdict for case in cases)
+        assert "deviates" in found, bug.id
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("part", [(0, 1), (3, 22)])
+def test_the_matrix_sees_a_kernel_that_skips_elements(dtype, part):
+    """Tails of every vector width, and what lies beyond a block of 65,536."""
+    claim = dialect("sgd", "pytorch", buffer=False)
+    (case,) = (c for c in brief("sgd", claim, dtype, part) if c.id == f"sizes/{dtype}")
+    right = [simulated(claim, one).values for one in case.parts()]
+    for skips in (lambda i, n: i >= n - n % 2, lambda i, n: i >= n - n % 16,
+                  lambda i, n: (i == 0) & (n == 1), lambda i, n: i >= 2**16):  # fmt: skip
+        spoiled = [
+            np.where(skips(np.arange(len(theta)), len(theta)), theta.astype(float), path)
+            for theta, path in zip(case.theta0, right, strict=True)
+        ]
+        assert judge(claim, case, Result("ok", right)).verdict == "conforms"
+        assert judge(claim, case, Result("ok", spoiled)).verdict == "deviates"
 
 
 @pytest.mark.parametrize("first", range(0, 200, 20))

@@ -28,6 +28,7 @@ from wdref.oracle import Unsupported
 
 INSTALL = "pip install keras tensorflow-cpu jax torch"
 CONVENTION = "keras"
+COMPILES = "backend=(jax|tensorflow)"
 OPTIMIZERS = {
     "SGD[backend=jax]": "sgd",
     "SGD[backend=jax,nesterov=True]": "sgd[nesterov=True]",

@@ -23,6 +23,7 @@ from wdref.oracle import Unsupported
 
 INSTALL = "pip install optax"
 CONVENTION = "optax"
+COMPILES = "."
 OPTIMIZERS = {
     "sgd": "sgd[form=none]",
     "sgd[momentum=None]": "sgd[form=none,buffer=False]",
@@ -49,6 +50,7 @@ OPTIMIZERS = {
         "adam[form=none,bias=none,amsgrad=raw]",
 }  # fmt: skip
 
+LONGEST = 1024  # steps of a schedule: of one length, that a program fits several cases
 NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
@@ -57,6 +59,7 @@ OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False)
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the function `optimizer` of optax."""
     theirs, ours = _options(optimizer, options)
+    steps: dict[Any, Any] = {}  # compiled, by the hyperparameters in them
 
     def run(case: Any) -> Any:
         x64 = case.dtype == "float64" if ours["x64"] is None else ours["x64"]
@@ -65,7 +68,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         if case.hyper.get("dampening", 0.0):
             raise Unsupported("optax.sgd has no dampening")
         with jax.enable_x64(x64):
-            return _train(case, lambda hyper: _make(optimizer, hyper, case, theirs, ours))
+            return _train(case, lambda hyper, rates: _make(optimizer, hyper, rates, theirs, ours),
+                          steps)  # fmt: skip
 
     run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
     return run
@@ -122,11 +126,10 @@ def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], d
 
 
 def _make(
-    optimizer: str, hyper: Any, case: Any, theirs: dict[str, Any], ours: dict[str, Any]
+    optimizer: str, hyper: Any, rates: Any, theirs: dict[str, Any], ours: dict[str, Any]
 ) -> Any:
     """Return the chain that a user would write for these hyperparameters and this schedule."""
     make = getattr(optax, optimizer)
-    rates = jnp.asarray(hyper["learning_rate"] * case.eta)  # of the dtype that x64 allows
     lam, masked = hyper["weight_decay"], {}
     if ours["mask"]:
         decays = lam != 0
@@ -154,27 +157,42 @@ def _make(
     return make(rate, **given)
 
 
-def _train(case: Any, make: Callable[[Any], Any]) -> Any:
+def _train(case: Any, make: Callable[..., Any], compiled: dict[Any, Any]) -> Any:
     many = "tensors" in case.flags
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-    params = {str(i): jnp.asarray(theta, case.dtype) for i, theta in enumerate(thetas)}
-    opt = make(case.hyper)
-    if case.groups:
-        own = {str(i): make({**case.hyper, **group}) for i, group in enumerate(case.groups)}
-        opt = optax.partition(own, {name: name for name in params})
+    params = {str(i): _array(theta, case.dtype) for i, theta in enumerate(thetas)}
+    own = [{**case.hyper, **group} for group in case.groups or [{}]]
+    tables = [_table(h["learning_rate"] * case.eta) for h in own]
 
-    def update(params: Any, grads: Any, state: Any) -> Any:
-        updates, state = opt.update(grads, state, params)
+    def chain(tables: Any) -> Any:
+        opts = [make(h, rates) for h, rates in zip(own, tables, strict=True)]
+        names = [str(i) for i in range(len(opts))]
+        one_each = dict(zip(names, opts, strict=True))
+        return optax.partition(one_each, {n: n for n in names}) if case.groups else opts[0]
+
+    def update(params: Any, grads: Any, state: Any, tables: Any) -> Any:
+        updates, state = chain(tables).update(grads, state, params)
         return optax.apply_updates(params, updates), state
 
-    step, state = jax.jit(update), jax.jit(opt.init)(params)
+    baked = [{**h, "learning_rate": None} for h in own]  # the table holds the rates
+    step = compiled.setdefault(f"{case.dtype} {baked}", jax.jit(update))
+    state = chain(tables).init(params)
     path: list[list[Any]] = [[] for _ in thetas]
     for t in range(len(case.eta)):
-        now = {str(i): jnp.asarray(g[t], case.dtype) for i, g in enumerate(grads)}
-        params, state = step(params, now, state)
+        now = {str(i): _array(g[t], case.dtype) for i, g in enumerate(grads)}
+        params, state = step(params, now, state, tables)
         for i, steps in enumerate(path):
             steps.append(np.asarray(params[str(i)]).astype(np.float64))
     return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+
+def _array(x: Any, dtype: str) -> Any:
+    return jnp.asarray(x.astype(jnp.dtype(dtype)))  # cast by NumPy: JAX compiles for every shape
+
+
+def _table(rates: Any) -> Any:
+    """Return the schedule in the dtype that x64 allows, of one length for every case."""
+    return jnp.asarray(np.concatenate([rates, np.zeros(max(LONGEST - len(rates), 0))]))
 
 
 def _defaults(function: Any) -> dict[str, Any]:

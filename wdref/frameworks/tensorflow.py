@@ -25,6 +25,7 @@ from wdref.oracle import Unsupported
 
 INSTALL = "pip install tensorflow-cpu"
 CONVENTION = "tensorflow"
+COMPILES = "."
 OPTIMIZERS = {
     "GradientDescentOptimizer": "sgd[buffer=False]",
     "GradientDescentOptimizer[decay=l2]": "sgd[form=l2,buffer=False]",

@@ -24,6 +24,7 @@ from wdref.oracle import Unsupported
 
 INSTALL = "pip install tinygrad"
 CONVENTION = "tinygrad"
+COMPILES = "."
 OPTIMIZERS = {
     "AdamW": "adamw",
     "AdamW[fused=True]": "adamw",
@@ -65,8 +66,9 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             raise Unsupported("tinygrad's optimizers take no empty tensor")
 
         def tensor(x: Any) -> Any:
-            wide = Tensor(np.ascontiguousarray(x), device=device)
-            return wide.cast(getattr(dtypes, case.dtype)).contiguous().realize()
+            found = Tensor(np.ascontiguousarray(x), device=device)
+            kind = getattr(dtypes, case.dtype)
+            return (found if found.dtype == kind else found.cast(kind).contiguous()).realize()
 
         params = [tensor(thetas[i]).is_param_(True) for i in full]
         hyper = {**_hyper(optimizer, case.hyper), **options}
@@ -75,8 +77,9 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             step = TinyJit(partial(_step, opt))
             path = [[np.empty(0)] * (len(case.eta) if len(theta) == 0 else 0) for theta in thetas]
             for t, eta in enumerate(case.eta.tolist()):
-                rate = Tensor([hyper["lr"] * eta], dtype=opt.lr.dtype, device=device)
-                opt.lr.assign(rate).realize()  # what is not realized the step would not read
+                if t == 0 or eta != case.eta[t - 1]:
+                    rate = Tensor([hyper["lr"] * eta], dtype=opt.lr.dtype, device=device)
+                    opt.lr.assign(rate).realize()  # what is not realized the step would not read
                 step(*(tensor(grads[i][t]) for i in full))
                 for i, p in zip(full, params, strict=True):
                     path[i].append(p.numpy().astype(np.float64))

@@ -166,14 +166,33 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     yield from tensors(claim, dialect, dtype)
 
 
-def brief(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
-    """Yield the suite with the sizes in one case, where the target can take several tensors.
+# Of each dtype what the others do not show: a formula shows in the widest, a long run's roundings
+# and the bookkeeping of several tensors in the dtype that every framework has.
+BRIEF = {
+    "float64": ("exaggerated", "wide", "sparse", "bursts", "eps-rules", "subnormal", "overshoot",
+                "stop"),
+    "float32": ("exaggerated", "ordinary", "sparse", "bursts", "eps-rules", "subnormal", "large",
+                "groups", "late"),
+    "float16": ("exaggerated", "vanishing", "underflow"),
+    "bfloat16": ("exaggerated", "vanishing", "underflow"),
+}  # fmt: skip
 
-    That case stands for the others of several tensors with the same hyperparameters.
+
+def brief(
+    claim: str, dialect: Dialect, dtype: str, part: tuple[int, int] = (0, 1)
+) -> Iterator[Case]:
+    """Yield a suite that catches what the whole one does, for many targets in little time.
+
+    The sizes are one case where the target can take several tensors. `part` is the row's place
+    among those that share them, and the number of these.
     """
-    yield from regimes(claim, dialect, dtype)
-    yield from together(claim, dialect, dtype)
-    yield from (c for c in tensors(claim, dialect, dtype) if not c.id.startswith("tensors-"))
+    yield from (c for c in regimes(claim, dialect, dtype) if _named(c) in BRIEF[dtype])
+    yield from together(claim, dialect, dtype, part)
+    yield from (c for c in tensors(claim, dialect, dtype) if _named(c) in BRIEF[dtype])
+
+
+def _named(case: Case) -> str:
+    return case.id.partition("/")[0]
 
 
 def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False) -> Iterator[Case]:

@@ -27,9 +27,7 @@ from .targets import parse_options
 from .verdict import CaseVerdict, judge_all, overall, worst_ratio
 
 WAITING = 4  # rows whose results may wait to be judged: a row's are some 20 MB
-SHARE = (
-    12  # rows of one process: a framework with many has several, for the sake of the other cores
-)
+SHARE = 16  # rows of one process: a framework with many has several, for the other cores' sake
 ANSWERS = ("rule", "form", "order", "eps", "bias_correction", "amsgrad", "momentum", "recurrence",
            "words")  # fmt: skip
 
@@ -74,7 +72,7 @@ def _run(rows: Sequence[Row], settings: Settings) -> Iterator[tuple[Row, Sequenc
     stop = threading.Event()
 
     def work(group: Sequence[Row]) -> None:
-        jobs = [Job(row.target, suite(row.claim, row.rule, settings.dtypes)) for row in group]  # type: ignore[arg-type]  # rows with a problem are not here
+        jobs = [_job(row, settings.dtypes) for row in group]
         try:
             outcomes = run_all(jobs, timeout=settings.timeout, memory=settings.memory, stop=stop)
             for row, job, outcome in zip(group, jobs, outcomes, strict=False):
@@ -96,6 +94,12 @@ def _run(rows: Sequence[Row], settings: Settings) -> Iterator[tuple[Row, Sequenc
             stop.set()
 
 
+def _job(row: Row, dtypes: tuple[str, ...]) -> Job:
+    if row.rule is None or row.target is None:
+        raise AssertionError("rows with a problem are not run")
+    return Job(row.target, suite(row.claim, row.rule, dtypes, row.part))
+
+
 def _put(finished: "queue.Queue[Any]", item: Any, stop: threading.Event) -> None:
     while not stop.is_set():
         with suppress(queue.Full):
@@ -104,10 +108,12 @@ def _put(finished: "queue.Queue[Any]", item: Any, stop: threading.Event) -> None
 
 
 @lru_cache(maxsize=256)
-def suite(claim: str, rule: Dialect, dtypes: tuple[str, ...]) -> tuple[Case, ...]:
-    """Return the cases of a row in `dtypes`."""
+def suite(
+    claim: str, rule: Dialect, dtypes: tuple[str, ...], part: tuple[int, int] = (0, 1)
+) -> tuple[Case, ...]:
+    """Return the cases of a row in `dtypes`, `part` of the sizes where rows share them."""
     name = parse_options(claim)[0]
-    return tuple(case for dtype in dtypes for case in brief(name, rule, dtype))
+    return tuple(case for dtype in dtypes for case in brief(name, rule, dtype, part))
 
 
 def _judged(row: Row, suite: Sequence[Case], outcome: Outcome) -> dict[str, Any]:

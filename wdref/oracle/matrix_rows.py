@@ -2,10 +2,12 @@
 
 An adapter's file holds literal constants: ``OPTIMIZERS``, the text after the colon of a TARGET to
 the claim that it makes; ``CONVENTION``, whose meaning of the hyperparameters; ``INSTALL``, how to
-install the framework. One without ``OPTIMIZERS`` has no rows.
+install the framework; ``COMPILES``, a regular expression that finds the rows for which a program is
+compiled for every shape: these share the sizes between them. One without ``OPTIMIZERS`` has none.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -16,7 +18,7 @@ from ..conventions import dialect
 from ..dialects import Dialect
 from .targets import Target, TargetError, adapter_file, parse, parse_options
 
-NAMES = {"INSTALL": str, "CONVENTION": str, "OPTIMIZERS": dict}
+NAMES = {"INSTALL": str, "CONVENTION": str, "OPTIMIZERS": dict, "COMPILES": str}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Row:
     rule: Dialect | None = None
     target: Target | None = None
     problem: str = ""
+    part: tuple[int, int] = (0, 1)  # its place among the rows that share the sizes, their number
 
     @property
     def name(self) -> str:
@@ -63,13 +66,16 @@ def _rows(name: str, module: str) -> Iterator[Row]:
     except (TargetError, OSError, SyntaxError, ValueError, ImportError) as error:
         yield Row(name, problem=f"adapter {module}: {error}")
         return
-    for optimizer, claim in found.get("OPTIMIZERS", {}).items():
+    optimizers = found.get("OPTIMIZERS", {})
+    compiled = [o for o in optimizers if re.search(found.get("COMPILES", "$^"), str(o))]
+    for optimizer, claim in optimizers.items():
         install, convention = found.get("INSTALL", ""), found.get("CONVENTION", "paper")
         said = (name, str(optimizer), install, convention, str(claim))
         try:
             target = parse(f"{name}:{optimizer}")
             rule, answers = parse_options(str(claim))
-            yield Row(*said, dialect(rule, convention, **answers), target)
+            part = (compiled.index(optimizer), len(compiled)) if optimizer in compiled else (0, 1)
+            yield Row(*said, dialect(rule, convention, **answers), target, part=part)
         except (TargetError, ValueError) as error:
             yield Row(*said, problem=f"adapter {module}: {error}")
 

@@ -16,6 +16,7 @@ from .case import DTYPES, Array, Case, hyper_for, noise, rounded
 PERIOD = 61
 SIZES = (0, *range(1, 71), 127, 128, 129, 1023, 1024, 1025, 65_535, 65_536, 65_537)
 ALWAYS = (1, 17, 33, 65_537)
+SHARED = (1, 33, 65_537)  # in every row where rows share the rest
 LAYOUTS = ("strided", "offset")
 STEPS = 3
 
@@ -38,14 +39,16 @@ def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
         yield _one(claim, template, n, "contiguous")
 
 
-def together(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+def together(
+    claim: str, dialect: Dialect, dtype: str, part: tuple[int, int] = (0, 1)
+) -> Iterator[Case]:
     """Yield some sizes as tensors of one case, for a framework that compiles anew for every shape.
 
-    The four dtypes share the sizes between them. One by one the sizes follow, for a target that
-    cannot take several tensors.
+    The four dtypes share the sizes between them, and so do rows: see `sizes_in`. One by one the
+    sizes follow, for a target that cannot take several tensors.
     """
     template = _template(claim, dialect, dtype)
-    sizes = sizes_in(dtype)
+    sizes = sizes_in(dtype, part)
     yield replace(
         template,
         id=f"sizes/{dtype}",
@@ -55,19 +58,26 @@ def together(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
         flags=("shape", "tensors"),
         template=template,
     )
-    for case in shapes(claim, dialect, dtype):
-        yield replace(case, flags=("shape", "alone"))
+    for n in SIZES if part[1] == 1 else sizes:
+        yield replace(_one(claim, template, n, "contiguous"), flags=("shape", "alone"))
 
 
-def sizes_in(dtype: str) -> tuple[int, ...]:
+def sizes_in(dtype: str, part: tuple[int, int] = (0, 1)) -> tuple[int, ...]:
     """Return the sizes of `together`: a quarter of all, and in every dtype a few.
+
+    Rows that share them, `part` being one's place and their number, have a few of that quarter,
+    and each row another quarter.
 
     >>> set(SIZES) == {n for dtype in DTYPES for n in sizes_in(dtype)}
     True
+    >>> set(SIZES) == {n for dtype in DTYPES for row in range(7) for n in sizes_in(dtype, (row, 7))}
+    True
     """
-    i, quarter = DTYPES.index(dtype), len(SIZES) // len(DTYPES)
-    share = SIZES[i * quarter : (i + 1) * quarter]
-    return (*dict.fromkeys((*share, *ALWAYS)), 0)  # the empty tensor last
+    row, rows = part
+    i, quarter = (DTYPES.index(dtype) + row) % len(DTYPES), -(-len(SIZES) // len(DTYPES))
+    share = SIZES[i * quarter : (i + 1) * quarter][row::rows]
+    found = dict.fromkeys((*share, *(ALWAYS if rows == 1 else SHARED)))
+    return (*(n for n in found if n), 0)  # the empty tensor last
 
 
 def views(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
