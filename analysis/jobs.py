@@ -107,7 +107,7 @@ class _Task:
         self.compute = compute
 
     def __call__(self, job: "Job") -> "tuple[Job, xarray.Dataset | str]":
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # of joblib
+        from threadpoolctl import threadpool_limits
 
         from .sweep import run
 

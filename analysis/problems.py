@@ -13,6 +13,7 @@ from .problem_cifar import Cifar10
 from .problem_digits import digits, linear_net, logistic
 from .problem_modular import ModularAddition
 from .problem_quadratic import Quadratic
+from .problem_teacher import teacher
 
 Array = Any
 
@@ -60,6 +61,8 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "digits-mixed": partial(digits, normalised=2 / 3),
     "logistic": logistic,
     "linear-net": linear_net,
+    "teacher": teacher,
+    "teacher-bn": partial(teacher, normalised=1.0),
     "modular-addition": ModularAddition,
     "quadratic": Quadratic,
     "cifar10": Cifar10,

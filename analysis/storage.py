@@ -37,9 +37,7 @@ class Store:
 
     def path(self, job: "Job") -> Path:
         """Return where the result of `job` is, or will be."""
-        text = json.dumps(asdict(job), sort_keys=True)
-        digest = hashlib.sha256(f"{FORMAT} {text}".encode()).hexdigest()[:16]
-        return self.folder / f"{job.problem}-{job.optimizer}-{job.form}-v{FORMAT}-{digest}.nc"
+        return located(self.folder, job)
 
     def load(self, job: "Job") -> "xarray.Dataset | None":
         """Return the result of `job`, or None where there is none; StorageError if unreadable."""
@@ -59,6 +57,13 @@ class Store:
         """Return the results that another version of wdref wrote; they are never touched."""
         return sorted(path for path in self.folder.glob("*-v*-*.nc")
                       if f"-v{FORMAT}-" not in path.name)  # fmt: skip
+
+
+def located(folder: Path, job: "Job") -> Path:
+    """Return where in `folder` the result of `job` is, or will be."""
+    text = json.dumps(asdict(job), sort_keys=True)
+    digest = hashlib.sha256(f"{FORMAT} {text}".encode()).hexdigest()[:16]
+    return folder / f"{job.problem}-{job.optimizer}-{job.form}-v{FORMAT}-{digest}.nc"
 
 
 def write(result: "xarray.Dataset", path: Path) -> None:

@@ -1,0 +1,77 @@
+"""``wdref landscape --table``: the twelve cells, measured on two problems."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from .landscape_command import computed, explained, opened, stop, target
+
+if TYPE_CHECKING:
+    from .decoupling import Cell
+    from .landscape import Found
+
+
+def run_table(explain: bool, options: Mapping[str, Any]) -> int:
+    """Measure every cell; status 1 where a prediction is outside its interval, or no slope is."""
+    from .decoupling import cells, document, jobs_of
+    from .storage import Store
+
+    if options["seeds"] < 2:
+        stop(f"--seeds {options['seeds']}: an interval needs at least 2", options)
+    planned = {cell: jobs_of(cell, options["seeds"]) for cell in cells()}
+    if explain:
+        return explained(planned, options)
+    with ExitStack() as stack:
+        figure = target(stack, options)
+        store = opened(Store, options)
+        swept = computed([job for own in planned.values() for job in own], store, options)
+        found = {cell: _measured(cell, [swept.results[job] for job in own], options)
+                 for cell, own in planned.items()}  # fmt: skip
+        told = [document(cell, one) for cell, one in found.items()]
+        if figure:
+            _draw(told, options, figure)
+    _show(told, options, swept.computed)
+    return 0 if all(one["holds"] for one in told) else 1
+
+
+def _measured(cell: "Cell", parts: Sequence[Any], options: Mapping[str, Any]) -> "Found":
+    from .landscape import landscape
+
+    return landscape(cell.method, parts, metric=options["metric"], level=options["level"])
+
+
+def _draw(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], path: Any) -> None:
+    from .decoupling import rows
+    from .figures_landscape import save, table_figure
+
+    metric, level = options["metric"].replace("_", " "), f"{options['level']:.0%}"
+    note = f"{metric}, {options['seeds']} seeds; bars: {level} intervals of the slope"
+    save(table_figure(rows(told), note), path, options["figure"].suffix[1:])
+
+
+def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from wdref.cli import emit_json
+
+    if options["as_json"]:
+        settings = {name: options[name] for name in ("metric", "seeds", "level")}
+        emit_json({**settings, "optimizers": _by_name(told), "cells": told, "computed": count})
+        return
+    from .landscape_show import interval
+
+    table = Table(title="d log λ* / d log α: predicted, and measured", title_justify="left")
+    for name in ("weights", "problem", "method", "predicted", "measured", "inside", "note"):
+        table.add_column(name)
+    for one in told:
+        notes = [f"best at the {edge}" for edge in one["edges"]] + [one["note"] or ""]
+        table.add_row(one["kind"].split()[0], one["problem"], f"{one['optimizer']} {one['form']}",
+                      f"{one['predicted']:+.0f}", interval(one["coupling"], one["interval"], 2),
+                      {True: "yes", False: "[bold red]no[/bold red]"}.get(one["holds"], "–"),
+                      "; ".join(filter(None, notes)))  # fmt: skip
+    Console(highlight=False).print(table)
+
+
+def _by_name(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{one['problem']} {one['optimizer']}:{one['form']}": one for one in told}

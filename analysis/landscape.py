@@ -1,0 +1,237 @@
+"""Landscapes over learning rate and weight decay: what to run, and what the runs show."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .ridge import Ridge, ridge
+from .sweep import FORMS, OPTIMIZERS, SCHEDULES, Job
+
+if TYPE_CHECKING:
+    import xarray
+
+METRICS = ("test_loss", "test_error")
+PER_DECADE = 2
+# Decades of the default grids: learning rates, then weight decays. Wide enough that no optimum of
+# the problems here lies at an end; the output says so where one does.
+Decades = tuple[tuple[float, float], tuple[float, float]]
+GRIDS: dict[tuple[str, str], Decades] = {
+    ("sgd", "l2"): ((-3, 0), (-4, 2)),
+    ("sgdw", "paper"): ((-3, 0), (-5, 0)),
+    ("sgdw", "lr"): ((-3, 0), (-4, 2)),
+    ("adam", "l2"): ((-3.5, -0.5), (-5, 5)),
+    ("adamw", "paper"): ((-4, -1), (-5, 0)),
+    ("adamw", "lr"): ((-4, -1), (-3, 3)),
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """An optimizer, the form of its decay, and a schedule."""
+
+    optimizer: str
+    form: str
+    schedule: str = "cosine"
+
+    @property
+    def name(self) -> str:
+        """``adamw`` for the optimizer's own form, ``adamw:lr`` for another."""
+        own = self.form == FORMS[self.optimizer][0]
+        return self.optimizer if own else f"{self.optimizer}:{self.form}"
+
+
+def method(text: str, schedule: str = "cosine") -> Method:
+    """Read ``adamw`` or ``adamw:lr``.
+
+    >>> method("adamw:lr").form
+    'lr'
+    >>> method("adam:paper")
+    Traceback (most recent call last):
+    ValueError: 'adam:paper': adam has the form l2; decoupled it is called adamw
+    """
+    optimizer, _, form = text.partition(":")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"{text!r}: expected one of {', '.join(OPTIMIZERS)}")
+    if form and form not in FORMS[optimizer]:
+        forms, other = " or ".join(FORMS[optimizer]), optimizer + "w"
+        hint = f"; decoupled it is called {other}" if other in OPTIMIZERS else ""
+        raise ValueError(f"{text!r}: {optimizer} has the form {forms}{hint}")
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule {schedule!r}: expected one of {', '.join(SCHEDULES)}")
+    return Method(optimizer, form or FORMS[optimizer][0], schedule)
+
+
+def grid(first: float, last: float, per_decade: int = PER_DECADE) -> tuple[float, ...]:
+    """Return powers of ten from 10^first to 10^last, rounded to three digits.
+
+    >>> grid(-3, -2)
+    (0.001, 0.00316, 0.01)
+    """
+    count = round((last - first) * per_decade)
+    return tuple(float(f"{10 ** (first + k / per_decade):.3g}") for k in range(count + 1))
+
+
+def jobs(
+    problem: str,
+    methods: Iterable[Method],
+    *,
+    seeds: int,
+    steps: int,
+    options: Mapping[str, Any] | None = None,
+    learning_rates: Sequence[float] = (),
+    weight_decays: Sequence[float] = (),
+    **others: Any,
+) -> dict[Method, list[Job]]:
+    """Return the jobs of each method, one a seed, so that more seeds compute the new ones alone.
+
+    Raises ValueError for a grid, an option or a count that cannot be.
+    """
+    found = {}
+    for one in methods:
+        rates, decays = (grid(*ends) for ends in GRIDS[one.optimizer, one.form])
+        whole = Job(
+            problem=problem,
+            options=tuple(sorted((options or {}).items())),
+            optimizer=one.optimizer,
+            form=one.form,
+            schedule=one.schedule,
+            steps=steps,
+            learning_rates=_growing(learning_rates or rates),
+            weight_decays=_growing(weight_decays or decays),
+            seeds=tuple(range(seeds)),
+            **others,
+        )
+        found[one] = [replace(whole, seeds=(seed,)) for seed in whole.seeds]
+    return found
+
+
+def _growing(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(sorted(values))
+
+
+def gathered(parts: "Sequence[xarray.Dataset]") -> "xarray.Dataset":
+    """Return the seeds' results as one dataset."""
+    import xarray
+
+    return xarray.concat(parts, dim="seed", combine_attrs="override").sortby("seed")
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best grid point, and the error that choosing it brings on seeds not used to choose.
+
+    ``errors`` has one error a seed, each at the point that is best on average over the others;
+    `interval` is their mean's, by Student's t.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    error: float
+    interval: tuple[float, float]
+    errors: tuple[float, ...]
+
+
+def best(result: "xarray.Dataset", *, level: float = 0.95) -> Best | None:
+    """Return the best of the grid by test error, or None where every run diverged.
+
+    The minimum of a grid is biased: the more points, the luckier the best. So each seed is judged
+    at the point chosen by the other seeds.
+    """
+    errors = result["test_error"].values
+    bad = ~np.isfinite(errors).all(axis=0)
+    if len(errors) < 2 or bad.all():
+        return None
+    errors = np.where(bad, np.inf, errors)
+    others = (errors.sum(axis=0) - np.where(bad, 0.0, errors)) / (len(errors) - 1)
+    held_out = [float(own.flat[other.argmin()]) for own, other in zip(errors, others, strict=True)]
+    i, j = np.unravel_index(int(errors.mean(axis=0).argmin()), bad.shape)
+    rate, decay = result["learning_rate"].values[i], result["weight_decay"].values[j]
+    mean, interval = mean_interval(held_out, level)
+    return Best(float(rate), float(decay), mean, interval, tuple(held_out))
+
+
+def mean_interval(values: Sequence[float], level: float) -> tuple[float, tuple[float, float]]:
+    """Return the mean and its interval, by Student's t."""
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * error
+    return mean, (mean - half, mean + half)
+
+
+def difference(one: Best, other: Best, *, level: float = 0.95) -> dict[str, Any]:
+    """Return the mean difference of the errors, seed by seed, so that the data's share cancels."""
+    pairs = zip(one.errors, other.errors, strict=True)
+    mean, interval = mean_interval([a - b for a, b in pairs], level)
+    return {"difference": mean, "interval": interval}
+
+
+def differences(found: "Mapping[str, Found]", *, level: float = 0.95) -> list[dict[str, Any]]:
+    """Compare the best of each grid with that of every other method of the same schedule."""
+    known = [(name, one.method.schedule, one.best) for name, one in found.items() if one.best]
+    return [
+        {"one": name, "other": other, **difference(best_one, best_other, level=level)}
+        for (other, schedule, best_other), (name, same, best_one) in combinations(known, 2)
+        if schedule == same
+    ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the runs of one method show."""
+
+    method: Method
+    result: "xarray.Dataset"
+    ridge: Ridge
+    best: Best | None
+
+
+def landscape(
+    one: Method,
+    parts: "Sequence[xarray.Dataset]",
+    *,
+    metric: str = "test_loss",
+    level: float = 0.95,
+) -> Found:
+    """Measure the ridge of a method's landscape, and the best of its grid."""
+    result = gathered(parts)
+    rates, decays = result["learning_rate"].values, result["weight_decay"].values
+    found = ridge(result[metric].values, rates, decays, level=level)
+    return Found(one, result, found, best(result, level=level))
+
+
+def document(found: Found) -> dict[str, Any]:
+    """Return what is found as plain numbers, for JSON."""
+    own, result = found.ridge, found.result
+    means = {name: _table(result[name]) for name in METRICS}
+    diverged = int(result["diverged"].sum())
+    return {
+        "optimizer": found.method.optimizer,
+        "form": found.method.form,
+        "schedule": found.method.schedule,
+        "coupling": own.slope,
+        "interval": own.interval,
+        "angle": own.angle,
+        "angle_interval": own.angle_interval,
+        "coupling_fewer_and_more_rows": own.scales,
+        "edges": list(own.edges),
+        "note": own.note,
+        "ridge": [vars(row) for row in own.rows],
+        "best": None if found.best is None else vars(found.best),
+        "diverged": diverged,
+        "grid": {
+            "learning_rates": result["learning_rate"].values.tolist(),
+            "weight_decays": result["weight_decay"].values.tolist(),
+            **means,
+        },
+    }
+
+
+def _table(values: "xarray.DataArray") -> list[list[float | None]]:
+    mean = values.mean("seed", skipna=False).values
+    return [[float(x) if math.isfinite(x) else None for x in row] for row in mean]

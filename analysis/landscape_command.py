@@ -1,0 +1,290 @@
+"""The command ``wdref landscape``."""
+
+import ast
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from .jobs import Sweep
+    from .landscape import Found, Method
+    from .storage import Store
+    from .sweep import Job
+
+MODULES = ("joblib", "matplotlib", "rich", "scipy", "sklearn", "threadpoolctl", "xarray")
+OUT = Path("wdref-results")
+
+
+@click.command()
+@click.option("--problem", default="digits-bn", show_default=True, metavar="NAME",
+              help="What is trained; see docs/landscapes.md.")  # fmt: skip
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the problem, as in label_noise=0.3; may be repeated.")  # fmt: skip
+@click.option("--optimizers", default="sgd,sgdw,adam,adamw", show_default=True, metavar="LIST",
+              help="sgd, sgdw, adam, adamw; sgdw:lr and adamw:lr decay by ηαλ.")  # fmt: skip
+@click.option("--schedules", default="cosine", show_default=True, metavar="LIST",
+              help="fixed, steps, cosine, warm-restarts.")  # fmt: skip
+@click.option("--seeds", default=5, show_default=True, metavar="N", help="Runs of each grid point.")
+@click.option("--steps", default=1000, show_default=True, metavar="N", help="Updates of each run.")
+@click.option("--learning-rates", metavar="LIST", help="Instead of each method's own grid.")
+@click.option("--weight-decays", metavar="LIST", help="Instead of each method's own grid.")
+@click.option("--metric", type=click.Choice(["test_loss", "test_error"]), default="test_loss",
+              show_default=True, help="Whose ridge.")  # fmt: skip
+@click.option("--level", default=0.95, show_default=True, help="Of the intervals.")
+@click.option("--table", is_flag=True, help="Instead: the decoupling table, twelve cells.")
+@click.option("--explain", is_flag=True, help="Say what it would cost, and stop.")
+@click.option("--out", default=OUT, show_default=True, metavar="DIR", type=Path,
+              help="Results, one file a job; what is there is not computed again.")  # fmt: skip
+@click.option("--jobs", "workers", default=os.cpu_count() or 1, metavar="N",
+              help="Processes (default: one a core).")  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS", help="Run on dask at this address, or on `ray`.")
+@click.option("--figure", metavar="FILE", type=Path, help="Draw it: .svg, .png or .pdf.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def landscape(table: bool, explain: bool, **options: Any) -> int:
+    """How coupled are learning rate and weight decay?
+
+    Trains over a grid of both, and fits the ridge along which the best decay moves with the
+    learning rate: slope 0 is decoupled. Exit status 1 where a slope could not be measured, as where
+    the optimum lies at the edge of the grid; with --table, where a prediction fails.
+    """
+    from wdref.cli import need
+
+    for module in MODULES:
+        need(module, "analysis", _empty(options))
+    if options["scheduler"]:
+        need("ray" if options["scheduler"] == "ray" else "distributed", "analysis", _empty(options))
+    if table:
+        from .decoupling_command import run_table
+
+        return run_table(explain, options)
+    return _landscape(explain, options)
+
+
+def _landscape(explain: bool, options: dict[str, Any]) -> int:
+    from .storage import Store
+
+    planned = _planned(options)
+    if explain:
+        return explained(planned, options)
+    with ExitStack() as stack:
+        figure = target(stack, options)
+        store = opened(Store, options)
+        results = computed([job for own in planned.values() for job in own], store, options)
+        found = _found(planned, results, options)
+        if figure:
+            _draw(found, options, figure)
+    _show(found, results, options)
+    return 0 if all(one.ridge.slope is not None for one in found.values()) else 1
+
+
+def _empty(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    return {"optimizers": {}} if options["as_json"] else None
+
+
+def stop(message: str, options: Mapping[str, Any]) -> NoReturn:
+    """Exit with status 2 and one line."""
+    from wdref.cli import fail
+
+    fail(message, _empty(options))
+
+
+# -- what to run -----------------------------------------------------------------------------------
+
+
+def _planned(options: dict[str, Any]) -> "dict[Method, list[Job]]":
+    from .landscape import jobs, method
+    from .problems import problem
+
+    try:
+        _check(options)
+        own = dict(map(option, options["options"]))
+        problem(options["problem"], **own)
+        methods = [method(o, s) for s in _words(options["schedules"])
+                   for o in _words(options["optimizers"])]  # fmt: skip
+        rates, decays = (numbers(f"--{name}", options[name.replace("-", "_")])
+                         for name in ("learning-rates", "weight-decays"))  # fmt: skip
+        return jobs(options["problem"], methods, options=own, seeds=options["seeds"],
+                    steps=options["steps"], learning_rates=rates, weight_decays=decays)  # fmt: skip
+    except (ValueError, TypeError, OSError) as error:
+        stop(str(error), options)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    if options["seeds"] < 2:
+        raise ValueError(f"--seeds {options['seeds']}: an interval needs at least 2, for what one "
+                         "seed shows may be chance; 5 make it narrow")  # fmt: skip
+    if options["workers"] < 1:
+        raise ValueError(f"--jobs {options['workers']}: expected at least 1")
+    if not 0 < options["level"] < 1:
+        raise ValueError(f"--level {options['level']}: expected a number between 0 and 1")
+
+
+def option(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE.
+
+    >>> option("label_noise=0.3"), option("data=cifar-10-batches-bin")
+    (('label_noise', 0.3), ('data', 'cifar-10-batches-bin'))
+    """
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise ValueError(f"--option {text}: expected NAME=VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def numbers(name: str, text: str | None) -> tuple[float, ...]:
+    """Read a list of at least three positive numbers; nothing is the empty one."""
+    if text is None:
+        return ()
+    try:
+        found = tuple(map(float, _words(text)))
+    except ValueError:
+        raise ValueError(f"{name} {text}: expected numbers, as in 1e-3,1e-2,1e-1") from None
+    if not all(0 < x < float("inf") for x in found):
+        raise ValueError(f"{name} {text}: expected numbers above 0, whose logarithms are the axis")
+    if len(set(found)) < 3:
+        raise ValueError(f"{name} {text}: expected at least 3 different numbers for a slope")
+    return found
+
+
+def explained(planned: "Mapping[Any, Sequence[Job]]", options: Mapping[str, Any]) -> int:
+    """Say what the jobs would cost: runs, updates, seconds, and what is there already."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from wdref.cli import emit_json
+
+    rows = [_cost(getattr(key, "name", str(key)), own, options) for key, own in planned.items()]
+    seconds = sum(row["seconds"] for row in rows)
+    wall = seconds / min(options["workers"], max(1, sum(row["jobs"] for row in rows)))
+    if options["as_json"]:
+        emit_json({"optimizers": {}, "explain": rows, "core_seconds": seconds, "seconds": wall})
+        return 0
+    table = Table(title=f"What it would cost: about {_minutes(wall)} with {options['workers']} "
+                  "processes, if nothing else runs here", title_justify="left")  # fmt: skip
+    for name in ("method", "grid", "seeds", "runs", "updates", "stored", "left to compute"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for row in rows:
+        table.add_row(row["method"], "×".join(map(str, row["grid"])), str(row["seeds"]),
+                      str(row["runs"]), f"{row['updates']:,}", f"{row['stored']} jobs",
+                      _minutes(row["seconds"]))  # fmt: skip
+    Console(highlight=False).print(table)
+    return 0
+
+
+def _cost(name: str, own: "Sequence[Job]", options: Mapping[str, Any]) -> dict[str, Any]:
+    from .jobs import updates
+    from .storage import located
+    from .sweep import cost
+
+    stored = sum(located(options["out"], job).exists() for job in own)
+    first = own[0]
+    points = len(first.learning_rates), len(first.weight_decays)
+    left = len(own) - stored
+    return {
+        "method": name,
+        "grid": list(points),
+        "seeds": len(own),
+        "runs": len(own) * points[0] * points[1],
+        "updates": sum(map(updates, own)),
+        "stored": stored,
+        "jobs": left,
+        "seconds": left * cost(first) if left else 0.0,
+    }
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+# -- running, drawing, telling ---------------------------------------------------------------------
+
+
+def target(stack: ExitStack, options: Mapping[str, Any]) -> Path | None:
+    """Open the figure's file before the runs, which a wrong path shall not cost."""
+    from .figures import write
+
+    path: Path | None = options["figure"]
+    if path is None:
+        return None
+    try:
+        return stack.enter_context(write(path))
+    except OSError as error:
+        stop(f"--figure {path}: {error.strerror or error}", options)
+
+
+def opened(kind: "type[Store]", options: Mapping[str, Any]) -> "Store":
+    """Open the folder of results."""
+    try:
+        return kind(options["out"])
+    except OSError as error:
+        stop(f"--out {options['out']}: {error.strerror or error}", options)
+
+
+def computed(jobs: "Sequence[Job]", store: "Store", options: Mapping[str, Any]) -> "Sweep":
+    """Run what is missing; a job that fails ends it, after the others."""
+    from .jobs import Stopped, sweep
+
+    try:
+        found = sweep(jobs, store, workers=options["workers"], scheduler=options["scheduler"])
+    except Stopped as error:
+        stop(str(error), options)
+    for note in found.notes:
+        click.echo(f"wdref: {note}", err=True)
+    if found.failures:
+        job, reason = next(iter(found.failures.items()))
+        name = f"{job.optimizer}, {job.form}, seed {job.seeds[0]}"
+        stop(f"{len(found.failures)} of {len(jobs)} jobs failed, the first ({name}) with {reason}; "
+             f"{len(found.results)} results are kept in {store.folder}", options)  # fmt: skip
+    return found
+
+
+def _found(
+    planned: "Mapping[Method, Sequence[Job]]", results: "Sweep", options: Mapping[str, Any]
+) -> "dict[str, Found]":
+    from .landscape import landscape as measured
+
+    several = len({method.schedule for method in planned}) > 1
+    found = {}
+    for method, own in planned.items():
+        parts = [results.results[job] for job in own]
+        name = f"{method.name}/{method.schedule}" if several else method.name
+        found[name] = measured(method, parts, metric=options["metric"], level=options["level"])
+    return found
+
+
+def _draw(found: "Mapping[str, Found]", options: Mapping[str, Any], path: Path) -> None:
+    from .figures_landscape import heat_maps, save
+
+    note = (f"{options['problem']}, {options['steps']} updates, mean of {options['seeds']} seeds; "
+            f"dots: best decay of a learning rate; wedge: {options['level']:.0%} interval of the "
+            "slope; star: best")  # fmt: skip
+    save(heat_maps(list(found.values()), options["metric"], note), path,
+         options["figure"].suffix[1:])  # fmt: skip
+
+
+def _show(found: "Mapping[str, Found]", results: "Sweep", options: Mapping[str, Any]) -> None:
+    from wdref.cli import emit_json
+
+    from .landscape import differences, document
+
+    apart = differences(found, level=options["level"])
+    settings = {name: options[name] for name in ("problem", "metric", "seeds", "steps", "level")}
+    if options["as_json"]:
+        own = {name: document(one) for name, one in found.items()}
+        emit_json({**settings, "options": dict(map(option, options["options"])), "optimizers": own,
+                   "differences": apart, "computed": results.computed})  # fmt: skip
+        return
+    from .landscape_show import show
+
+    show(found, apart, settings, results.computed)

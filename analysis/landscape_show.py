@@ -1,0 +1,64 @@
+"""What landscapes show, as tables for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .landscape import Found
+
+
+def show(
+    found: "Mapping[str, Found]",
+    apart: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    computed: int,
+) -> None:
+    """Print the slopes, the best of each grid, and how far these are apart."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console, level = Console(highlight=False), f"{settings['level']:.0%}"
+    table = Table(
+        title=f"{settings['problem']}: {settings['steps']} updates, {settings['seeds']} seeds",
+        title_justify="left",
+        caption=f"Slope: d log λ* / d log α of the {settings['metric'].replace('_', ' ')}, 0 is "
+        "decoupled. Error at the best point: on the seeds that did not choose it. "
+        f"In brackets: {level} intervals.",
+    )
+    for name in ("method", "slope", "angle", "best α", "best λ", "test error %"):
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for name, one in found.items():
+        table.add_row(name, *_cells(one))
+    console.print(table)
+    for name, one in found.items():
+        for note in [f"the best lies at the {edge}" for edge in one.ridge.edges]:
+            console.print(f"{name}: {note} of the grid", style="bold")
+        if one.ridge.note:
+            console.print(f"{name}: {one.ridge.note}", style="bold")
+    for row in apart:
+        low, high = (100 * x for x in row["interval"])
+        sure = "" if low <= 0 <= high else ", so they differ"
+        console.print(f"{row['one']} − {row['other']}: test error {100 * row['difference']:+.2f} "
+                      f"points [{low:+.2f}, {high:+.2f}]{sure}")  # fmt: skip
+    console.print(f"{computed} jobs were computed.", style="dim")
+
+
+def _cells(one: "Found") -> list[str]:
+    own, best = one.ridge, one.best
+    cells = [interval(own.slope, own.interval, 2), interval(own.angle, own.angle_interval, 0, "°")]
+    if best is None:
+        return [*cells, "–", "–", "–"]
+    error = interval(100 * best.error, [100 * x for x in best.interval], 1)
+    return [*cells, f"{best.learning_rate:.2g}", f"{best.weight_decay:.2g}", error]
+
+
+def interval(value: float | None, ends: Sequence[float] | None, digits: int, unit: str = "") -> str:
+    """Return a number and its interval.
+
+    >>> interval(-0.984, (-1.1, -0.87), 2), interval(None, None, 2)
+    ('-0.98 [-1.10, -0.87]', '–')
+    """
+    if value is None or ends is None:
+        return "–"
+    low, high = ends
+    return f"{value:.{digits}f}{unit} [{low:.{digits}f}, {high:.{digits}f}]"
