@@ -23,7 +23,7 @@ from .problems import Problem, problem
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["DTYPES", "FORMS", "OPTIMIZERS", "SCHEDULES", "Job", "cost", "run"]
+__all__ = ["DTYPES", "FORMS", "OPTIMIZERS", "SCHEDULES", "Job", "cost", "dataset", "run"]
 
 Array = Any
 Progress = Callable[[int, int], None]  # steps of grid points done, and in all
@@ -66,7 +66,7 @@ def run(
             progress(done, total)
 
     tables = [training.block(*own, count, observe) for own in training.blocks()]
-    return _dataset(job, np.concatenate(tables), time.perf_counter() - began)
+    return dataset(job, np.concatenate(tables), time.perf_counter() - began)
 
 
 def cost(job: Job, *, steps: int = 20) -> float:
@@ -174,8 +174,8 @@ def _host(x: Array) -> Any:
     return x.get() if hasattr(x, "get") else x  # CuPy's
 
 
-def _dataset(job: Job, table: Any, seconds: float) -> "xarray.Dataset":
-    """Label the measures (entries of all seeds, times, 4)."""
+def dataset(job: Job, table: Any, seconds: float) -> "xarray.Dataset":
+    """Label the measures (entries of all seeds, times, 4); an entry without a loss diverged."""
     import xarray
 
     dims = ("seed", "learning_rate", "weight_decay")
