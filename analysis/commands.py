@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from .findings import Finding
+    from .outputs import Clock
 
 
 @click.command()
@@ -26,7 +26,7 @@ def propositions(grads: str | None, folder: Path | None, as_json: bool) -> int:
     from wdref.cli import emit_json, fail, need
 
     need("flint", "oracle")
-    from .outputs import open_folder
+    from .outputs import Clock, open_folder
     from .propositions import findings
     from .setting import load, setting
 
@@ -38,10 +38,10 @@ def propositions(grads: str | None, folder: Path | None, as_json: bool) -> int:
         fail(f"--grads {grads}: {error}")
     if folder:
         open_folder("--out", folder)
-    start = perf_counter()
+    clock = Clock()
     found = findings(chosen)
     if folder:
-        _keep(folder, found, grads, perf_counter() - start)
+        _keep(folder, found, grads, clock)
     if as_json:
         emit_json({"propositions": [asdict(finding) for finding in found]})
     else:
@@ -49,13 +49,13 @@ def propositions(grads: str | None, folder: Path | None, as_json: bool) -> int:
     return 0 if all(finding.holds for finding in found) else 1
 
 
-def _keep(folder: Path, found: "Sequence[Finding]", grads: str | None, seconds: float) -> None:
+def _keep(folder: Path, found: "Sequence[Finding]", grads: str | None, clock: "Clock") -> None:
     from wdref.cli import fail
 
     from .outputs import keep, made_by
 
     command = ["wdref", "propositions", *(("--grads", grads) if grads else ())]
-    document = {"propositions": list(map(asdict, found)), "made_by": made_by(command, seconds)}
+    document = {"propositions": list(map(asdict, found)), "made_by": made_by(command, clock)}
     try:
         keep(folder, "propositions", document)
     except OSError as error:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,9 +56,9 @@ def mechanisms(figure: Path | None, folder: Path | None, markdown: bool, as_json
 def _measured() -> "tuple[dict[str, Any], list[Slope], xarray.Dataset, xarray.Dataset]":
     from . import mechanisms as on_noise
     from . import mechanisms_network as on_digits
-    from .outputs import made_by
+    from .outputs import Clock, made_by
 
-    start = perf_counter()
+    clock = Clock()
     scales, network = on_noise.dataset(), on_digits.dataset()
     found = [*on_noise.slopes(scales), *on_digits.slopes(network)]
     document = {
@@ -71,7 +70,7 @@ def _measured() -> "tuple[dict[str, Any], list[Slope], xarray.Dataset, xarray.Da
             | on_digits.SETTING
             | {"starts": on_digits.STARTS, "batch": on_digits.BATCH, "data": "seed 0"},
         },
-        "made_by": made_by(["wdref", "mechanisms"], perf_counter() - start),
+        "made_by": made_by(["wdref", "mechanisms"], clock),
     }
     return document, found, scales, network
 
@@ -95,7 +94,8 @@ def _keep(
 
     ours = {name: f"noise_{name}" for name in scales.data_vars}
     # one file for both; "step" is a measure of the one and an axis of the other
-    both = network.merge(scales.rename(ours), combine_attrs="drop_conflicts")
+    both = network.merge(scales.rename(ours), combine_attrs="override")
+    both.attrs |= {f"noise_{key}": value for key, value in scales.attrs.items()}
     try:
         keep(folder, "mechanisms", document, both, drawn)
     except OSError as error:

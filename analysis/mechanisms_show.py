@@ -5,6 +5,7 @@ from typing import Any
 
 from .mechanisms import Slope
 from .mechanisms_parts import TITLES
+from .theory_show import credit
 from .theory_show import table as as_markdown
 
 COURSES = ("problem", "rule", "test error %", "share at start", "share at end", "angle at start",
@@ -36,10 +37,8 @@ def print_slopes(found: Sequence[Slope], document: Mapping[str, Any]) -> None:
 
 def markdown(found: Sequence[Slope], document: Mapping[str, Any]) -> str:
     """Return both tables, under the command that made them."""
-    made = document["made_by"]
     return "\n".join([
-        f"`{made['command']}`, {made['seconds']:.0f} s, wdref {made['versions']['wdref']}, "
-        f"NumPy {made['versions']['numpy']}.", "", *as_markdown(*slope_table(found)), "",
+        credit(document["made_by"]), "", *as_markdown(*slope_table(found)), "",
         "d is the effective decay, u the gradient's own step; in brackets what is predicted.", "",
         *as_markdown(COURSES, course_rows(document)),
     ])  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,8 +22,20 @@ LIBRARIES = ("wdref", "numpy", "scipy", "scikit-learn", "xarray", "matplotlib")
 MODULES = {"scikit-learn": "sklearn"}
 
 
-def made_by(command: Sequence[str], seconds: float) -> dict[str, Any]:
+class Clock:
+    """Seconds since it was made, on the wall and of the processor."""
+
+    def __init__(self) -> None:
+        self._start = perf_counter(), process_time()
+
+    def read(self) -> tuple[float, float]:
+        """Return both."""
+        return perf_counter() - self._start[0], process_time() - self._start[1]
+
+
+def made_by(command: Sequence[str], clock: Clock) -> dict[str, Any]:
     """Return what a reader needs to make a document again: command, versions, date, duration."""
+    seconds, processor = clock.read()
     versions = {"python": platform.python_version()}
     versions |= {name: version(name) for name in LIBRARIES if find_spec(MODULES.get(name, name))}
     return {
@@ -31,6 +44,7 @@ def made_by(command: Sequence[str], seconds: float) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "seconds": round(seconds, 1),
+        "processor_seconds": round(processor, 1),
     }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,10 +30,10 @@ def theory(only: tuple[str, ...], folder: Path | None, markdown: bool, as_json: 
 
     for module in (*EXTRA, *(("matplotlib", "xarray") if folder else ())):
         need(module, "analysis")
-    from .outputs import made_by, open_folder
+    from .outputs import Clock, made_by, open_folder
     from .theory import checks
 
-    start = perf_counter()
+    clock = Clock()
     try:
         running = checks(only)
     except ValueError as error:
@@ -43,7 +42,7 @@ def theory(only: tuple[str, ...], folder: Path | None, markdown: bool, as_json: 
         open_folder("--out", folder)
     found = list(_tracked(running, only))
     command = ["wdref", "theory", *(word for id in only for word in ("--only", id))]
-    made = made_by(command, perf_counter() - start)
+    made = made_by(command, clock)
     seeds = "each group of checks draws from a fixed seed of its own: the same bits in every run"
     document = {"checks": [asdict(check) for check in found],
                 "settings": {"seeds": seeds}, "made_by": made}  # fmt: skip

@@ -15,7 +15,7 @@ from .theory_check import Check, interval, slope
 from .theory_walk import Array, Walk
 
 SOURCE = "Kosson et al. 2023, arXiv:2305.17212"
-C, REPLICAS, SETTLE, MEASURE = 512, 6, 5000, 2000
+C, REPLICAS, SETTLE, MEASURE = 256, 6, 5000, 2000
 NOISE = np.array([3.0, 10.0, 30.0])  # G
 
 

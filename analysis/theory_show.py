@@ -35,8 +35,7 @@ def markdown(found: Sequence[Check], made: Mapping[str, Any]) -> str:
     """Return the tables: the checks, why their tolerances are what they are, the two rules of τ."""
     head = ("id", "prediction", "predicted", "measured", "± tolerance", "control", "holds")
     why = [(c.id, c.reason, c.source) for c in found]
-    lines = [f"`{made['command']}`, {made['seconds']:.0f} s, wdref {made['versions']['wdref']}, "
-             f"NumPy {made['versions']['numpy']}.", ""]  # fmt: skip
+    lines = [credit(made), ""]
     lines += table(head, [_cells(check) for check in found])
     lines += ["", "Why each tolerance is what it is:", ""]
     lines += table(("id", "tolerance", "source"), why)
@@ -45,6 +44,13 @@ def markdown(found: Sequence[Check], made: Mapping[str, Any]) -> str:
                   "images, λ_norm = 0.025; the rules are made equal in the first row:", "",
                   *_timescales()]  # fmt: skip
     return "\n".join(lines)
+
+
+def credit(made: Mapping[str, Any]) -> str:
+    """Return the line that says which command made a page, in how long and with what."""
+    wdref, numpy = (made["versions"][name] for name in ("wdref", "numpy"))
+    cost = f"{made['processor_seconds']:.0f} s of one core"
+    return f"`{made['command']}`, {cost}, wdref {wdref}, NumPy {numpy}."
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
