@@ -2,11 +2,14 @@
 
 import importlib.metadata
 import json
+import os
+import platform
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import wdref
@@ -96,5 +99,48 @@ def test_the_version_is_told_without_an_extra():
         "sys.argv = ['wdref', '--version']; from wdref.cli import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    version = importlib.metadata.version("wdref")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"wdref, version {version}\n", "")
+    first, python, libraries = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert first == f"wdref {importlib.metadata.version('wdref')}"
+    assert platform.python_version() in python
+    assert f"numpy {np.__version__}, array-api-compat " in libraries
+
+
+def test_the_smallest_versions_are_told():
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "minimum.py", "oracle"], capture_output=True, text=True
+    )
+    assert "numpy==2.1" in done.stdout.splitlines()
+    assert all("==" in line for line in done.stdout.splitlines())
+
+
+def test_the_shell_completes_commands_and_options():
+    """By click's own protocol, which `eval "$(_WDREF_COMPLETE=bash_source wdref)"` sets up."""
+    pytest.importorskip("click", reason="the extra `oracle` installs it")
+    code = "import sys; sys.argv = ['wdref']; from wdref.cli import main; main()"
+    asked = {
+        "_WDREF_COMPLETE": "bash_complete",
+        "COMP_WORDS": "wdref print --as ",
+        "COMP_CWORD": "3",
+    }
+    environment = {**os.environ, **asked}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["plain,c", "plain,rust", "plain,javascript", "plain,latex"]
+
+
+def test_the_conda_recipe_names_the_core_s_dependencies():
+    recipe = (ROOT / "docs" / "conda" / "recipe.yaml").read_text("utf-8")
+    for dependency in PROJECT["project"]["dependencies"]:
+        assert f"- {dependency.replace('>=', ' >=')}\n" in recipe
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise there")
+def test_a_reader_that_stops_early_is_no_error():
+    code = "import sys; sys.argv = ['wdref', '--version']; from wdref.cli import main; main()"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-u", "-c", code], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")

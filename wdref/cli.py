@@ -8,18 +8,31 @@ import importlib.util
 import io
 import json
 import math
+import os
+import platform
 import sys
-from importlib.metadata import entry_points, version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, NoReturn
+
+RUNS_ON = ("numpy", "array-api-compat", "optree", "numba", "cupy-cuda13x", "python-flint")
 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    try:
+        _main()
+    except BrokenPipeError:  # `wdref … | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may the flush at exit
+        sys.exit(141)  # as of a program that the signal ends
+
+
+def _main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no θ of ours may fail on a terminal without one
             stream.reconfigure(errors="backslashreplace")
     if sys.argv[1:] == ["--version"]:  # also where no extra is installed
-        print(f"wdref, version {version('wdref')}")
+        print(versions())
         sys.exit(0)
     for module in ("click", "rich"):
         need(module, "oracle")
@@ -38,6 +51,19 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def versions() -> str:
+    """Return the versions that a report of a fault needs: wdref's, Python's, those it runs on.
+
+    Only the first line where nothing else is installed; frameworks are told by ``wdref matrix``.
+    """
+    here = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    found = []
+    for name in RUNS_ON:
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return "\n".join([f"wdref {version('wdref')}", here, ", ".join(found)])
 
 
 def fail(message: str, document: dict[str, Any] | None = None) -> NoReturn:
@@ -100,7 +126,7 @@ def _group() -> Any:
             return None
 
     @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-    @click.version_option(version("wdref"), prog_name="wdref")
+    @click.version_option(message=versions())
     def wdref() -> None:
         """Judge optimizers, and show where L2 regularisation and weight decay differ.
 
