@@ -55,8 +55,8 @@ def credit(made: Mapping[str, Any]) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return a Markdown table, line by line."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *cells)]
+    top, *cells = ([cell.replace("|", "\\|") for cell in row] for row in (head, *rows))
+    return [f"| {' | '.join(row)} |" for row in (top, ["---"] * len(head), *cells)]
 
 
 def _cells(check: Check) -> tuple[str, ...]:

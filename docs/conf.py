@@ -14,14 +14,24 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 extensions = [
     "printed",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx_click",
+    "sphinx_copybutton",
+    "sphinx_design",
     "numpydoc",
     "myst_nb",
 ]
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
 nb_execution_mode = "off"
-autosummary_generate = True
+default_role = "py:obj"  # `name` in a docstring
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
 numpydoc_show_class_members = False
+copybutton_prompt_text = "$ "
+copybutton_exclude = ".linenos, .gp, .go"  # prompts and output are not typed
 html_theme = "furo"
-exclude_patterns = ["_build", "benchmarks_table.md"]  # the table is included by benchmarks.md
+html_title = "wdref"
+html_static_path = ["_static"]
+html_css_files = ["wdref.css"]
+exclude_patterns = ["_build", "*_table.md"]  # what pages include

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ import wdref.dialects
 from wdref.analysis import theory_command, theory_walk
 from wdref.analysis.theory import GROUPS, IDS, checks, chosen
 from wdref.analysis.theory_check import Check, interval, slope
+from wdref.analysis.theory_show import table
 from wdref.analysis.theory_walk import Walk
 from wdref.analysis.timescale import budgets, constant_timescale, timescale
 from wdref.analysis.variants import ABLATION, CAUTIOUS
@@ -248,6 +251,11 @@ def test_markdown_has_the_table_of_the_two_rules():
     assert "1.265e-04" in text, "Appendix B.1: λ_norm 0.025, b 128, B 50,000, T 100"
 
 
+def test_bars_in_formulas_are_no_cells():
+    lines = table(("λ|θ|", "b"), [("|x|", "1")])
+    assert [len(re.split(r"(?<!\\)\|", line)) for line in lines] == [4, 4, 4]
+
+
 def test_the_folder_holds_what_the_report_needs(tmp_path):
     storage = pytest.importorskip("wdref.analysis.storage")
     result = run("--only", "2", "--out", str(tmp_path / "new"))
@@ -264,3 +272,13 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path):
     result = run("--out", str(tmp_path / "file"))
     assert result.exit_code == 2
     assert "--out" in result.stderr
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def test_the_page_has_every_check():
+    page = Path(__file__).parents[1] / "docs" / "theory_table.md"
+    rows = [line.split(" | ") for line in page.read_text("utf-8").splitlines() if " | " in line]
+    holds = {row[0].strip("| "): row[-1].strip("| ") for row in rows if len(row) == 7}
+    assert {id: holds.get(id) for id in IDS} == dict.fromkeys(IDS, "yes")
