@@ -75,6 +75,7 @@ def trace(
 class _Recorder:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.namespace = Namespace(self)  # arrays that meet must name the very same object
 
     def add(self, op: str, args: tuple[int, ...], dtype: str, name: Any = None) -> "Symbol":
         self.nodes.append(Node(op, args, dtype, name))
@@ -148,7 +149,7 @@ class Symbol:
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
         """Return the functions that a rule may call."""
-        return Namespace(self.recorder)
+        return self.recorder.namespace
 
     __add__, __radd__ = _binary("add")
     __sub__, __rsub__ = _binary("subtract")
