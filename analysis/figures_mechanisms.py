@@ -72,7 +72,7 @@ def _weights(axes: Any, data: xarray.Dataset) -> None:
     axes.plot(ends, data.attrs["l2"] / ends, color=GREY, linewidth=0.8, label="λ′/(√v̂ + ε)")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("√v̂ + ε of a weight (mean of the last 100 steps)")
+    axes.set_xlabel("√v̂ + ε of a weight, last 100 steps")
     axes.set_ylabel("effective decay d of the weight")
     axes.legend(frameon=False)
 

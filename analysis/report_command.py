@@ -12,8 +12,9 @@ import click
 def report(folder: Path, out: Path) -> int:
     """Gather the analyses in DIR into one HTML page.
 
-    DIR is the folder that `wdref theory`, `mechanisms`, `propositions` or `landscape` was given
-    with --out; the present one unless named.
+    DIR is the folder that `wdref theory`, `mechanisms` or `propositions` was given with --out; the
+    present one unless named. Any NAME.json in it becomes a section, with NAME.svg as its figure:
+    `wdref landscape --json --figure DIR/landscape.svg > DIR/landscape.json`.
     """
     from wdref.cli import fail, need
 
