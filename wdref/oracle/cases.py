@@ -171,8 +171,8 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
 BRIEF = {
     "float64": ("exaggerated", "wide", "sparse", "bursts", "eps-rules", "subnormal", "overshoot",
                 "stop"),
-    "float32": ("exaggerated", "ordinary", "sparse", "bursts", "eps-rules", "subnormal", "large",
-                "groups", "late"),
+    "float32": ("exaggerated", "ordinary", "wide", "sparse", "eps-rules", "subnormal", "groups",
+                "late"),
     "float16": ("exaggerated", "vanishing", "underflow"),
     "bfloat16": ("exaggerated", "vanishing", "underflow"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -59,9 +59,7 @@ def matrix(rows: Sequence[Row], settings: Settings) -> Iterator[dict[str, Any]]:
         elif outcome.error:
             yield _failed(row, "error", outcome.error, outcome)
         else:
-            ran = [i for i, r in enumerate(outcome.results) if r.status != "covered"]
-            results = [outcome.results[i] for i in ran]
-            yield _judged(row, [suite[i] for i in ran], replace(outcome, results=results))
+            yield _judged(row, suite, outcome)
 
 
 def _run(rows: Sequence[Row], settings: Settings) -> Iterator[tuple[Row, Sequence[Case], Outcome]]:

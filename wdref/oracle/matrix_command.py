@@ -3,6 +3,7 @@
 import datetime
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,9 @@ def matrix(
     if jobs is not None:
         settings = Settings(timeout=timeout, memory=memory, cores=jobs)
     document |= {"date": datetime.date.today().isoformat(), "python": platform.python_version()}
+    began = time.monotonic()
     document["rows"] = _run(wanted, settings)
+    document |= {"wall": round(time.monotonic() - began, 1), "cores": settings.cores}
     document["versions"] = {
         row["framework"]: row["version"] for row in document["rows"] if row["version"]
     }

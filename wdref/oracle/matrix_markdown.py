@@ -21,14 +21,14 @@ def markdown(document: Record) -> str:
     parts = [
         "# What every framework means by weight decay",
         "",
-        f"What installed optimizers did on {document['date']}, written by `wdref matrix --markdown`"
-        f": {versions}.",
-        "η is the schedule's multiplier, α the learning rate, λ the weight decay.",
+        "η is the schedule's multiplier, α the learning rate, λ the weight decay. L2 (—) joins the "
+        "gradient and goes through all that follows.",
         "",
         *_table(SHORT, in_short(records)),
         "",
-        "Before the step and in it are one function here, since no step reads θ. "
-        "L2 (—) joins the gradient and goes through all that follows.",
+        "Before the step and in it are one function here, since no step reads θ.",
+        f"What installed optimizers did on {document['date']}, written by `wdref matrix --markdown`"
+        f"{_wall(document)}: {versions}.",
         "",
         ROWS,
         "",
@@ -60,6 +60,11 @@ def markdown(document: Record) -> str:
         *_missing(records),
     ]
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _wall(document: Record) -> str:
+    seconds, cores = document.get("wall"), document.get("cores")
+    return f" in {seconds:.0f} s on {cores} cores" if seconds else ""
 
 
 def changes(before: str, after: str, among: Sequence[str] = ()) -> list[str]:

@@ -72,28 +72,47 @@ def number(x: float | None, digits: int = 2) -> str:
 
 
 def in_short(records: Sequence[Record]) -> Iterator[tuple[str, ...]]:
-    """Yield for each framework the questions that people ask, one line for optimizers that agree.
+    """Yield the questions that people ask: a line for each decay that a framework has.
 
     Framework, optimizers, term, times learning rate, times schedule, before or after, L2, ε.
     """
-    groups: dict[Any, dict[str, str]] = defaultdict(dict)
+    groups: dict[Any, list[Record]] = defaultdict(list)
     decays = {r["framework"] for r in records if r["form"] not in (None, "none")}
     for r in records:
         none = r["form"] is None or (r["form"] == "none" and r["framework"] in decays)
-        if none or r["framework"] == "loopback":  # wdref's own says nothing of a framework
-            continue
-        place = "" if r["eps"] is None else denominator(r["eps"], r["bias_correction"])
-        key = (r["framework"], r["version"] or "", r["form"], order(r), place)
-        name = short(r["optimizer"])
-        base = name.partition("[")[0]
-        groups[key][base] = min(name, groups[key].get(base, name), key=len)
-    for (framework, version, form, when, place), names in groups.items():
+        own = r["framework"] == "loopback" or r["framework"].startswith("wdref_")
+        if not none and not own:  # wdref's own say nothing of a framework
+            groups[r["framework"], r["version"] or "", r["form"], order(r)].append(r)
+    for (framework, version, form, when), members in groups.items():
         term, rate, schedule = DECAYS[form]
         l2 = form in ("l2", "scaled_l2")
         yes = {True: "yes", False: "no", None: "—" if l2 else ""}
         answer = "" if form == "none" else "yes" if l2 else "no"
-        yield (f"{framework} {version}".strip(), ", ".join(names.values()), term, yes[rate],
-               yes[schedule], when, answer, place)  # fmt: skip
+        yield (f"{framework} {version}".strip(), _together(members), term, yes[rate],
+               yes[schedule], when, answer, _denominators(members))  # fmt: skip
+
+
+def _together(records: Sequence[Record]) -> str:
+    """Names of optimizers, each with the fewest options; options that they share are said once."""
+    plainest: dict[str, str] = {}
+    for name in (short(r["optimizer"]) for r in records):
+        base = name.partition("[")[0]
+        plainest[base] = min(name, plainest.get(base, name), key=len)
+    by_options: dict[str, list[str]] = defaultdict(list)
+    for base, name in plainest.items():
+        by_options[name.removeprefix(base)].append(base)
+    said = ((", ".join(bases), options) for options, bases in by_options.items())
+    return "; ".join(f"{bases} {options}".strip() for bases, options in said)
+
+
+def _denominators(records: Sequence[Record]) -> str:
+    """Where ε stands; what only some have with the plainest of these."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for r in records:
+        if r["eps"] is not None:
+            names[denominator(r["eps"], r["bias_correction"])].append(short(r["optimizer"]))
+    usual, *rest = names or [""]
+    return "; ".join([usual, *(f"{place} ({min(names[place], key=len)})" for place in rest)])
 
 
 def short(optimizer: str) -> str:

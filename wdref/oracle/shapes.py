@@ -15,8 +15,7 @@ from .case import DTYPES, Array, Case, hyper_for, noise, rounded
 
 PERIOD = 61
 SIZES = (0, *range(1, 71), 127, 128, 129, 1023, 1024, 1025, 65_535, 65_536, 65_537)
-ALWAYS = (1, 17, 33, 65_537)
-SHARED = (1, 33, 65_537)  # in every row where rows share the rest
+ALWAYS = (1, 33, 65_537)  # where rows share the sizes, in each
 LAYOUTS = ("strided", "offset")
 STEPS = 3
 
@@ -42,11 +41,7 @@ def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
 def together(
     claim: str, dialect: Dialect, dtype: str, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Case]:
-    """Yield some sizes as tensors of one case, for a framework that compiles anew for every shape.
-
-    The four dtypes share the sizes between them, and so do rows: see `sizes_in`. One by one the
-    sizes follow, for a target that cannot take several tensors.
-    """
+    """Yield the sizes as tensors of one case, which the worker may run one by one."""
     template = _template(claim, dialect, dtype)
     sizes = sizes_in(dtype, part)
     yield replace(
@@ -55,29 +50,30 @@ def together(
         theta0=[_tiled(1, n, 21, dtype)[0] for n in sizes],
         grads=[_tiled(STEPS, n, 22, dtype) for n in sizes],
         purpose="a tensor of every size that loops treat apart",
-        flags=("shape", "tensors"),
+        flags=("shape", "tensors", "apart"),
         template=template,
     )
-    for n in SIZES if part[1] == 1 else sizes:
-        yield replace(_one(claim, template, n, "contiguous"), flags=("shape", "alone"))
 
 
 def sizes_in(dtype: str, part: tuple[int, int] = (0, 1)) -> tuple[int, ...]:
-    """Return the sizes of `together`: a quarter of all, and in every dtype a few.
+    """Return the sizes of `together`: all, or for a row that shares them some of a quarter of them.
 
-    Rows that share them, `part` being one's place and their number, have a few of that quarter,
-    and each row another quarter.
+    `part` is a row's place among those that share, for whose framework every size is a program to
+    compile, and their number. Another dtype, or another row, has another quarter; a few sizes are
+    in each.
 
-    >>> set(SIZES) == {n for dtype in DTYPES for n in sizes_in(dtype)}
+    >>> shared = [sizes_in(dtype, (row, 7)) for dtype in DTYPES for row in range(7)]
+    >>> set().union(*shared) == set(SIZES) == set(sizes_in("float16"))
     True
-    >>> set(SIZES) == {n for dtype in DTYPES for row in range(7) for n in sizes_in(dtype, (row, 7))}
-    True
+    >>> max(map(len, shared))
+    7
     """
     row, rows = part
+    if rows == 1:
+        return (*SIZES[1:], 0)  # the empty tensor last
     i, quarter = (DTYPES.index(dtype) + row) % len(DTYPES), -(-len(SIZES) // len(DTYPES))
     share = SIZES[i * quarter : (i + 1) * quarter][row::rows]
-    found = dict.fromkeys((*share, *(ALWAYS if rows == 1 else SHARED)))
-    return (*(n for n in found if n), 0)  # the empty tensor last
+    return (*(n for n in dict.fromkeys((*share, *ALWAYS)) if n), 0)
 
 
 def views(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:

@@ -82,17 +82,16 @@ def limit_memory(gigabytes: float) -> None:
 def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
     """Run one case and write what came of it."""
     supports = set(getattr(run, "supports", ()))
-    if "alone" in case.flags and "tensors" in supports:
-        answer(directory, index, status="covered")  # by a case of several tensors
-        return
     missing = set(case.flags) & set(NEEDS) - supports
-    if missing:
+    apart = "apart" in case.flags and missing == {"tensors"}
+    if missing and not apart:
         words = ", ".join(map(repr, sorted(missing)))
         answer(directory, index, status="unsupported", message=f"run.supports has no {words}")
         return
     try:
         many = "tensors" in case.flags
-        results, grads = (run(case), case.grads) if many else ([run(case)], [case.grads])
+        whole = one_by_one(run, case) if apart else run(case)
+        results, grads = (whole, case.grads) if many else ([whole], [case.grads])
         arrays = [checked(x, g.shape) for x, g in zip(results, grads, strict=True)]
         np.savez(directory / f"{index}.npz", *arrays)
     except BaseException as error:
@@ -101,6 +100,14 @@ def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
         answer(directory, index, status=status, **describe(error))
     else:
         answer(directory, index, status="ok")
+
+
+def one_by_one(run: Any, case: Any) -> list[Any]:
+    """Run a case of several tensors as one case a tensor."""
+    both = zip(case.theta0, case.grads, strict=True)
+    flags = [flag for flag in case.flags if flag != "tensors"]
+    return [run(types.SimpleNamespace(**{**vars(case), "theta0": theta0, "grads": grads,
+                                         "flags": flags})) for theta0, grads in both]  # fmt: skip
 
 
 def checked(result: Any, shape: tuple[int, ...]) -> Any:
