@@ -122,10 +122,9 @@ def gathered(parts: "Sequence[xarray.Dataset]") -> "xarray.Dataset":
 
 @dataclass(frozen=True)
 class Best:
-    """The best grid point, and the error that choosing it brings on seeds not used to choose.
+    """The grid point that the first half of the seeds chooses, judged by the others.
 
-    ``errors`` has one error a seed, each at the point that is best on average over the others;
-    `interval` is their mean's, by Student's t.
+    ``errors`` are those of the other seeds there, `error` their mean, `interval` by Student's t.
     """
 
     learning_rate: float
@@ -138,27 +137,30 @@ class Best:
 def best(result: "xarray.Dataset", *, level: float = 0.95) -> Best | None:
     """Return the best of the grid by test error, or None where every run diverged.
 
-    The minimum of a grid is biased: the more points, the luckier the best. So each seed is judged
-    at the point chosen by the other seeds.
+    The minimum of a grid is biased, the more points, the luckier it is; so who chooses does not
+    judge. Leaving out one seed after the other would waste less, but its errors depend on each
+    other: on a grid of pure noise the interval of five, stated 95 %, covers 77 %.
     """
     errors = result["test_error"].values
     bad = ~np.isfinite(errors).all(axis=0)
     if len(errors) < 2 or bad.all():
         return None
-    errors = np.where(bad, np.inf, errors)
-    others = (errors.sum(axis=0) - np.where(bad, 0.0, errors)) / (len(errors) - 1)
-    held_out = [float(own.flat[other.argmin()]) for own, other in zip(errors, others, strict=True)]
-    i, j = np.unravel_index(int(errors.mean(axis=0).argmin()), bad.shape)
+    half = len(errors) // 2
+    means = np.where(bad, np.inf, errors[:half].mean(axis=0))
+    i, j = np.unravel_index(int(means.argmin()), bad.shape)
     rate, decay = result["learning_rate"].values[i], result["weight_decay"].values[j]
-    mean, interval = mean_interval(held_out, level)
-    return Best(float(rate), float(decay), mean, interval, tuple(held_out))
+    judged = errors[half:, i, j].tolist()
+    mean, interval = mean_interval(judged, level)
+    return Best(float(rate), float(decay), mean, interval, tuple(judged))
 
 
 def mean_interval(values: Sequence[float], level: float) -> tuple[float, tuple[float, float]]:
-    """Return the mean and its interval, by Student's t."""
+    """Return the mean and its interval, by Student's t; without end for a single value."""
     from scipy.stats import t
 
     mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, (-math.inf, math.inf)
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     half = float(t.ppf((1 + level) / 2, len(values) - 1)) * error
     return mean, (mean - half, mean + half)
