@@ -9,8 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-for module in ("click", "joblib", "matplotlib", "rich", "scipy", "sklearn", "xarray"):
-    pytest.importorskip(module, reason="landscapes need the extra `analysis`")
+pytest.importorskip("click", reason="landscapes need the extra `analysis`")
+pytest.importorskip("joblib", reason="landscapes need the extra `analysis`")
+pytest.importorskip("matplotlib", reason="landscapes need the extra `analysis`")
+pytest.importorskip("sklearn", reason="landscapes need the extra `analysis`")
+pytest.importorskip("xarray", reason="landscapes need the extra `analysis`")
 import xarray
 
 from wdref import cli
@@ -48,8 +51,8 @@ def simulated(monkeypatch):
         d = (v - middle - slope * (u - u.mean())) / np.ptp(v)
         loss = 0.3 * np.exp(8 * d * d + 0.01 * (u - u.mean()) ** 2)
         dims = ("seed", "learning_rate", "weight_decay")
-        values = {name: (dims, loss[None] / of) for name, of in
-                  (("test_loss", 1), ("train_loss", 2), ("test_error", 4), ("train_error", 8))}  # fmt: skip
+        scales = {"test_loss": 1, "train_loss": 2, "test_error": 4, "train_error": 8}
+        values = {name: (dims, loss[None] / scale) for name, scale in scales.items()}
         coords = {"seed": list(job.seeds), "learning_rate": list(job.learning_rates),
                   "weight_decay": list(job.weight_decays)}  # fmt: skip
         diverged = (dims, np.zeros((1, *loss.shape), dtype=bool))
@@ -113,7 +116,7 @@ def test_the_table_for_people(landscape, simulated):
 
 
 def test_an_optimum_at_the_edge_is_said(landscape, simulated):
-    simulated.shift = 100.0
+    simulated.shift = 8.0  # half of the grid is some 6 wide
     status, out, _ = landscape("--optimizers", "sgdw", "--figure", "edge.png")
     assert status == 1
     assert "sgdw: the best lies at the highest weight_decay of the grid" in " ".join(out.split())
