@@ -33,7 +33,7 @@ def print_rule(
     \begin{aligned}
     g_t &= \nabla f_t(\theta_{t-1}) \\
     m_t &= \beta_1 \, m_{t-1} + \eta_t \, \alpha \, g_t \\
-    \theta_t &= \theta_{t-1} - \left(m_t + \eta_t \, \lambda \, \theta_{t-1}\right)
+    \theta_t &= \theta_{t-1} - m_t - \eta_t \, \lambda \, \theta_{t-1}
     \end{aligned}
     """
     if language not in PRINTERS:
