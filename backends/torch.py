@@ -17,7 +17,7 @@ from .default import backend as numpy
 try:
     from ml_dtypes import bfloat16
 except ModuleNotFoundError:  # any other dtype needs it not
-    bfloat16 = None  # type: ignore[assignment,misc]  # asked for below
+    bfloat16 = None
 
 Array = Any
 

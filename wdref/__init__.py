@@ -4,7 +4,7 @@ The update rules of "Decoupled Weight Decay Regularization" (Loshchilov & Hutter
 their relatives, written once against the Python Array API.
 """
 
-from . import checkpoint, decay, schedules, states
+from . import checkpoint, decay, interchange, schedules, states
 from .checkpoint import load, save
 from .conversions import convert
 from .methods import SGD, SGDW, Adam, AdamW
@@ -20,6 +20,7 @@ __all__ = [
     "checkpoint",
     "convert",
     "decay",
+    "interchange",
     "load",
     "save",
     "schedules",

@@ -72,7 +72,7 @@ def digest(text: str, tensors: Tensors) -> str:
     found = hashlib.sha256(text.encode())
     for name, (dtype, x) in sorted(tensors.items()):
         found.update(json.dumps([name, dtype, x.shape]).encode())
-        found.update(memoryview(np.ascontiguousarray(x)).cast("B") if x.size else b"")
+        found.update(np.ascontiguousarray(x).data.cast("B") if x.size else b"")
     return found.hexdigest()
 
 
