@@ -60,8 +60,8 @@ class Setting:
 SETTINGS = (
     Setting("digits-bn", (), KINDS[0], "fixed", 1000, 2),
     Setting("teacher-bn", (), KINDS[0], "fixed", 1000, 2),
-    Setting("digits", (("label_noise", 0.3),), KINDS[1], "cosine", 500, 4),
-    Setting("teacher", (), KINDS[1], "cosine", 500, 4, shift=0.5),
+    Setting("digits", (("label_noise", 0.3),), KINDS[1], "cosine", 1000, 4),
+    Setting("teacher", (), KINDS[1], "cosine", 1000, 4, shift=0.5),
 )
 
 

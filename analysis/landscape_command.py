@@ -82,7 +82,7 @@ def _landscape(explain: bool, options: dict[str, Any]) -> int:
 
 
 def _empty(options: Mapping[str, Any]) -> dict[str, Any] | None:
-    return {"optimizers": {}} if options["as_json"] else None
+    return options.get("empty", {"optimizers": {}}) if options["as_json"] else None
 
 
 def stop(message: str, options: Mapping[str, Any]) -> NoReturn:
