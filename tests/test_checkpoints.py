@@ -159,7 +159,7 @@ PLAIN_TREES = [
     np.ones(2),
     [],
     {},
-    (np.ones(()), None, [np.ones((0, 3))]),
+    (np.ones(()), None, [np.ones((0, 3))], np.ones((), ml_dtypes.bfloat16)),
     {"b": np.ones(1), "a": {"x": (np.ones(2),), "y": []}},
     OrderedDict([("z", np.ones(2)), ("a", [np.zeros(1), np.ones(1)])]),
     {1: np.ones(1), "1": np.zeros(1), "θ \N{SNOWMAN}": np.ones(3)},

@@ -309,6 +309,16 @@ def test_the_loaded_arrays_are_copies():
     np.testing.assert_array_equal(found["state"][0]["exp_avg"], np.zeros(2))
 
 
+def test_bfloat16_of_numpy():
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="the extra `dev` installs it")
+    opt = wdref.AdamW.like("pytorch", weight_decay=0.0, state_dtype="params")
+    params, half = [np.zeros(2, ml_dtypes.bfloat16)], np.ones(2, ml_dtypes.bfloat16)
+    found = moments(2, exp_avg=half, exp_avg_sq=half)
+    assert wdref.states.load(opt, params, found, "pytorch").slots["m"][0].dtype == half.dtype
+    with pytest.raises(ValueError, match=r"\Am of 0: dtype float32 does not fit into bfloat16\Z"):
+        wdref.states.load(opt, params, moments(2, exp_avg=np.ones(2, "f4")), "pytorch")
+
+
 def test_master_weights_begin_from_the_parameters():
     params = [np.ones(2, np.float16)]
     found = {"state": {0: {"step": 1.0, "exp_avg": np.ones(2, np.float16),

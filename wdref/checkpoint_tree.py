@@ -89,7 +89,8 @@ def held(x: Array, /) -> NDArray[Any]:
     # no library but ml_dtypes gives NumPy its bfloat16; in float32 it is the upper half
     xp = array_namespace(x)
     wide = np.asarray(_host(xp.astype(x, xp.float32)), dtype="=f4", order="C")
-    return (wide.view(np.uint32) >> np.uint32(16)).astype(HELD[dtype])
+    # NumPy makes a scalar of an array without axes
+    return np.asarray(wide.view(np.uint32) >> np.uint32(16), dtype=HELD[dtype])
 
 
 def _host(x: Array) -> Array:
@@ -115,7 +116,7 @@ def placed(dtype: str, values: NDArray[Any], like: Array, /) -> Array:
     """Return an array of its own, of the library and device of `like`, in `dtype`."""
     xp = array_namespace(like)
     if dtype == "bfloat16":
-        bits = np.array(values, dtype=np.uint32) << np.uint32(16)
+        bits = np.asarray(np.array(values, dtype=np.uint32) << np.uint32(16))
         wide = xp.asarray(bits.view(np.float32), device=device(like), copy=True)
         return xp.astype(wide, like.dtype)
     own = np.array(values, dtype=dtype)

@@ -126,10 +126,15 @@ def _placed(x: Array, like: Array, where: str, sign: int, *, narrow: bool = Fals
         raise ValueError(f"{where}: shape {tuple(x.shape)}, the parameter has {tuple(like.shape)}")
     xp = array_namespace(like)
     own = _array(x, xp, like)
-    if not narrow and xp.finfo(own.dtype).bits > xp.finfo(like.dtype).bits:
+    if not narrow and _bits(own, xp) > _bits(like, xp):
         raise ValueError(f"{where}: dtype {own.dtype} does not fit into {like.dtype}")
     placed = xp.astype(own, like.dtype, copy=True)
     return -placed if sign < 0 else placed
+
+
+def _bits(x: Array, xp: Any) -> int:
+    # ml_dtypes' bfloat16 is unknown to numpy.finfo
+    return 16 if tree.dtype_name(x) in tree.HALF else int(xp.finfo(x.dtype).bits)
 
 
 def _array(x: Array, xp: Any, like: Array) -> Array:
