@@ -3,6 +3,7 @@
 import copy
 import io
 import re
+import threading
 from dataclasses import dataclass
 
 import ml_dtypes
@@ -383,3 +384,19 @@ def test_a_schedule_that_fails_is_told_from_inside_jit(jax):
     _, state = update(params, tx.init(params), params)
     with pytest.raises(Exception, match=r"schedule\(2\)=-1.0: expected a finite number >= 0"):
         jax.block_until_ready(update(params, state, params))
+
+
+def test_the_host_is_asked_from_a_thread_that_thinks_x64_off(jax):
+    """JAX runs callbacks where it likes, and there rounds what they return to its own float."""
+    with jax.enable_x64(True):
+        tx = optax_transformation(OPTIMIZERS["AdamW"])
+        params = {"w": jax.numpy.ones(2)}
+        state = tx.init(params)
+        program = jax.jit(tx.update).lower(params, state, params).compile()
+        want, _ = tx.update(params, state, params)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(program(params, state, params)[0]["w"]))
+    thread.start()
+    thread.join()
+    assert found[0].dtype == np.float64
+    np.testing.assert_allclose(np.asarray(found[0]), np.asarray(want["w"]), rtol=2**-50)

@@ -78,10 +78,7 @@ class _Host:
         if self.table is not None:
             row = jnp.asarray(self.table, dtype).at[count - 1].get(mode="fill", fill_value=np.nan)
         elif isinstance(count, jax.core.Tracer):
-            shape = jax.ShapeDtypeStruct((sum(map(sum, self.present)),), dtype)
-            row = jax.pure_callback(
-                lambda t: self.row(int(t)).astype(dtype), shape, count, vmap_method="sequential"
-            )
+            row = self._called(count, dtype)
         else:
             row = jnp.asarray(self.row(int(count)), dtype)
         numbers = iter(range(len(row)))
@@ -89,6 +86,17 @@ class _Host:
             type(own)(*(row[next(numbers)] if here else None for here in known))
             for own, known in zip(self.like, self.present, strict=True)
         )
+
+    def _called(self, count: Array, dtype: Any) -> Array:
+        """Ask the host when the program runs, as bits: a thread of JAX may think x64 off."""
+        size, words = sum(map(sum, self.present)), dtype.itemsize // 4
+        shape = jax.ShapeDtypeStruct((size, words) if words > 1 else (size,), np.uint32)
+
+        def bits(t: Any) -> Any:
+            return self.row(int(t)).astype(dtype).view(np.uint32).reshape(shape.shape)
+
+        found = jax.pure_callback(bits, shape, count, vmap_method="sequential")
+        return jax.lax.bitcast_convert_type(found, dtype)
 
 
 class _Traced(Optimizer):
