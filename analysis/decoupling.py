@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .landscape import Found, Method, grid, jobs
+from .landscape import NORMALISED, Ends, Found, Method, grid, jobs
 
 if TYPE_CHECKING:
     from .sweep import Job
@@ -22,18 +22,7 @@ PREDICTED: dict[tuple[str, str], tuple[float, float]] = {  # in the order of KIN
     ("adamw", "paper"): (0.0, 1.0),
     ("adamw", "lr"): (-1.0, 0.0),
 }
-Ends = tuple[float, float]
-# Decades of learning rates and weight decays, where the theory's premise can be met. Normalised:
-# learning rates so small that without decay the weights would hardly turn within the budget.
-NORMALISED: dict[tuple[str, str], tuple[Ends, Ends]] = {
-    ("sgd", "l2"): ((-5, -2.5), (-0.5, 3.5)),
-    ("sgdw", "paper"): ((-5, -2.5), (-4, 0)),
-    ("sgdw", "lr"): ((-5, -2.5), (0.5, 4.5)),
-    ("adam", "l2"): ((-3, -1.5), (-3, 3)),
-    ("adamw", "paper"): ((-5, -2.5), (-4, 0)),
-    ("adamw", "lr"): ((-5, -2.5), (0.5, 4.5)),
-}
-# Plain: learning rates so large that the weights converge within it.
+# Decades of learning rates and weight decays: so large that plain weights converge in the budget.
 PLAIN: dict[tuple[str, str], tuple[Ends, Ends]] = {
     ("sgd", "l2"): ((-1.75, -0.5), (-3, -1)),
     ("sgdw", "paper"): ((-1.75, -0.5), (-3.5, -0.75)),
@@ -60,7 +49,7 @@ class Setting:
 SETTINGS = (
     Setting("digits-bn", (), KINDS[0], "fixed", 1000, 2),
     Setting("teacher-bn", (), KINDS[0], "fixed", 1000, 2),
-    Setting("digits", (("label_noise", 0.3),), KINDS[1], "cosine", 1000, 4),
+    Setting("digits", (("label_noise", 0.3),), KINDS[1], "cosine", 4000, 4),
     Setting("teacher", (), KINDS[1], "cosine", 1000, 4, shift=0.5),
 )
 

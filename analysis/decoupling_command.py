@@ -22,7 +22,7 @@ def run_table(explain: bool, options: Mapping[str, Any]) -> int:
     if explain:
         return explained(planned, options)
     with ExitStack() as stack:
-        figure = target(stack, options)
+        figure, text = (target(stack, options, name) for name in ("figure", "markdown"))
         store = opened(Store, options)
         swept = computed([job for own in planned.values() for job in own], store, options)
         found = {cell: _measured(cell, [swept.results[job] for job in own], options)
@@ -30,6 +30,8 @@ def run_table(explain: bool, options: Mapping[str, Any]) -> int:
         told = [document(cell, one) for cell, one in found.items()]
         if figure:
             _draw(told, options, figure)
+        if text:
+            text.write_text(_markdown(told), encoding="utf-8")
     _show(told, options, swept.computed)
     return 0 if all(one["holds"] for one in told) else 1
 
@@ -71,6 +73,17 @@ def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: 
                       {True: "yes", False: "[bold red]no[/bold red]"}.get(one["holds"], "–"),
                       "; ".join(filter(None, notes)))  # fmt: skip
     Console(highlight=False).print(table)
+
+
+def _markdown(told: Sequence[Mapping[str, Any]]) -> str:
+    from .landscape_show import interval, lines
+
+    header = ["weights, problem", "method", "predicted", "measured", "inside"]
+    body = [[f"{one['kind'].split()[0]}, {one['problem']}", f"{one['optimizer']}, {one['form']}",
+             f"{one['predicted']:+.0f}", interval(one["coupling"], one["interval"], 2),
+             {True: "yes", False: "**no**"}.get(one["holds"], "no slope")]
+            for one in told]  # fmt: skip
+    return "\n".join([*lines(header, body), ""])
 
 
 def _by_name(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

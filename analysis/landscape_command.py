@@ -26,7 +26,7 @@ OUT = Path("wdref-results")
               help="An option of the problem, as in label_noise=0.3; may be repeated.")  # fmt: skip
 @click.option("--optimizers", default="sgd,sgdw,adam,adamw", show_default=True, metavar="LIST",
               help="sgd, sgdw, adam, adamw; sgdw:lr and adamw:lr decay by ηαλ.")  # fmt: skip
-@click.option("--schedules", default="cosine", show_default=True, metavar="LIST",
+@click.option("--schedules", default="fixed", show_default=True, metavar="LIST",
               help="fixed, steps, cosine, warm-restarts.")  # fmt: skip
 @click.option("--seeds", default=5, show_default=True, metavar="N", help="Runs of each grid point.")
 @click.option("--steps", default=1000, show_default=True, metavar="N", help="Updates of each run.")
@@ -43,6 +43,7 @@ OUT = Path("wdref-results")
               help="Processes (default: one a core).")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Run on dask at this address, or on `ray`.")
 @click.option("--figure", metavar="FILE", type=Path, help="Draw it: .svg, .png or .pdf.")
+@click.option("--markdown", metavar="FILE", type=Path, help="Write the table as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def landscape(table: bool, explain: bool, **options: Any) -> int:
     """How coupled are learning rate and weight decay?
@@ -71,12 +72,14 @@ def _landscape(explain: bool, options: dict[str, Any]) -> int:
     if explain:
         return explained(planned, options)
     with ExitStack() as stack:
-        figure = target(stack, options)
+        figure, text = (target(stack, options, name) for name in ("figure", "markdown"))
         store = opened(Store, options)
         results = computed([job for own in planned.values() for job in own], store, options)
         found = _found(planned, results, options)
         if figure:
             _draw(found, options, figure)
+        if text:
+            text.write_text(_markdown(found, options), encoding="utf-8")
     _show(found, results, options)
     return 0 if all(one.ridge.slope is not None for one in found.values()) else 1
 
@@ -210,17 +213,17 @@ def _minutes(seconds: float) -> str:
 # -- running, drawing, telling ---------------------------------------------------------------------
 
 
-def target(stack: ExitStack, options: Mapping[str, Any]) -> Path | None:
-    """Open the figure's file before the runs, which a wrong path shall not cost."""
-    from .figures import write
+def target(stack: ExitStack, options: Mapping[str, Any], name: str = "figure") -> Path | None:
+    """Open a file before the runs, which a wrong path shall not cost."""
+    from .figures import FORMATS, write
 
-    path: Path | None = options["figure"]
+    path: Path | None = options[name]
     if path is None:
         return None
     try:
-        return stack.enter_context(write(path))
+        return stack.enter_context(write(path, FORMATS if name == "figure" else (".md",)))
     except OSError as error:
-        stop(f"--figure {path}: {error.strerror or error}", options)
+        stop(f"--{name} {path}: {error.strerror or error}", options)
 
 
 def opened(kind: "type[Store]", options: Mapping[str, Any]) -> "Store":
@@ -271,6 +274,13 @@ def _draw(found: "Mapping[str, Found]", options: Mapping[str, Any], path: Path) 
             "slope; star: best")  # fmt: skip
     save(heat_maps(list(found.values()), options["metric"], note), path,
          options["figure"].suffix[1:])  # fmt: skip
+
+
+def _markdown(found: "Mapping[str, Found]", options: Mapping[str, Any]) -> str:
+    from .landscape import differences
+    from .landscape_show import markdown
+
+    return markdown(found, differences(found, level=options["level"]))
 
 
 def _show(found: "Mapping[str, Found]", results: "Sweep", options: Mapping[str, Any]) -> None:

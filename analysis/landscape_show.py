@@ -36,11 +36,30 @@ def show(
         if one.ridge.note:
             console.print(f"{name}: {one.ridge.note}", style="bold")
     for row in apart:
-        low, high = (100 * x for x in row["interval"])
+        low, high = row["interval"]
         sure = "" if low <= 0 <= high else ", so they differ"
-        console.print(f"{row['one']} − {row['other']}: test error {100 * row['difference']:+.2f} "
-                      f"points [{low:+.2f}, {high:+.2f}]{sure}")  # fmt: skip
+        console.print(f"{row['one']} − {row['other']}: test error, points: {_points(row)}{sure}")
     console.print(f"{computed} jobs were computed.", style="dim")
+
+
+def markdown(found: "Mapping[str, Found]", apart: Sequence[Mapping[str, Any]]) -> str:
+    """Return the same as two tables."""
+    header = ["method", "slope", "angle", "best α", "best λ", "test error %", "at the edge"]
+    body = [[name, *_cells(one), ", ".join(one.ridge.edges) or "no"] for name, one in found.items()]
+    pairs = [[f"{row['one']} − {row['other']}", _points(row)] for row in apart]
+    second = lines(["best of grid", "test error, points"], pairs)
+    return "\n".join([*lines(header, body), "", *second, ""])
+
+
+def lines(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *body)]
+
+
+def _points(row: Mapping[str, Any]) -> str:
+    low, high = (100 * x for x in row["interval"])
+    return f"{100 * row['difference']:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def _cells(one: "Found") -> list[str]:

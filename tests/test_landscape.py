@@ -10,7 +10,8 @@ import xarray
 
 from wdref.analysis.decoupling import KINDS, PREDICTED, SETTINGS, Cell, cells, document, jobs_of
 from wdref.analysis.landscape import (
-    GRIDS,
+    NORMALISED,
+    PLAIN,
     Method,
     best,
     difference,
@@ -63,16 +64,22 @@ def test_a_seed_alone_has_the_bits_of_many():
     xarray.testing.assert_equal(gathered([run(job) for job in reversed(parts)]), run(many))
 
 
-@pytest.mark.parametrize("key", list(GRIDS))
+@pytest.mark.parametrize("key", list(PLAIN))
 def test_default_grids_grow_and_have_half_decades(key):
-    for ends in GRIDS[key]:
+    for ends in (*PLAIN[key], *NORMALISED[key]):
         steps = np.diff(np.log10(grid(*ends)))
         np.testing.assert_allclose(steps, 0.5, atol=0.01)
 
 
+def test_normalised_problems_have_grids_of_their_own():
+    for name, grids in (("teacher", PLAIN), ("digits-mixed", PLAIN), ("teacher-bn", NORMALISED)):
+        (own,) = jobs(name, [method("adamw")], seeds=1, steps=5).values()
+        assert own[0].learning_rates == grid(*grids["adamw", "paper"][0])
+
+
 def test_every_optimizer_and_form_has_a_grid_and_a_prediction():
     every = {(name, form) for name, forms in FORMS.items() for form in forms}
-    assert set(GRIDS) == set(PREDICTED) == every
+    assert set(PLAIN) == set(NORMALISED) == set(PREDICTED) == every
 
 
 @pytest.mark.parametrize(

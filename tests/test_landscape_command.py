@@ -169,6 +169,23 @@ def test_the_decoupling_table(landscape, simulated, monkeypatch):
     assert not any(cell["holds"] for cell in document(out)["cells"])
 
 
+def rows_of(path):
+    lines = Path(path).read_text().splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line]
+
+
+def test_tables_as_markdown(landscape, simulated):
+    landscape("--seeds", "4", "--markdown", "slopes.md")
+    told = rows_of("slopes.md")
+    assert [row[0] for row in told[2:6]] == ["sgd", "sgdw", "adam", "adamw"]
+    assert len({len(row) for row in told[:6]}) == 1
+    assert told[8][0] == "sgdw − sgd"
+    landscape("--table", "--seeds", "3", "--markdown", "table.md")
+    cells = rows_of("table.md")[2:]
+    assert len(cells) == 24
+    assert {row[-1] for row in cells} == {"yes"}
+
+
 def test_the_table_as_text_and_figure(landscape, simulated):
     status, out, _ = landscape("--table", "--seeds", "3", "--figure", "table.png")
     assert status == 0
@@ -234,6 +251,7 @@ def test_a_failing_job_is_named_and_the_others_kept(landscape, monkeypatch):
         (["--level", "1"], "--level 1.0: expected a number between 0 and 1"),
         (["--figure", "map.gif"], "--figure map.gif: expected a name that ends in .png"),
         (["--figure", "no/map.png"], "--figure no/map.png: No such file or directory"),
+        (["--markdown", "map.txt"], "--markdown map.txt: expected a name that ends in .md"),
         (["--out", "taken"], "--out taken: File exists"),
         (["--scheduler", "ray"], "this needs ray"),
         (["--metric", "accuracy"], "Invalid value for '--metric'"),
