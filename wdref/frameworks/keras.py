@@ -158,6 +158,7 @@ def _compiled(f: Callable[..., Any], **options: Any) -> Any:
 def _train(keras: Any, cls: Any, case: Any, options: dict[str, Any], jit_compile: bool) -> Any:
     many = "tensors" in case.flags
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+    thetas, grads = ([_cast(x, case.dtype) for x in xs] for xs in (thetas, grads))
     variables = [keras.Variable(theta, dtype=case.dtype) for theta in thetas]
     own = [{**case.hyper, **group} for group in case.groups or [{}] * len(variables)]
     steppers = []
@@ -175,6 +176,12 @@ def _train(keras: Any, cls: Any, case: Any, options: dict[str, Any], jit_compile
         for v, values in zip(variables, path, strict=True):
             values.append(keras.ops.convert_to_numpy(v.value).astype(np.float64))
     return [np.array(values) for values in path] if many else np.array(path[0])
+
+
+def _cast(x: Any, dtype: str) -> Any:
+    """Cast to bfloat16 by NumPy where JAX is, which would compile that for every shape."""
+    jax = sys.modules["keras"].config.backend() == "jax" and sys.modules["jax"]
+    return x.astype(jax.numpy.bfloat16) if jax and dtype == "bfloat16" else x
 
 
 def _sets(own: Sequence[Any]) -> list[list[int]]:

@@ -21,7 +21,6 @@ from wdref.oracle import Unsupported
 INSTALL = "pip install wdref optax"
 CONVENTION = "paper"
 COMPILES = "."
-COMPILES = "."  # for every shape
 OPTIMIZERS = {
     "SGD": "sgd",
     "SGDW": "sgdw",

@@ -4,6 +4,7 @@ What crashes or hangs costs itself alone: the process is started anew with what 
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from typing import Any
 from . import worker
 from .case import Case
 from .targets import Result, Target, end_of, kill, read_answer, write_request
+
+# OpenMP's threads wait asleep: several processes share the cores, and their cases are small.
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class _Process:
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
                     start_new_session=True,
+                    env={**PASSIVE, **os.environ},
                 )
             self._tell(0)
         except BaseException:
