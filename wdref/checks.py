@@ -1,6 +1,8 @@
 """Checks of single numbers: one error that names the argument, what came and what was expected."""
 
+import ast
 import math
+import warnings
 from numbers import Real
 from typing import Any
 
@@ -44,6 +46,20 @@ def check_count(name: str, value: Any) -> int:
     if number >= 1 and number % 1 == 0:
         return int(number)
     raise ValueError(f"{name}={_shown(value)}: expected a whole number >= 1")
+
+
+def literal(text: str) -> Any:
+    """Return the Python literal that `text` is; ValueError for every other text.
+
+    >>> literal("(0.9, 0.999)")
+    (0.9, 0.999)
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on the syntax of "1is"
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # "{[]: 1}", "(((…"
+        raise ValueError(f"{text[:40]!r} is no Python literal") from None
 
 
 def _no_number(value: Any) -> bool:

@@ -38,6 +38,7 @@ def _main() -> NoReturn:
         need(module, "oracle")
     import click
 
+    document: dict[str, Any] | None = {} if "--json" in sys.argv[1:] else None
     try:
         status = _group().main(standalone_mode=False, prog_name="wdref")
     except click.UsageError as error:
@@ -45,9 +46,9 @@ def _main() -> NoReturn:
             print(error.format_message(), file=sys.stderr)
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "wdref"
-        fail(f"{error.format_message()} (see {command} --help)")
+        fail(f"{error.format_message()} (see {command} --help)", document)
     except click.ClickException as error:
-        fail(error.format_message())
+        fail(error.format_message(), document)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import schedules
+from .checks import literal
 from .cli import emit_json, fail
 from .conventions import CLAIMS
 from .conversions import Conversion, NoConversion
@@ -56,8 +57,8 @@ def _pair(text: str) -> tuple[str, Any]:
         raise ValueError(f"{text!r}: expected NAME=VALUE")
     words = {"true": "True", "false": "False"}
     try:
-        return name.replace("-", "_"), ast.literal_eval(words.get(value.lower(), value))
-    except (ValueError, SyntaxError):
+        return name.replace("-", "_"), literal(words.get(value.lower(), value))
+    except ValueError:
         raise ValueError(f"{text}: expected a number, a pair of numbers, true or false") from None
 
 
@@ -70,7 +71,7 @@ def _schedule(text: str) -> schedules.Schedule:
             raise ValueError("no call")
         args = [ast.literal_eval(arg) for arg in call.args]
         options = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg}
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         raise ValueError(f"--schedule {text!r}: expected a call like 'cosine(100)'") from None
     if call.func.id not in known:
         raise ValueError(f"--schedule {text!r}: expected one of {', '.join(known)}")

@@ -1,6 +1,5 @@
 """Targets: what the command line calls an implementation, and how it is run, apart from us."""
 
-import ast
 import importlib.util
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import literal
 from . import worker
 from .case import Case
 
@@ -68,7 +68,7 @@ def parse(text: str, *, elsewhere: bool = False) -> Target:
         )
     if head.endswith(".py"):
         path = Path(head)
-        if not path.is_file():
+        if not _is_file(path):
             raise TargetError(f"TARGET {text!r}: no file {head}")
         return Target(text, {"kind": "file", "file": str(path.resolve()), "function": tail})
     name, options = parse_options(tail)
@@ -105,9 +105,16 @@ def parse_options(text: str) -> tuple[str, dict[str, Any]]:
 
 def _literal(value: str) -> Any:
     try:
-        return ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
-    except (ValueError, SyntaxError):
+        return literal({"true": "True", "false": "False"}.get(value, value))
+    except ValueError:
         return value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for any file
+        return False
 
 
 def adapter_file(module: str) -> str:
