@@ -62,9 +62,9 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml
-	@echo 'Installing $(TORCH) and wdref[oracle,bench,dev] into $(VENV)'
+	@echo 'Installing $(TORCH) and wdref[oracle,bench,docs,dev] into $(VENV)'
 	$(PIP) install '$(TORCH)'
-	$(PIP) install -e '.[oracle,bench,dev]'
+	$(PIP) install -e '.[oracle,bench,docs,dev]'
 	@touch $@
 
 $(VENV)/.gpu: $(VENV)/.test
