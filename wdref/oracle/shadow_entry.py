@@ -21,7 +21,7 @@ def shadow(
 
     Before and after a step the gradient, the parameters and the state of up to `sample`
     coordinates of every leaf are read, among them its first and its last. The rule of `claim` under
-    `convention` runs from them in certified arithmetic, and |got - exact| over what correct
+    `convention` runs from them in certified arithmetic, and ``|got - exact|`` over what correct
     rounding allows is the ratio; beyond 4 the step *departs* from its rule. `every` watches the
     first step and every that many after it. `on_departure` is ``"raise"``, ``"warn"`` (once a
     leaf) or ``"collect"``.
