@@ -52,6 +52,7 @@ def _draw(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], path: A
 
 
 def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: int) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -63,7 +64,8 @@ def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: 
         return
     from .landscape_show import interval
 
-    table = Table(title="d log λ* / d log α: predicted, and measured", title_justify="left")
+    table = Table(title="d log λ* / d log α: predicted, and measured", title_justify="left",
+                  box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
     for name in ("weights", "problem", "method", "predicted", "measured", "inside", "note"):
         table.add_column(name)
     for one in told:

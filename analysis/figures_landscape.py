@@ -81,6 +81,8 @@ def _panel(axes: Any, found: Found, metric: str, norm: LogNorm) -> Any:
     axes.set_xlabel("initial learning rate α")
     axes.set_ylabel(FORMULAS[found.method.form])
     _ridge(axes, found.ridge)
+    axes.set_xlim(_sides(rates)[[0, -1]])
+    axes.set_ylim(_sides(decays)[[0, -1]])
     if found.best is not None:
         axes.plot(found.best.learning_rate, found.best.weight_decay, marker="*", markersize=10,
                   color="white", markeredgecolor="black", linestyle="none")  # fmt: skip
@@ -112,11 +114,9 @@ def _ridge(axes: Any, found: Ridge) -> None:
     at, up = np.average(u, weights=weight), np.average(v, weights=weight)
     x = np.linspace(u.min() - 0.6, u.max() + 0.6, 41)
     low, high = (np.exp(up + s * (x - at)) for s in found.interval)
-    bottom, top = axes.get_ylim()
     axes.fill_between(np.exp(x), np.minimum(low, high), np.maximum(low, high), color="white",
                       alpha=0.3, linewidth=0)  # fmt: skip
     axes.plot(np.exp(x), np.exp(up + found.slope * (x - at)), color="white", linewidth=1.5)
-    axes.set_ylim(bottom, top)
 
 
 def slope(found: Ridge) -> str:

@@ -14,6 +14,7 @@ def show(
     computed: int,
 ) -> None:
     """Print the slopes, the best of each grid, and how far these are apart."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -21,6 +22,8 @@ def show(
     table = Table(
         title=f"{settings['problem']}: {settings['steps']} updates, {settings['seeds']} seeds",
         title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         caption=f"Slope: d log λ* / d log α of the {settings['metric'].replace('_', ' ')}, 0 is "
         "decoupled. Error at the best point: on the seeds that did not choose it. "
         f"In brackets: {level} intervals.",
@@ -28,7 +31,8 @@ def show(
     for name in ("method", "slope", "angle", "best α", "best λ", "test error %"):
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for name, one in found.items():
-        table.add_row(name, *_cells(one))
+        slope, angle, *others = _cells(one)
+        table.add_row(name, slope, angle.partition(" ")[0], *others)
     console.print(table)
     for name, one in found.items():
         for note in [f"the best lies at the {edge}" for edge in one.ridge.edges]:
