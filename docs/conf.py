@@ -27,6 +27,7 @@ nb_execution_mode = "off"
 default_role = "py:obj"  # `name` in a docstring
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+maximum_signature_line_length = 90  # else one parameter a line
 numpydoc_show_class_members = False
 copybutton_prompt_text = "$ "
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and output are not typed

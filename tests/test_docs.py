@@ -1,5 +1,6 @@
 """The documentation: its blocks run, its commands exist, its links lead somewhere."""
 
+import json
 import re
 import shutil
 import tomllib
@@ -151,3 +152,25 @@ def test_another_output_is_noticed(tmp_path, monkeypatch):
     page.write_text("```console\n$ echo a\nb\n```\n", "utf-8")
     with pytest.raises(AssertionError, match=r"page.md:1: expected\nb"):
         docs_pages.run_page(page)
+
+
+JSON = {  # of the commands that answer at once
+    "wdref check": ["check", "loopback:SGD", "--claim", "sgd", "--dtype", "float16"],
+    "wdref convert": ["convert", "adamw", "--from", "pytorch", "--to", "optax"],
+    "wdref print": ["print", "adamw", "--as", "c"],
+    "wdref propositions": ["propositions"],
+    "wdref theory": ["theory", "--only", "2"],
+    "wdref vectors export": ["vectors", "export", "made", "--claim", "sgd", "--dtype", "float64"],
+    "wdref vectors lint": ["vectors", "lint", "made"],
+}
+
+
+def test_json_has_the_keys_that_are_documented(tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "json.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(wdref [\w ]+)` \| (.+) \|$", page, re.MULTILINE))
+    monkeypatch.chdir(tmp_path)
+    for name, words in JSON.items():
+        monkeypatch.setattr("sys.argv", ["wdref", *words, "--json"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert list(json.loads(capsys.readouterr().out)) == re.findall(r"`(\w+)`", rows[name])

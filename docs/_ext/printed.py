@@ -67,7 +67,9 @@ class RuleSource(SphinxDirective):
         name = self.arguments[0]
         source = inspect.getsource(getattr(import_module(f"wdref.rules.{name}"), name))
         text = re.sub(r'    """.*?"""\n', "", source, count=1, flags=re.S)
-        text = re.sub(r" {3,}(lines? \d)", r"   \1", text)  # no wider than its column
+        # no wider than its column
+        text = re.sub(r" {3,}(lines? \d)", r"  \1", text)
+        text = re.sub(r"(?m)^(    # .{8})  ", r"\1", text)
         return [nodes.literal_block(text, text, language="python")]
 
 
