@@ -99,7 +99,7 @@ def check(
     document["primitives"] = primitives
     identity = None
     if document["verdict"] in ("deviates", "imprecise"):
-        identity = find(cases, results, found.family, claim=found)
+        identity = find(cases, results, found.family, claim=found, measured=primitives)
         document["identified"] = identity and identity.as_json()
     if as_json:
         emit_json(document)
@@ -131,8 +131,8 @@ def identify(
     answers: list[Identity] = []
     for name, whose in guesses if claim is None else ((claim, convention),):
         found = _claim(name, whose, printed)
-        cases, results, _ = _run(target, name, found, probes, printed, **settings)
-        identity = find(cases, results, found.family, claim=said)
+        cases, results, measured = _run(target, name, found, probes, printed, **settings)
+        identity = find(cases, results, found.family, claim=said, measured=measured)
         answers += [identity] if identity else []
         if identity and identity.certified:
             break

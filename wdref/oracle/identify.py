@@ -4,9 +4,10 @@ Every dialect of the family runs on the probing cases in float64; the one with t
 is judged by its enclosures on every case. What no enclosure holds is said to match nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from .enclosure import CaseKey, enclose
 from .gallery import gallery
 from .mutants import Twisted, changes
 from .targets import Result
-from .verdict import LIMIT, judge
+from .verdict import LIMIT, judge, primitives_in
+
+Measured = Mapping[str, Mapping[str, Any]]
 
 PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
 FAR = 0.01  # of the parameters: scalars in float32 explain a thousandth of that
@@ -73,12 +76,13 @@ class Identity:
 
 
 def identify(
-    cases: Sequence[Case], results: Sequence[Result], family: str, *, claim: Any = None
-) -> Identity | None:
+    cases: Sequence[Case], results: Sequence[Result], family: str, *, claim: Any = None,
+    measured: Measured = MappingProxyType({}),
+) -> Identity | None:  # fmt: skip
     """Return what `results` on `cases` are, or None where no probe gave a finite result.
 
     `claim` is the dialect that the target is said to be: bugs are named as changes from it, by
-    default from PyTorch's dialect of the family.
+    default from PyTorch's dialect of the family. `measured` is what its primitives do, by dtype.
     """
     pairs = [(c, r) for c, r in zip(cases, results, strict=True) if r.values is not None]
     single = [(c, r) for c, r in pairs if not {"tensors", "layout"} & set(c.flags)]
@@ -91,7 +95,7 @@ def identify(
     reach = min(max(10 * found[0].residual, _noise(probes)), FAR)
     tied = [c for c in found if c.residual <= reach]
     tied.sort(key=lambda c: _oddity(c.rule))
-    held = [c for c in tied if _certified(c.rule, single)]
+    held = [c for c in tied if _certified(c.rule, single, measured)]
     nearest = held[0] if held else found[0]
     others = [c for c in found if c is not nearest and c not in held]
     bugs = known_bugs(nearest.rule, claim) + _bugs_of_several(nearest.rule, pairs) if held else ()
@@ -241,12 +245,13 @@ def _noise(probes: Sequence[tuple[Case, Result]]) -> float:
     return float(np.finfo(probes[0][0].dtype).eps) * 64
 
 
-def _certified(rule: Any, pairs: Sequence[tuple[Case, Result]]) -> bool:
+def _certified(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
     """Whether the enclosures of `rule` hold every result; float32 may be imprecise."""
     widest = max(case.dtype for case, _ in pairs)  # "float64" sorts last
     # short cases first: the first that no enclosure holds is the last that is computed
     wide = sorted((p for p in pairs if p[0].dtype == widest), key=lambda p: p[0].grads.size)
-    verdicts = (judge(rule, case, result) for case, result in wide)
+    primitives = primitives_in(widest, measured)
+    verdicts = (judge(rule, case, result, primitives=primitives) for case, result in wide)
     return all(v.ratio is None or v.ratio <= LIMIT or v.verdict == "imprecise" for v in verdicts)
 
 

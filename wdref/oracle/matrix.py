@@ -119,7 +119,8 @@ def _judged(row: Row, suite: Sequence[Case], outcome: Outcome) -> dict[str, Any]
     verdict = overall(verdicts)
     identity = None
     if verdict == "deviates":
-        identity = identify(suite, outcome.results, _family(row), claim=row.rule)
+        identity = identify(suite, outcome.results, _family(row), claim=row.rule,
+                            measured=outcome.primitives)  # fmt: skip
     is_claim = verdict in ("conforms", "imprecise")
     match = identity.nearest.rule if identity and identity.certified else None
     shown = row.rule if is_claim else getattr(match, "base", match)
