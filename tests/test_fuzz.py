@@ -134,7 +134,10 @@ VALUES = [
     "lr=x", "lr={[]:1}", "weight_decay=0.1", "betas=(0.9,0.9)", "betas=1", "claim=1", "=",
     "nowhere.json", "-1", "0", "1e999", "nan",
 ]  # fmt: skip
-arguments = st.lists(st.sampled_from(OPTIONS) | st.sampled_from(VALUES) | words, max_size=6)
+typed = st.text(
+    st.characters(exclude_characters="\0", codec="utf-8"), max_size=12
+)  # no system has it
+arguments = st.lists(st.sampled_from(OPTIONS) | st.sampled_from(VALUES) | typed, max_size=6)
 
 
 def run(arguments):
@@ -156,6 +159,9 @@ def run(arguments):
 )
 @example(command=["check"], rest=["a" * 300 + ".py:f", "--claim", "adamw", "--json"])
 @example(command=["check"], rest=["--json"])
+@example(command=["vectors", "lint"], rest=["", "--json"])
+@example(command=["vectors", "lint"], rest=["a" * 300])
+@example(command=["vectors", "export"], rest=["a" * 300, "--json"])
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_arguments(command, rest, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

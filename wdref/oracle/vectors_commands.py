@@ -1,6 +1,7 @@
 """The commands for other languages: ``wdref vectors export``, ``lint``, ``check``, ``digest``."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,8 @@ def export(
     as_json: bool,
 ) -> int:  # fmt: skip
     """Write the suite into DIR, one file for each rule and convention, and the schemas."""
-    _ready()
+    empty = {"directory": str(folder), "files": []} if as_json else None
+    _ready(empty)
     from . import vectors as made
 
     rows = []
@@ -48,9 +50,9 @@ def export(
             size = path.stat().st_size
             rows.append({"file": path.name, "tests": tests, "bytes": size, "sha256": _sha256(path)})
     except ValueError as error:
-        fail(str(error))
+        fail(str(error), empty)
     except OSError as error:
-        fail(f"{error.filename or folder}: {error.strerror}")
+        fail(f"{error.filename or folder}: {error.strerror}", empty)
     if as_json:
         emit_json({"directory": str(folder), "files": rows})
     else:
@@ -63,10 +65,12 @@ def export(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def lint(folder: Path, as_json: bool) -> int:
     """Are the vectors in DIR well-formed, and is every expected value right?"""
-    _ready()
+    asked: dict[str, Any] = {"directory": str(folder), "holds": None, "files": []}
+    empty = asked if as_json else None
+    _ready(empty)
     from .vectors_lint import lint as examine
 
-    paths = _progress(_files(folder), "recomputing")
+    paths = _progress(_files(folder, empty), "recomputing")
     rows = [{"file": path.name, "problems": examine(path)} for path in paths]
     holds = not any(row["problems"] for row in rows)
     if as_json:
@@ -125,12 +129,12 @@ def _ready(document: dict[str, Any] | None = None) -> None:
         need(module, "oracle", document)
 
 
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        fail(f"{folder}: no directory; `wdref vectors export {folder}` makes one")
+def _files(folder: Path, document: dict[str, Any] | None = None) -> list[Path]:
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
+        fail(f"{folder}: no directory; `wdref vectors export {folder}` makes one", document)
     found = sorted(folder.glob("*.json"))
     if not found:
-        fail(f"{folder}: no vectors; `wdref vectors export {folder}` writes them")
+        fail(f"{folder}: no vectors; `wdref vectors export {folder}` writes them", document)
     return found
 
 
