@@ -66,15 +66,19 @@ def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: 
 
     table = Table(title="d log λ* / d log α: predicted, and measured", title_justify="left",
                   box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
-    for name in ("weights", "problem", "method", "predicted", "measured", "inside", "note"):
-        table.add_column(name)
+    for name in ("weights", "problem", "method", "predicted", "measured", "inside"):
+        table.add_column(name, no_wrap=True)
     for one in told:
-        notes = [f"best at the {edge}" for edge in one["edges"]] + [one["note"] or ""]
+        inside = {True: "yes", False: "[bold red]no[/bold red]"}.get(one["holds"], "–")
         table.add_row(one["kind"].split()[0], one["problem"], f"{one['optimizer']} {one['form']}",
                       f"{one['predicted']:+.0f}", interval(one["coupling"], one["interval"], 2),
-                      {True: "yes", False: "[bold red]no[/bold red]"}.get(one["holds"], "–"),
-                      "; ".join(filter(None, notes)))  # fmt: skip
-    Console(highlight=False).print(table)
+                      inside)  # fmt: skip
+    console = Console(highlight=False)
+    console.print(table)
+    for one in told:
+        notes = [f"the best lies at the {edge} of the grid" for edge in one["edges"]]
+        for note in [*notes, *filter(None, [one["note"]])]:
+            console.print(f"{one['problem']}, {one['optimizer']} {one['form']}: {note}")
 
 
 def _markdown(told: Sequence[Mapping[str, Any]]) -> str:

@@ -137,9 +137,7 @@ LOOKS = ("o", "s", "^", "D")  # a marker a problem, also for black-and-white pri
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito
 
 
-def table_figure(
-    rows: Mapping[str, Sequence[Mapping[str, Any]]], note: str, *, limit: float = 4.0
-) -> Figure:
+def table_figure(rows: Mapping[str, Sequence[Mapping[str, Any]]], note: str) -> Figure:
     """Draw measured slopes with intervals beside the predicted ones.
 
     `rows` has, for each kind of weights, dictionaries with optimizer, form, problem, coupling,
@@ -150,17 +148,17 @@ def table_figure(
         FigureCanvasAgg(figure)
         panels = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
         for axes, (kind, cells) in zip(panels, rows.items(), strict=True):
-            _cells(axes, cells, limit)
+            _cells(axes, cells)
+            axes.legend(frameon=False, fontsize=7, ncols=4, loc="upper left")
             axes.set_title(kind, loc="left", fontsize=9)
-            axes.set_ylabel("d log λ* / d log α")
+            axes.set_ylabel("slope d log λ* / d log α")
         labels = [f"{TITLES[o]}" + ("" if f == "l2" else f"\n{f} form") for o, f in CELLS]
         panels[-1].set_xticks(range(len(CELLS)), labels)
-        panels[0].legend(frameon=False, fontsize=7, ncols=4, loc="upper center")
         figure.supxlabel(note, fontsize=7, color="0.35")
     return figure
 
 
-def _cells(axes: Any, cells: Sequence[Mapping[str, Any]], limit: float) -> None:
+def _cells(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
     problems = list(dict.fromkeys(cell["problem"] for cell in cells))
     for k, (o, f) in enumerate(CELLS):
         own = [cell for cell in cells if (cell["optimizer"], cell["form"]) == (o, f)]
@@ -171,11 +169,12 @@ def _cells(axes: Any, cells: Sequence[Mapping[str, Any]], limit: float) -> None:
             i = problems.index(cell["problem"])
             x, label = k + 0.18 * (i - (len(problems) - 1) / 2), cell["problem"] if k == 0 else None
             if cell["coupling"] is None:
-                axes.text(x, -limit, "edge", rotation=90, fontsize=6, ha="center", va="bottom")
+                axes.text(x, 0, "no slope", rotation=90, fontsize=6, ha="center", va="center")
                 continue
             low, high = cell["interval"]
             errors = [[cell["coupling"] - low], [high - cell["coupling"]]]
             axes.errorbar(x, cell["coupling"], errors, marker=LOOKS[i % 4], color=COLOURS[i % 4],
                           markersize=4, capsize=2, linestyle="none", label=label)  # fmt: skip
     axes.axhline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_ylim(-limit, limit)
+    known = [x for cell in cells for x in (cell["predicted"], cell["coupling"]) if x is not None]
+    axes.set_ylim(min(known) - 1, max(known) + 1.2)  # an interval that is wider leaves the panel
