@@ -18,7 +18,13 @@ import pytest
 from conftest import assert_same_bits
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 import wdref
 from wdref import tree
@@ -178,8 +184,8 @@ class Machine(RuleBasedStateMachine):
         self.agree()
 
 
-TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=40, stateful_step_count=15)
+def test_any_order_has_the_bits_of_plain_updates():
+    run_state_machine_as_test(Machine, settings=settings(max_examples=40, stateful_step_count=15))
 
 
 # -- threads, memory ----------------------------------------------------------------------------
