@@ -36,7 +36,7 @@ def test_the_version_is_the_installed_one(framework):
     need(framework)
     installed = importlib.metadata.version(DISTRIBUTIONS[framework])
     (line,) = (line for line in PAGE.splitlines() if line.startswith("What installed optimizers"))
-    (written,) = re.findall(rf"\b{framework} (\d[\w.+]*\w)", line)
+    (written,) = re.findall(rf"[:,] {framework} (\d[\w.+]*\w)", line)
     assert written.partition("+")[0] == installed.partition("+")[0]
 
 
