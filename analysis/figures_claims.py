@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from .claims import at_best_rate
 from .figures import COLOURS, MARKERS, STYLE
@@ -38,6 +39,13 @@ def claims_figure(
     return figure
 
 
+def _plain(axis: Any) -> None:
+    """Write 1, 2, 5, 10 on a logarithmic axis, not powers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _losses(axes: Any, grids: Mapping[str, Any]) -> None:
     for name, result in grids.items():
         pairs = at_best_rate(result)
@@ -46,6 +54,8 @@ def _losses(axes: Any, grids: Mapping[str, Any]) -> None:
                   linestyle="none", markersize=4, alpha=0.6, label=name)  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
+    _plain(axes.xaxis)
+    _plain(axes.yaxis)
     axes.set_xlabel("training loss (nats)")
     axes.set_ylabel("test error (%)")
     axes.set_title("equal training loss, a dot a run", loc="left", fontsize=9)
@@ -61,6 +71,7 @@ def _times(axes: Any, curves: Mapping[str, Any]) -> None:
         axes.fill_between(times, errors.min("seed"), errors.max("seed"), color=colour, alpha=0.12,
                           linewidth=0)  # fmt: skip
     axes.set_yscale("log")
+    _plain(axes.yaxis)
     axes.set_xlabel("updates")
     axes.set_ylabel("test error (%)")
     axes.set_title("error over time, range of seeds", loc="left", fontsize=9)
@@ -81,6 +92,7 @@ def _budgets(axes: Any, budgets: Mapping[int, Any], ridge: Ridge) -> None:
             axes.plot(row.weight_decay, height, marker="v", color="#D55E00", linestyle="none")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    _plain(axes.yaxis)
     axes.set_xlabel("weight decay λ (paper's form)")
     axes.set_ylabel("test loss (nats)")
     axes.set_title("budgets in updates; ▾ best decay", loc="left", fontsize=9)
