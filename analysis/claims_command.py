@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .landscape_command import MODULES, OUT, computed, explained, opened, option, stop, target
+from .landscape_command import OUT, computed, explained, needed, opened, option, stop, target
 
 if TYPE_CHECKING:
     from .claims import Claim, Plan
@@ -39,11 +39,8 @@ def claims(explain: bool, **options: Any) -> int:
 
     Exit status 0 where each shows, 1 where one does not or cannot be decided.
     """
-    from wdref.cli import need
-
     options["empty"] = EMPTY
-    for module in MODULES:
-        need(module, "analysis", EMPTY if options["as_json"] else None)
+    needed(options)
     plan = _plan(options)
     if explain:
         return explained({**plan.grids(), **plan.budgets()}, options)

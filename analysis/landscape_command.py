@@ -1,6 +1,7 @@
 """The command ``wdref landscape``."""
 
 import ast
+import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -52,12 +53,7 @@ def landscape(table: bool, explain: bool, **options: Any) -> int:
     learning rate: slope 0 is decoupled. Exit status 1 where a slope could not be measured, as where
     the optimum lies at the edge of the grid; with --table, where a prediction fails.
     """
-    from wdref.cli import need
-
-    for module in MODULES:
-        need(module, "analysis", _empty(options))
-    if options["scheduler"]:
-        need("ray" if options["scheduler"] == "ray" else "distributed", "analysis", _empty(options))
+    needed(options)
     if table:
         from .decoupling_command import run_table
 
@@ -82,6 +78,19 @@ def _landscape(explain: bool, options: dict[str, Any]) -> int:
             text.write_text(_markdown(found, options), encoding="utf-8")
     _show(found, results, options)
     return 0 if all(one.ridge.slope is not None for one in found.values()) else 1
+
+
+def needed(options: Mapping[str, Any]) -> None:
+    """Fail with what to install where a library is missing."""
+    from wdref.cli import need
+
+    for module in MODULES:
+        need(module, "analysis", _empty(options))
+    scheduler = options["scheduler"]
+    if scheduler:
+        module = "ray" if scheduler == "ray" else "distributed"
+        if importlib.util.find_spec(module) is None:
+            stop(f"--scheduler {scheduler} needs {module}: pip install {module}", options)
 
 
 def _empty(options: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The command `wdref landscape`: its document, its exit status, what it refuses, what it costs."""
 
+import importlib.util
 import json
 import runpy
 import sys
@@ -253,7 +254,6 @@ def test_a_failing_job_is_named_and_the_others_kept(landscape, monkeypatch):
         (["--figure", "no/map.png"], "--figure no/map.png: No such file or directory"),
         (["--markdown", "map.txt"], "--markdown map.txt: expected a name that ends in .md"),
         (["--out", "taken"], "--out taken: File exists"),
-        (["--scheduler", "ray"], "this needs ray"),
         (["--metric", "accuracy"], "Invalid value for '--metric'"),
     ],
 )
@@ -263,6 +263,18 @@ def test_what_cannot_be_asked(landscape, args, error):
     assert (status, out) == (2, "")
     assert one_line(err)
     assert error in err
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "module"), [("ray", "ray"), ("tcp://127.0.0.1:9", "distributed")]
+)
+def test_a_scheduler_that_is_not_installed(landscape, monkeypatch, scheduler, module):
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == module else found(n))
+    status, out, err = landscape("--scheduler", scheduler)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert f"--scheduler {scheduler} needs {module}: pip install {module}" in err
 
 
 def test_an_error_leaves_one_document(landscape):
