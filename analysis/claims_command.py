@@ -1,6 +1,5 @@
 """The command ``wdref claims``."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .landscape_command import OUT, computed, explained, needed, opened, option, stop, target
+from .sweep_command import computed, explained, needed, opened, option, runs_jobs, stop, target
 
 if TYPE_CHECKING:
     from .claims import Claim, Plan
@@ -26,12 +25,7 @@ EMPTY: dict[str, Any] = {"claims": []}
               help="Runs of each setting; half choose, half judge.")  # fmt: skip
 @click.option("--steps", default=1000, show_default=True, metavar="N", help="Updates of each run.")
 @click.option("--level", default=0.95, show_default=True, help="Of the intervals.")
-@click.option("--explain", is_flag=True, help="Say what it would cost, and stop.")
-@click.option("--out", default=OUT, show_default=True, metavar="DIR", type=Path,
-              help="Results, one file a job; what is there is not computed again.")  # fmt: skip
-@click.option("--jobs", "workers", default=os.cpu_count() or 1, metavar="N",
-              help="Processes (default: one a core).")  # fmt: skip
-@click.option("--scheduler", metavar="ADDRESS", help="Run on dask at this address, or on `ray`.")
+@runs_jobs
 @click.option("--figure", metavar="FILE", type=Path, help="Draw them: .svg, .png or .pdf.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def claims(explain: bool, **options: Any) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .landscape import NORMALISED, Ends, Found, Method, grid, jobs
+from .landscape import NORMALISED, Ends, Found, Method, grid, jobs, ridge_and_best
 
 if TYPE_CHECKING:
     from .sweep import Job
@@ -108,15 +108,8 @@ def document(cell: Cell, found: Found) -> dict[str, Any]:
         "schedule": cell.setting.schedule,
         "steps": cell.setting.steps,
         "predicted": cell.predicted,
-        "coupling": own.slope,
-        "interval": own.interval,
-        "angle": own.angle,
-        "angle_interval": own.angle_interval,
-        "coupling_fewer_and_more_rows": own.scales,
-        "edges": list(own.edges),
-        "note": own.note,
+        **ridge_and_best(found),
         "holds": inside,
-        "best": None if found.best is None else vars(found.best),
     }
 
 

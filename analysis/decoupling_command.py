@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from .landscape_command import computed, explained, opened, stop, target
+from .sweep_command import computed, explained, opened, stop, target
 
 if TYPE_CHECKING:
     from .decoupling import Cell

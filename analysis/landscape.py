@@ -227,13 +227,28 @@ def landscape(
 
 def document(found: Found) -> dict[str, Any]:
     """Return what is found as plain numbers, for JSON."""
-    own, result = found.ridge, found.result
+    result = found.result
     means = {name: _table(result[name]) for name in METRICS}
     diverged = int(result["diverged"].sum())
     return {
         "optimizer": found.method.optimizer,
         "form": found.method.form,
         "schedule": found.method.schedule,
+        **ridge_and_best(found),
+        "ridge": [vars(row) for row in found.ridge.rows],
+        "diverged": diverged,
+        "grid": {
+            "learning_rates": result["learning_rate"].values.tolist(),
+            "weight_decays": result["weight_decay"].values.tolist(),
+            **means,
+        },
+    }
+
+
+def ridge_and_best(found: Found) -> dict[str, Any]:
+    """Return slope, angle and the best of the grid as plain numbers."""
+    own = found.ridge
+    return {
         "coupling": own.slope,
         "interval": own.interval,
         "angle": own.angle,
@@ -241,14 +256,7 @@ def document(found: Found) -> dict[str, Any]:
         "coupling_fewer_and_more_rows": own.scales,
         "edges": list(own.edges),
         "note": own.note,
-        "ridge": [vars(row) for row in own.rows],
         "best": None if found.best is None else vars(found.best),
-        "diverged": diverged,
-        "grid": {
-            "learning_rates": result["learning_rate"].values.tolist(),
-            "weight_decays": result["weight_decay"].values.tolist(),
-            **means,
-        },
     }
 
 

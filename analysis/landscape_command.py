@@ -1,23 +1,18 @@
 """The command ``wdref landscape``."""
 
-import ast
-import importlib.util
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from .sweep_command import computed, explained, needed, opened, option, runs_jobs, stop, target
 
 if TYPE_CHECKING:
     from .jobs import Sweep
     from .landscape import Found, Method
-    from .storage import Store
     from .sweep import Job
-
-MODULES = ("joblib", "matplotlib", "rich", "scipy", "sklearn", "threadpoolctl", "xarray")
-OUT = Path("wdref-results")
 
 
 @click.command()
@@ -37,12 +32,7 @@ OUT = Path("wdref-results")
               show_default=True, help="Whose ridge.")  # fmt: skip
 @click.option("--level", default=0.95, show_default=True, help="Of the intervals.")
 @click.option("--table", is_flag=True, help="Instead: the decoupling table, twelve cells.")
-@click.option("--explain", is_flag=True, help="Say what it would cost, and stop.")
-@click.option("--out", default=OUT, show_default=True, metavar="DIR", type=Path,
-              help="Results, one file a job; what is there is not computed again.")  # fmt: skip
-@click.option("--jobs", "workers", default=os.cpu_count() or 1, metavar="N",
-              help="Processes (default: one a core).")  # fmt: skip
-@click.option("--scheduler", metavar="ADDRESS", help="Run on dask at this address, or on `ray`.")
+@runs_jobs
 @click.option("--figure", metavar="FILE", type=Path, help="Draw it: .svg, .png or .pdf.")
 @click.option("--markdown", metavar="FILE", type=Path, help="Write the table as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -80,30 +70,6 @@ def _landscape(explain: bool, options: dict[str, Any]) -> int:
     return 0 if all(one.ridge.slope is not None for one in found.values()) else 1
 
 
-def needed(options: Mapping[str, Any]) -> None:
-    """Fail with what to install where a library is missing."""
-    from wdref.cli import need
-
-    for module in MODULES:
-        need(module, "analysis", _empty(options))
-    scheduler = options["scheduler"]
-    if scheduler:
-        module = "ray" if scheduler == "ray" else "distributed"
-        if importlib.util.find_spec(module) is None:
-            stop(f"--scheduler {scheduler} needs {module}: pip install {module}", options)
-
-
-def _empty(options: Mapping[str, Any]) -> dict[str, Any] | None:
-    return options.get("empty", {"optimizers": {}}) if options["as_json"] else None
-
-
-def stop(message: str, options: Mapping[str, Any]) -> NoReturn:
-    """Exit with status 2 and one line."""
-    from wdref.cli import fail
-
-    fail(message, _empty(options))
-
-
 # -- what to run -----------------------------------------------------------------------------------
 
 
@@ -135,21 +101,6 @@ def _check(options: Mapping[str, Any]) -> None:
         raise ValueError(f"--level {options['level']}: expected a number between 0 and 1")
 
 
-def option(text: str) -> tuple[str, Any]:
-    """Read NAME=VALUE.
-
-    >>> option("label_noise=0.3"), option("data=cifar-10-batches-bin")
-    (('label_noise', 0.3), ('data', 'cifar-10-batches-bin'))
-    """
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise ValueError(f"--option {text}: expected NAME=VALUE")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
 def _words(text: str) -> list[str]:
     return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
@@ -169,96 +120,7 @@ def numbers(name: str, text: str | None) -> tuple[float, ...]:
     return found
 
 
-def explained(planned: "Mapping[Any, Sequence[Job]]", options: Mapping[str, Any]) -> int:
-    """Say what the jobs would cost: runs, updates, seconds, and what is there already."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from wdref.cli import emit_json
-
-    rows = [_cost(getattr(key, "name", str(key)), own, options) for key, own in planned.items()]
-    seconds = sum(row["seconds"] for row in rows)
-    wall = seconds / min(options["workers"], max(1, sum(row["jobs"] for row in rows)))
-    if options["as_json"]:
-        emit_json({"optimizers": {}, "explain": rows, "core_seconds": seconds, "seconds": wall})
-        return 0
-    table = Table(title=f"What it would cost: about {_minutes(wall)} with {options['workers']} "
-                  "processes, if nothing else runs here", title_justify="left")  # fmt: skip
-    for name in ("method", "grid", "seeds", "runs", "updates", "stored", "left to compute"):
-        table.add_column(name, justify="left" if name == "method" else "right")
-    for row in rows:
-        table.add_row(row["method"], "×".join(map(str, row["grid"])), str(row["seeds"]),
-                      str(row["runs"]), f"{row['updates']:,}", f"{row['stored']} jobs",
-                      _minutes(row["seconds"]))  # fmt: skip
-    Console(highlight=False).print(table)
-    return 0
-
-
-def _cost(name: str, own: "Sequence[Job]", options: Mapping[str, Any]) -> dict[str, Any]:
-    from .jobs import updates
-    from .storage import located
-    from .sweep import cost
-
-    stored = sum(located(options["out"], job).exists() for job in own)
-    first = own[0]
-    points = len(first.learning_rates), len(first.weight_decays)
-    left = len(own) - stored
-    return {
-        "method": name,
-        "grid": list(points),
-        "seeds": len(own),
-        "runs": len(own) * points[0] * points[1],
-        "updates": sum(map(updates, own)),
-        "stored": stored,
-        "jobs": left,
-        "seconds": left * cost(first) if left else 0.0,
-    }
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
 # -- running, drawing, telling ---------------------------------------------------------------------
-
-
-def target(stack: ExitStack, options: Mapping[str, Any], name: str = "figure") -> Path | None:
-    """Open a file before the runs, which a wrong path shall not cost."""
-    from .figures import FORMATS, write
-
-    path: Path | None = options[name]
-    if path is None:
-        return None
-    try:
-        return stack.enter_context(write(path, FORMATS if name == "figure" else (".md",)))
-    except OSError as error:
-        stop(f"--{name} {path}: {error.strerror or error}", options)
-
-
-def opened(kind: "type[Store]", options: Mapping[str, Any]) -> "Store":
-    """Open the folder of results."""
-    try:
-        return kind(options["out"])
-    except OSError as error:
-        stop(f"--out {options['out']}: {error.strerror or error}", options)
-
-
-def computed(jobs: "Sequence[Job]", store: "Store", options: Mapping[str, Any]) -> "Sweep":
-    """Run what is missing; a job that fails ends it, after the others."""
-    from .jobs import Stopped, sweep
-
-    try:
-        found = sweep(jobs, store, workers=options["workers"], scheduler=options["scheduler"])
-    except Stopped as error:
-        stop(str(error), options)
-    for note in found.notes:
-        click.echo(f"wdref: {note}", err=True)
-    if found.failures:
-        job, reason = next(iter(found.failures.items()))
-        name = f"{job.optimizer}, {job.form}, seed {job.seeds[0]}"
-        stop(f"{len(found.failures)} of {len(jobs)} jobs failed, the first ({name}) with {reason}; "
-             f"{len(found.results)} results are kept in {store.folder}", options)  # fmt: skip
-    return found
 
 
 def _found(

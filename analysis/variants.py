@@ -5,62 +5,15 @@ run wherever a dialect can.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from wdref.dialects import AdamDialect, Apply, Dialect, Hyper
+from wdref.dialects import AdamDialect, Dialect
+from wdref.oracle.mutants import Twisted
 
 Array = Any
 Step = Callable[[Dialect, Array, Array, Sequence[Array], Any], tuple[Array, tuple[Array, ...]]]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A dialect whose step is another one, for `analysis` alone: no program is claimed to have it.
-
-    `own` is called as ``own(base, theta, g, slots, scalars)``.
-    """
-
-    name: str
-    base: Dialect
-    words: str
-    own: Step
-
-    @property
-    def family(self) -> str:
-        """Family of the base."""
-        return self.base.family
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """Names of the state arrays."""
-        return self.base.slots
-
-    @property
-    def hyper(self) -> tuple[str, ...]:
-        """Names of the hyperparameters."""
-        return self.base.hyper
-
-    @property
-    def schedule(self) -> str:
-        """Which multiplier is read."""
-        return self.base.schedule
-
-    @property
-    def apply(self) -> Apply:
-        """The rule as a pure function of arrays."""
-        return partial(self.own, self.base)
-
-    def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
-        """Scalars of step `t`: the base's."""
-        return self.base.scalars(h, t, eta, **options)
-
-    def recurrence(self) -> tuple[str, ...]:
-        """The base's recurrence and what is other."""
-        return (*self.base.recurrence(), self.words)
 
 
 def cautious(
@@ -90,13 +43,13 @@ def _split(in_m: bool, in_v: bool) -> Step:
     return own
 
 
-CAUTIOUS = Variant("cautious", AdamDialect(form="lr"), "decay only where u θ >= 0", cautious)
+CAUTIOUS = Twisted(AdamDialect(form="lr"), "decay only where u θ >= 0", step=cautious)
 
 _L2 = AdamDialect(form="l2")
 # what Adam's two buffers see of the L2 term, the question of Bjorck et al. (2021), arXiv 2012.13841
 ABLATION = {
-    "both": Variant("both", _L2, "λ θ in m and in v: Adam + L2", _split(True, True)),
-    "m only": Variant("m only", _L2, "λ θ in m, not in v", _split(True, False)),
-    "v only": Variant("v only", _L2, "λ θ beside m̂, in v", _split(False, True)),
-    "neither": Variant("neither", _L2, "λ θ beside m̂, not in v", _split(False, False)),
+    "both": Twisted(_L2, "λ θ in m and in v: Adam + L2", step=_split(True, True)),
+    "m only": Twisted(_L2, "λ θ in m, not in v", step=_split(True, False)),
+    "v only": Twisted(_L2, "λ θ beside m̂, in v", step=_split(False, True)),
+    "neither": Twisted(_L2, "λ θ beside m̂, not in v", step=_split(False, False)),
 }

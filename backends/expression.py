@@ -41,6 +41,11 @@ def number(value: float, /) -> Tree:
     return Tree("number", leaf=value)
 
 
+def ops(tree: Tree, /) -> set[str]:
+    """Return every op of the tree, those of its leaves included."""
+    return {tree.op}.union(*map(ops, tree.args))
+
+
 @dataclass(frozen=True)
 class Writing:
     """A language's way to write a tree: a template for each op, and its names and numbers.

@@ -13,7 +13,7 @@ from wdref.kernel import Kernel
 
 from . import host
 from .element import Element, Statement, element
-from .expression import Tree, name, number
+from .expression import Tree, name, number, ops
 from .trace import trace
 
 NAMED = {"bias1": "m_hat", "bias2": "v_hat"}
@@ -45,13 +45,13 @@ class Listing:
     @property
     def ops(self) -> frozenset[str]:
         """Every operation on elements, so that a language may bring the functions it lacks."""
-        return frozenset(op for line in self.lines for op in _ops(line.tree))
+        return frozenset().union(*(ops(line.tree) for line in self.lines))
 
     @property
     def inputs(self) -> frozenset[str]:
         """The names that the host's scalars read: hyperparameters, t, eta, eta_before."""
         found = {leaf for _, tree in self.scalars for leaf in _names(tree)}
-        chosen = any("first" in _ops(tree) for _, tree in self.scalars)
+        chosen = any("first" in ops(tree) for _, tree in self.scalars)
         return frozenset(found | {"t"} if chosen else found)
 
     @property
@@ -149,10 +149,6 @@ class _Lister:
         """Trees not yet written down that a later statement will write."""
         later = {a for s in self.element.statements[i + 1 :] for a in s.args}
         return [self.trees[s.target] for s in self.element.statements[:i] if s.target in later]
-
-
-def _ops(tree: Tree) -> set[str]:
-    return {tree.op}.union(*map(_ops, tree.args))
 
 
 def _names(tree: Tree) -> set[str]:

@@ -4,7 +4,7 @@ JavaScript computes in float64. Rounding each result to float32 gives float32 ar
 + - × ÷ √: a double holds more than twice the digits, so that rounding twice is rounding once.
 """
 
-from .expression import SIGNS, Tree, Writing
+from .expression import SIGNS, Tree, Writing, ops
 from .listing import Line, Listing
 from .print_words import Words, about
 
@@ -63,24 +63,20 @@ export function {name}({arguments}) {{
 
 def print_javascript(listing: Listing, words: Words, /) -> str:
     """Return an ES module with the function ``{rule}(theta, g, slots, …, h)``."""
-    ops = {op for _, tree in listing.scalars for op in _ops(tree)}
+    powers = any("power" in ops(tree) for _, tree in listing.scalars)
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
     if listing.dtype == "float32":
         helpers.append("const f = Math.fround;")
     times = [key for key in ("t", "eta", "eta_before") if key in listing.inputs]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
-        helpers="".join(f"\n{text}\n" for text in helpers) + (POWER if "power" in ops else ""),
+        helpers="".join(f"\n{text}\n" for text in helpers) + (POWER if powers else ""),
         name=words.name,
         arguments=", ".join([*listing.arrays, *times, "h"]),
         rounded=" and rounded once" if listing.dtype == "float32" else "",
         scalars="\n".join(_scalar(listing, *pair) for pair in listing.scalars),
         lines="\n".join(f"    {_line(listing, line)}" for line in listing.lines),
     )
-
-
-def _ops(tree: Tree) -> set[str]:
-    return {tree.op}.union(*map(_ops, tree.args))
 
 
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:

@@ -33,9 +33,8 @@ WRITE = Writing(
 )
 
 
-def print_latex(listing: Listing, words: Words | None = None, /) -> str:
+def print_latex(listing: Listing, _: Words, /) -> str:
     """Return an ``aligned`` environment, for a document or a page with MathJax."""
-    del words  # a formula has no name
     scalars = {key: _letters(tree) for key, tree in listing.scalars}
     names = {key: name(OLD[key]) for key in listing.arrays}
     lines = []

@@ -18,7 +18,7 @@ Twist = Callable[[Any, Hyper, int], Any]  # (scalars, hyper, t) -> scalars
 
 @dataclass(frozen=True)
 class Twisted:
-    """A dialect with one thing wrong: in its scalars, or in the function that applies it."""
+    """A dialect with one thing other: in its scalars, or in the function that applies it."""
 
     base: Dialect
     words: str
@@ -41,8 +41,13 @@ class Twisted:
         return self.base.hyper
 
     @property
+    def schedule(self) -> str:
+        """Which multiplier is read: of this step, or of the one before."""
+        return self.base.schedule
+
+    @property
     def apply(self) -> Apply:
-        """The wrong rule as a pure function of arrays."""
+        """The other rule as a pure function of arrays."""
         return self.base.apply if self.step is None else partial(self.step, self.base)
 
     def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
@@ -51,7 +56,7 @@ class Twisted:
         return s if self.twist is None else self.twist(s, h, t)
 
     def recurrence(self) -> tuple[str, ...]:
-        """The base's recurrence and what is wrong with it."""
+        """The base's recurrence and what is other in it."""
         return (*self.base.recurrence(), f"but {self.words}")
 
 
