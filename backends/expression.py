@@ -52,7 +52,7 @@ class Writing:
 
     ``wrap`` is put around the text of each operation; what it wraps needs no bracket. Operands of
     the ops in ``tight`` (casts, methods) are bracketed unless they are one word; those of other
-    functions never.
+    functions, and of ``enclosed`` ops, whose braces part them, never.
     """
 
     templates: Mapping[str, str]
@@ -61,6 +61,7 @@ class Writing:
     wrap: str | None = None
     bracket: str = "({})"
     tight: frozenset[str] = frozenset()
+    enclosed: frozenset[str] = frozenset()
     level: Mapping[str, int] = field(default_factory=lambda: LEVEL)
 
     def __call__(self, tree: Tree, /) -> str:
@@ -73,12 +74,21 @@ class Writing:
         if tree.op == "number":
             return self.numbers(tree.leaf), ATOM
         own = self.level.get(tree.op, ATOM)
-        # a - (b - c), a / (b * c): the right operand is bracketed at the same level already
-        most = [own, own - 1, own - 1] if own else [ATOM if tree.op in self.tight else CHOICE] * 3
         parts = [
             text if level <= allowed else self.bracket.format(text)
-            for (text, level), allowed in zip(map(self._at, tree.args), most, strict=False)
+            for (text, level), allowed in zip(
+                map(self._at, tree.args), self._allowed(tree.op, own), strict=False
+            )
         ]
         text = self.templates[tree.op].format(*parts)
         rounded = self.wrap and own in (UNARY, PRODUCT, SUM)
         return (self.wrap.format(text), ATOM) if self.wrap and rounded else (text, own)
+
+    def _allowed(self, op: str, own: int) -> tuple[int, int, int]:
+        """The level up to which each operand needs no bracket."""
+        if op in self.tight:
+            return ATOM, ATOM, ATOM
+        if own == ATOM or op in self.enclosed:
+            return CHOICE, CHOICE, CHOICE
+        # a - (b - c), a / (b * c): the right operand is bracketed at the same level already
+        return own, own - 1, own - 1

@@ -1,6 +1,6 @@
 """Rust: a function on slices, without a crate."""
 
-from .expression import ATOM, LEVEL, SIGNS, Tree, Writing
+from .expression import SIGNS, Tree, Writing
 from .listing import Line, Listing
 from .print_words import Words, about
 
@@ -14,7 +14,7 @@ HELPERS["sign"] = """\
 fn sign(x: Real) -> Real {
     if x.is_nan() { x } else { f32::from(i8::from(x > 0.0) - i8::from(x < 0.0)) as Real }
 }"""
-LEVELS = {**LEVEL, "where": ATOM}  # printed with its brackets
+CHOICES = frozenset({"first", "where"})
 TIGHT = frozenset({"sqrt", "abs", "round"})
 CLOCK = {"t": "f64::from(t)"}
 HEAD = """\
@@ -62,8 +62,8 @@ def _scalar(listing: Listing, own: str, tree: Tree) -> str:
          "first": "if t == 1 {{ {} }} else {{ {} }}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else CLOCK.get(key, key),
         numbers=lambda x: repr(float(x)),
-        level=LEVELS,
         tight=TIGHT,
+        enclosed=CHOICES,
     )  # fmt: skip
     return f"    let {own} = {host(Tree('round', (tree,)))};"
 
@@ -71,12 +71,12 @@ def _scalar(listing: Listing, own: str, tree: Tree) -> str:
 def _line(listing: Listing, line: Line) -> str:
     element = Writing(
         {**SIGNS, "sqrt": "{}.sqrt()", "abs": "{}.abs()",
-         "where": "(if {} {{ {} }} else {{ {} }})",
+         "where": "if {} {{ {} }} else {{ {} }}",
          "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "sign": "sign({})",
          "cast": "{}"},
         names=lambda key: f"{key}[i]" if key in listing.arrays else key,
-        level=LEVELS,
         tight=TIGHT,
+        enclosed=CHOICES,
     )  # fmt: skip
     target = f"{line.target}[i]" if line.array else f"let {line.target}"
     return f"{target} = {element(line.tree)};"

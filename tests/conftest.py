@@ -1,6 +1,7 @@
 """Shared by the tests: Hypothesis' profile, and what "the same bits" means."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -26,6 +27,21 @@ def assert_same_bits(got, want):
     integers = f"u{got.dtype.itemsize}"
     bits = [np.ascontiguousarray(x).view(integers).reshape(x.shape) for x in (got, want)]
     np.testing.assert_array_equal(bits[0][~nan], bits[1][~nan])
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser, driven by selenium."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="the extra `dev` installs it")
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (browser and driver):
+        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(word)
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from wdref.backends.listing import Listing, listing
 from wdref.backends.print_c import print_c
@@ -27,7 +29,40 @@ MORE = [
     MomentumDialect("lr", "after", nesterov=True),
     MomentumDialect("l2", lr="outside", damping="ema", nesterov=True, clip="sum"),
 ]
-DIALECTS = list(dict.fromkeys([d for rules in CONVENTIONS.values() for d in rules.values()] + MORE))
+
+
+class OddScalars(NamedTuple):
+    """Of `Odd`."""
+
+    step: Any = None
+
+
+@dataclass(frozen=True)
+class Odd:
+    """No optimizer: every operation that a trace can hold and no rule uses yet."""
+
+    family = "sgd"
+    hyper = ("learning_rate",)
+    slots = ("m",)
+
+    def scalars(self, h, t, eta, *, before=None, sqrt=None):
+        return OddScalars(step=eta * h["learning_rate"])
+
+    def recurrence(self):
+        return ("θ ← sign, |·|, choices, comparisons",)
+
+    def apply(self, theta, g, slots, s):
+        xp = array_namespace(theta, g)
+        (m,) = slots
+        m = xp.where(g < m, xp.abs(g), -m) + xp.where(g >= theta, xp.sign(theta), m)
+        low = xp.where(theta == g, m, xp.where(theta != m, theta, g))
+        high = xp.where(low <= m, low, xp.where(low > g, -(m - g), xp.sign(low - m)))
+        return theta - s.step * (high - (low - m)), (m,)
+
+
+DIALECTS = list(
+    dict.fromkeys([d for rules in CONVENTIONS.values() for d in rules.values()] + MORE + [Odd()])
+)
 
 
 @dataclass(frozen=True)

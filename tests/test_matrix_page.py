@@ -1,7 +1,5 @@
 """The page of the matrix in a real browser: a click on a filter, a click on a head that sorts."""
 
-import shutil
-
 import pytest
 
 from wdref.oracle.matrix import ANSWERS
@@ -44,20 +42,11 @@ def test_nothing_is_fetched_and_nothing_is_markup(html):
 
 
 @pytest.fixture(scope="module")
-def browser(html, tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the extra `dev` installs it")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
+def browser(html, chromium, tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "matrix.html"
     file.write_text(html, "utf-8")
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as browser:
-        browser.get(file.as_uri())
-        yield browser
+    chromium.get(file.as_uri())
+    return chromium
 
 
 def select(browser, name):

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,12 @@ START, CENTRE = (-0.75, 0.5), (1.5, -0.75)
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
+def browser(chromium, tmp_path_factory):
     pytest.importorskip("sphinx", reason="the extra `docs` installs it")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the extra `dev` installs it")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
     file = tmp_path_factory.mktemp("page") / "paths.html"
     file.write_text(f"<!doctype html><meta charset=utf-8>{extension().paths()}", "utf-8")
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as browser:
-        browser.get(file.as_uri())
-        yield browser
+    chromium.get(file.as_uri())
+    return chromium
 
 
 def extension():

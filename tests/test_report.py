@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
@@ -117,30 +116,16 @@ def test_a_page_that_cannot_be_written(folder, tmp_path):
     assert "--out" in result.stderr
 
 
-@pytest.fixture
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the extra `dev` installs it")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(word)
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as browser:
-        yield browser
-
-
-def test_it_fits_a_screen_and_a_phone(folder, tmp_path, browser):
+def test_it_fits_a_screen_and_a_phone(folder, tmp_path, chromium):
     file = tmp_path / "report.html"
     file.write_text(page(collect(folder)), "utf-8")
     for width in (1280, 390):
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        browser.get(file.as_uri())
-        wide = browser.execute_script("return document.documentElement.scrollWidth")
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        chromium.get(file.as_uri())
+        wide = chromium.execute_script("return document.documentElement.scrollWidth")
         assert wide <= width
-        figure = browser.execute_script(
+        figure = chromium.execute_script(
             "return document.querySelector('figure svg').getBoundingClientRect().width"
         )
         assert 0 < figure <= width

@@ -26,7 +26,7 @@ from wdref.analysis.timescale import budgets, constant_timescale, timescale
 from wdref.analysis.variants import ABLATION, CAUTIOUS
 from wdref.conventions import dialect
 from wdref.dialects import AdamDialect
-from wdref.oracle.mutants import l2_in_step_only
+from wdref.oracle.mutants import Twisted, l2_in_step_only
 
 QUICK = ("2", "5", "6", "8-bfloat16-half", "8-bfloat16-above", "8-bfloat16-double", "9")
 WITHOUT_CONTROL = {"3-adamw-norm", "3-adamw-angle", "3-l2-norm", "3-l2-angle", "3-sgd0-norm",
@@ -175,7 +175,7 @@ def test_l2_in_both_buffers_is_adam(same_bits):
 
 
 def test_l2_in_neither_is_the_known_bug():
-    twisted = CAUTIOUS.__class__("", AdamDialect(form="l2"), "", l2_in_step_only)
+    twisted = Twisted(AdamDialect(form="l2"), "", step=l2_in_step_only)
     np.testing.assert_allclose(walked(ABLATION["neither"]), walked(twisted), rtol=1e-13)
 
 
