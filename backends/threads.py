@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 THREADED = 1 << 17  # elements of a step before another thread pays
-PARTS = 8  # of the work, for each thread: none waits long for a slower one
+PARTS = 32  # of the work, for each thread: none waits long for a slower one
 
 Span = tuple[int, int]
 
