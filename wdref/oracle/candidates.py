@@ -6,7 +6,7 @@ all of them on arrays with one more axis. That makes an answer among more than a
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise, product
@@ -15,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conventions import CONVENTIONS
 from ..dialects import AdamDialect, Dialect, Form, MomentumDialect
 from ..rules.adam_dialect import adam_dialect
 from ..rules.sgd_dialect import sgd_dialect
@@ -30,9 +31,13 @@ def candidates(family: str, *, clip: bool = False) -> tuple[Dialect, ...]:
 
     What is left out is another one in other words: ε before or after a correction that v does not
     have, AMSGrad's maximum of what is not corrected or is stored corrected, damping of no momentum,
-    and a clip after an L2 term that is not there.
+    and a clip after an L2 term that is not there. A family that is not listed in `FAMILIES` has
+    what the conventions make of it.
     """
-    return tuple(_adams(clip) if family == "adam" else _momenta(clip))
+    if family in FAMILIES:
+        return tuple(FAMILIES[family](clip))
+    claimed = (d for rules in CONVENTIONS.values() for d in rules.values())
+    return tuple(dict.fromkeys(d for d in claimed if d.family == family))
 
 
 def _decays(clip: bool) -> Iterator[dict[str, Any]]:
@@ -69,6 +74,9 @@ def _momenta(clip: bool) -> Iterator[MomentumDialect]:
         )
     for decay, schedule in product(decays, schedules):
         yield MomentumDialect(**decay, buffer=False, schedule=schedule)
+
+
+FAMILIES: dict[str, Callable[[bool], Iterator[Dialect]]] = {"adam": _adams, "sgd": _momenta}
 
 
 def trajectories(dialects: Sequence[Any], case: Case) -> Array:

@@ -16,7 +16,7 @@ from ..arithmetic import HALF
 from ..conventions import CONVENTIONS
 from ..dialects import AdamDialect, MomentumDialect
 from . import multi
-from .candidates import candidates, trajectories
+from .candidates import FAMILIES, candidates, trajectories
 from .case import Case
 from .enclosure import CaseKey, enclose
 from .gallery import gallery
@@ -89,7 +89,7 @@ def identify(
     probes = _probes(single)
     if not probes:
         return None
-    found = _ranked(_rules(family, frozenset(probes[0][0].hyper)), probes)
+    found = _ranked(_rules(family, frozenset(probes[0][0].hyper), claim), probes)
     if not np.isfinite(found[0].residual):
         return None
     reach = min(max(10 * found[0].residual, _noise(probes)), FAR)
@@ -138,16 +138,24 @@ def _claims_near(rule: Any) -> list[Any]:
 
 
 @cache
-def _rules(family: str, given: frozenset[str]) -> tuple[Any, ...]:
-    clip = "clip" in given
-    dialects = [d for d in candidates(family, clip=clip) if given >= set(d.hyper)]
+def _rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
+    known = candidates(family, clip="clip" in given)
+    if claim is not None and family not in FAMILIES:
+        known = (*dict.fromkeys((*known, claim)),)  # its answers may be no convention's
     twisted = dict.fromkeys(
         mutant.rule
         for convention in ("pytorch", "paper", "keras")
         for mutant in gallery(convention)
         if isinstance(mutant.rule, Twisted) and mutant.rule.family == family
     )
-    return (*dialects, *(rule for rule in twisted if given >= set(rule.hyper)))
+    rules = tuple(rule for rule in (*known, *twisted) if given >= set(rule.hyper))
+    if not rules:
+        raise ValueError(
+            f"identify: no rule of the family {family!r} is known that reads no more than "
+            f"{', '.join(sorted(given))}: give claim, or list its dialects in FAMILIES in "
+            "wdref/oracle/candidates.py"
+        )
+    return rules
 
 
 def _ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> list[Candidate]:
