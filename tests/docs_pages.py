@@ -142,6 +142,13 @@ def assert_like(got: str, want: str, where: str) -> None:
     assert re.fullmatch(pattern, shown, re.DOTALL), f"{where}: expected\n{want}\ngot\n{got}"
 
 
+def json_rows() -> dict[str, list[str]]:
+    """The keys of each command's document, as the table in docs/json.md has them."""
+    page = (ROOT / "docs" / "json.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(wdref [\w ]+)` \| (.+) \|$", page, re.MULTILINE)
+    return {name: re.findall(r"`(\w+)`", keys) for name, keys in rows}
+
+
 def commands(page: Path) -> list[tuple[int, list[str]]]:
     """Each `wdref`, `make` and `pip` command of the page's shell blocks, split into words."""
     found = []

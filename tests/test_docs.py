@@ -166,11 +166,28 @@ JSON = {  # of the commands that answer at once
 
 
 def test_json_has_the_keys_that_are_documented(tmp_path, monkeypatch, capsys):
-    page = (ROOT / "docs" / "json.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(wdref [\w ]+)` \| (.+) \|$", page, re.MULTILINE))
+    rows = docs_pages.json_rows()
     monkeypatch.chdir(tmp_path)
     for name, words in JSON.items():
         monkeypatch.setattr("sys.argv", ["wdref", *words, "--json"])
         with pytest.raises(SystemExit):
             cli.main()
-        assert list(json.loads(capsys.readouterr().out)) == re.findall(r"`(\w+)`", rows[name])
+        assert list(json.loads(capsys.readouterr().out)) == rows[name]
+
+
+def test_every_command_with_json_has_a_row_and_the_others_are_named():
+    found = {name: {option.name for option in own.params} for name, own in each(cli._group())}
+    without = {name for name, options in found.items() if "as_json" not in options}
+    first = (ROOT / "docs" / "json.md").read_text("utf-8").partition(". ")[0]
+    assert set(re.findall(r"`(wdref [\w ]+)`", first)) == without
+    assert docs_pages.json_rows().keys() == found.keys() - without
+
+
+def each(command, name="wdref"):
+    """Every command that is no group, under the words that one types."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    context = click.Context(command)
+    for word in command.list_commands(context):
+        yield from each(command.get_command(context, word), f"{name} {word}")

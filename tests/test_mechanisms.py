@@ -10,6 +10,7 @@ pytest.importorskip("rich", reason="the extra `analysis` installs it")
 pytest.importorskip("scipy", reason="the extra `analysis` installs it")
 pytest.importorskip("sklearn", reason="the extra `analysis` installs it")
 pytest.importorskip("xarray", reason="the extra `analysis` installs it")
+import docs_pages
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,6 +142,7 @@ def test_json(quick):
     result = run("--json")
     document = json.loads(result.stdout)
     assert result.return_value == 0
+    assert list(document) == docs_pages.json_rows()["wdref mechanisms"]
     assert {"method", "predicted", "slope", "low", "high", "holds"} <= set(document["slopes"][0])
     assert len(document["network"]) == 2 * len(METHODS)
 
