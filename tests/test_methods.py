@@ -22,6 +22,19 @@ def after_updates(opt, params, count=2):
 PARAMS = {"enc.w": np.ones((2, 2)), "enc.b": np.ones(2), "dec.w": 2 * np.ones((2, 2))}
 
 
+# -- no decay -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "plain"), [(wdref.SGDW, wdref.SGD), (wdref.AdamW, wdref.Adam)])
+@pytest.mark.parametrize("asked", [{"form": "none"}, {"answers": {"form": "none"}}], ids=str)
+def test_no_decay_needs_no_weight_decay(method, plain, asked, same_bits):
+    for convention in ("paper", "pytorch"):
+        got = after_updates(method.like(convention, **RATE, **asked), PARAMS)
+        bare = after_updates(plain.like(convention, **RATE, weight_decay=0.0), PARAMS)
+        for name in PARAMS:
+            same_bits(got[name], bare[name])
+
+
 # -- decay mask ---------------------------------------------------------------------------------
 
 

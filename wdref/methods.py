@@ -63,7 +63,7 @@ class _Method(Optimizer):
     def _setup(
         self, found: Dialect, hyper: dict[str, Any], weight_decay: Any, options: dict[str, Any]
     ) -> None:
-        if weight_decay is None and self.claim in ("sgdw", "adamw"):
+        if weight_decay is None and self.claim in ("sgdw", "adamw") and found.form != "none":
             raise TypeError(
                 f"{type(self).__name__} needs weight_decay: its meaning differs by form, so that "
                 "no default is right"
