@@ -1,5 +1,8 @@
 """The four methods by name: what their options mean, and what their repr says."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -33,6 +36,62 @@ def test_no_decay_needs_no_weight_decay(method, plain, asked, same_bits):
         bare = after_updates(plain.like(convention, **RATE, weight_decay=0.0), PARAMS)
         for name in PARAMS:
             same_bits(got[name], bare[name])
+
+
+# -- other arguments ----------------------------------------------------------------------------
+
+
+REPLACED = [
+    (wdref.AdamW, "keras", dict(weight_decay=0.5, groups={"*.b": {"eps": 0.5}}), dict(eps=0.25)),
+    (wdref.AdamW, "paper", dict(weight_decay=0.5), dict(betas=(0.5, 0.75), form="lr")),
+    (wdref.SGD, "pytorch", dict(**RATE, dampening=0.5), dict(momentum=0.0)),
+    (wdref.SGD, "paper", dict(**RATE, momentum=0.0), dict(momentum=0.5)),
+]
+
+
+@pytest.mark.parametrize(("method", "convention", "given", "other"), REPLACED)
+def test_replace_is_the_constructor_with_other_arguments(
+    method, convention, given, other, same_bits
+):
+    opt = method.like(convention, **given)
+    want = method.like(convention, **{**given, **other})
+    for got in (opt.replace(**other), opt.__replace__(**other), copied(opt).replace(**other)):
+        assert (type(got), repr(got)) == (method, repr(want))
+        for name, p in after_updates(want, PARAMS).items():
+            same_bits(after_updates(got, PARAMS)[name], p)
+    assert repr(opt) == repr(method.like(convention, **given))
+
+
+def copied(opt):
+    return pickle.loads(pickle.dumps(copy.copy(opt)))
+
+
+def test_a_state_goes_on_with_another_rate(same_bits):
+    opt = wdref.AdamW(weight_decay=0.5)
+    later = opt.replace(learning_rate=0.5)
+    written, grads = {name: p.copy() for name, p in PARAMS.items()}, PARAMS
+    state = later.step(written, grads, opt.step(written, grads, opt.init(written)))
+    params, old = opt.update(PARAMS, grads, opt.init(PARAMS))
+    params, new = later.update(params, grads, old)
+    assert state.step == new.step == 2
+    for name, p in params.items():
+        same_bits(written[name], p)
+
+
+def test_replace_refuses_what_the_constructor_refuses():
+    with pytest.raises(ValueError, match=r"^eps=-1: expected a finite number >= 0$"):
+        wdref.Adam().replace(eps=-1)
+    with pytest.raises(TypeError, match="'lr'"):
+        wdref.Adam().replace(lr=1e-3)
+
+
+def test_an_optimizer_of_any_dialect_has_it_too(same_bits):
+    hyper = {"learning_rate": 0.1, "momentum": 0.5}
+    opt = wdref.Optimizer("mine", MomentumDialect(), hyper, 0.5, wdref.schedules.constant())
+    got = opt.replace(hyper={**hyper, "learning_rate": 0.25})
+    want = wdref.SGDW(learning_rate=0.25, momentum=0.5, weight_decay=0.5)
+    for name, p in after_updates(want, PARAMS).items():
+        same_bits(after_updates(got, PARAMS)[name], p)
 
 
 # -- decay mask ---------------------------------------------------------------------------------

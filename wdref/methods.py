@@ -1,9 +1,10 @@
 """The paper's methods by name: SGD, SGDW (Algorithm 1), Adam, AdamW (Algorithm 2)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self, get_args
+from functools import wraps
+from typing import Any, ClassVar, Literal, ParamSpec, Self, get_args
 
 from .backend import available
 from .checks import check_number
@@ -14,14 +15,33 @@ from .optimizer import Optimizer, Predicate, Tree
 from .schedules import Constant, Schedule
 from .words import defaults
 
+P = ParamSpec("P")
 Groups = Mapping[str | Predicate, Mapping[str, Any]]
 StateDtype = Literal["float32", "params"]
+
+
+def _remembered(constructor: Callable[P, None]) -> Callable[P, None]:
+    """Keep the arguments for `replace`: they are not the fields that a dataclass would ask for."""
+
+    @wraps(constructor)
+    def construct(*self: P.args, **options: P.kwargs) -> None:
+        constructor(*self, **options)
+        object.__setattr__(self[0], "_given", options)  # it is frozen
+
+    return construct
 
 
 class _Method(Optimizer):
     """What the four constructors share: checks, and the convention's dialect."""
 
     claim: ClassVar[str]
+    _given: Mapping[str, Any]
+
+    def replace(self, **arguments: Any) -> Self:
+        """Return the same optimizer with other arguments of its constructor."""
+        return type(self)(**{**self._given, **arguments})
+
+    __replace__ = replace  # which copy.replace calls, from Python 3.13 on
 
     @classmethod
     def like(cls, convention: str, /, **options: Any) -> Self:
@@ -95,6 +115,7 @@ class _Method(Optimizer):
 
 
 class _Momentum(_Method):
+    @_remembered
     def __init__(
         self,
         *,
@@ -133,6 +154,7 @@ class _Momentum(_Method):
 
 
 class _Adam(_Method):
+    @_remembered
     def __init__(
         self,
         *,

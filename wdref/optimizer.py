@@ -2,10 +2,10 @@
 
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import optree
 from array_api_compat import array_namespace, device
@@ -271,6 +271,19 @@ class Optimizer:
             return backend
         libraries = {type(x).__module__.partition(".")[0] for leaf in leaves for x in leaf[1:3]}
         return default_for(libraries.pop()) if len(libraries) == 1 else PLAIN
+
+    # -- other settings -----------------------------------------------------------------------
+
+    def replace(self, **arguments: Any) -> Self:
+        """Return the same optimizer with other arguments of its constructor.
+
+        A state goes on with it as long as the rule is the same.
+
+        >>> import wdref
+        >>> wdref.SGD(learning_rate=0.1, momentum=0.5).replace(learning_rate=0.2).hyper
+        {'learning_rate': 0.2, 'momentum': 0.5}
+        """
+        return replace(self, **arguments)
 
     # -- in words -----------------------------------------------------------------------------
 
