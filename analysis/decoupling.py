@@ -24,12 +24,12 @@ PREDICTED: dict[tuple[str, str], tuple[float, float]] = {  # in the order of KIN
 }
 # Decades of learning rates and weight decays: so large that plain weights converge in the budget.
 PLAIN: dict[tuple[str, str], tuple[Ends, Ends]] = {
-    ("sgd", "l2"): ((-1.75, -0.5), (-3, -1)),
-    ("sgdw", "paper"): ((-1.75, -0.5), (-3.5, -0.75)),
-    ("sgdw", "lr"): ((-1.75, -0.5), (-2, 0)),
-    ("adam", "l2"): ((-2.5, -1.25), (-3, -1)),
-    ("adamw", "paper"): ((-2.5, -1.25), (-3.25, -0.75)),
-    ("adamw", "lr"): ((-2.5, -1.25), (-1, 1)),
+    ("sgd", "l2"): ((-1.75, -0.25), (-3, -1)),
+    ("sgdw", "paper"): ((-1.75, -0.25), (-3.5, -0.5)),
+    ("sgdw", "lr"): ((-1.75, -0.25), (-2, 0)),
+    ("adam", "l2"): ((-2.5, -1), (-3, -1)),
+    ("adamw", "paper"): ((-2.5, -1), (-3.25, -0.5)),
+    ("adamw", "lr"): ((-2.5, -1), (-1, 1)),
 }
 
 
@@ -44,13 +44,14 @@ class Setting:
     steps: int
     per_decade: int
     shift: float = 0.0
+    batch: int = 32
 
 
 SETTINGS = (
-    Setting("digits-bn", (), KINDS[0], "fixed", 1000, 2),
-    Setting("teacher-bn", (), KINDS[0], "fixed", 1000, 2),
+    Setting("digits-bn", (), KINDS[0], "fixed", 2000, 2),
+    Setting("teacher-bn", (), KINDS[0], "fixed", 2000, 2),
     Setting("digits", (("label_noise", 0.3),), KINDS[1], "cosine", 4000, 4),
-    Setting("teacher", (), KINDS[1], "cosine", 1000, 4, shift=0.5),
+    Setting("teacher", (), KINDS[1], "cosine", 2000, 4, shift=0.5, batch=125),
 )
 
 
@@ -89,6 +90,7 @@ def jobs_of(cell: Cell, seeds: int) -> "list[Job]":
         options=dict(setting.options),
         seeds=seeds,
         steps=setting.steps,
+        batch=setting.batch,
         learning_rates=grid(*rates, setting.per_decade),
         weight_decays=grid(low + setting.shift, high + setting.shift, setting.per_decade),
     ).values()
@@ -98,7 +100,7 @@ def jobs_of(cell: Cell, seeds: int) -> "list[Job]":
 def document(cell: Cell, found: Found) -> dict[str, Any]:
     """Return a cell as plain numbers; `holds` is None where no slope was measured."""
     own = found.ridge
-    inside = own.interval and own.interval[0] <= cell.predicted <= own.interval[1]
+    holds = own.interval and own.interval[0] <= cell.predicted <= own.interval[1]
     return {
         "problem": cell.setting.problem,
         "options": dict(cell.setting.options),
@@ -107,9 +109,10 @@ def document(cell: Cell, found: Found) -> dict[str, Any]:
         "form": cell.method.form,
         "schedule": cell.setting.schedule,
         "steps": cell.setting.steps,
+        "batch": cell.setting.batch,
         "predicted": cell.predicted,
         **ridge_and_best(found),
-        "holds": inside,
+        "holds": holds,
     }
 
 

@@ -62,32 +62,31 @@ def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: 
         settings = {name: options[name] for name in ("metric", "seeds", "level")}
         emit_json({**settings, "optimizers": _by_name(told), "cells": told, "computed": count})
         return
-    from .landscape_show import interval
+    from .landscape_show import at_the_end, interval
 
     table = Table(title="d log λ* / d log α: predicted, and measured", title_justify="left",
                   box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
-    for name in ("weights", "problem", "method", "predicted", "measured", "inside"):
+    for name in ("weights", "problem", "method", "predicted", "measured", "holds"):
         table.add_column(name, no_wrap=True)
     for one in told:
-        inside = {True: "yes", False: "[bold red]no[/bold red]"}.get(one["holds"], "–")
+        holds = {True: "yes", False: "[bold red]no[/bold red]"}.get(one["holds"], "–")
         table.add_row(one["kind"].split()[0], one["problem"], f"{one['optimizer']} {one['form']}",
                       f"{one['predicted']:+.0f}", interval(one["coupling"], one["interval"], 2),
-                      inside)  # fmt: skip
+                      holds)  # fmt: skip
     console = Console(highlight=False)
     console.print(table)
     for one in told:
-        notes = [f"the best lies at the {edge} of the grid" for edge in one["edges"]]
-        for note in [*notes, *filter(None, [one["note"]])]:
+        for note in filter(None, [one["edges"] and at_the_end(one), one["note"]]):
             console.print(f"{one['problem']}, {one['optimizer']} {one['form']}: {note}")
 
 
 def _markdown(told: Sequence[Mapping[str, Any]]) -> str:
-    from .landscape_show import interval, lines
+    from .landscape_show import interval, lines, place
 
-    header = ["weights, problem", "method", "predicted", "measured", "inside"]
+    header = ["weights, problem", "method", "predicted", "measured", "holds", "best point"]
     body = [[f"{one['kind'].split()[0]}, {one['problem']}", f"{one['optimizer']}, {one['form']}",
              f"{one['predicted']:+.0f}", interval(one["coupling"], one["interval"], 2),
-             {True: "yes", False: "**no**"}.get(one["holds"], "no slope")]
+             {True: "yes", False: "**no**"}.get(one["holds"], "no slope"), place(one)]
             for one in told]  # fmt: skip
     return "\n".join([*lines(header, body), ""])
 

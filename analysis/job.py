@@ -34,7 +34,7 @@ class Job:
     form: str = "paper"
     schedule: str = "cosine"
     steps: int = 1000
-    batch: int = 64
+    batch: int = 32
     learning_rates: tuple[float, ...] = ()
     weight_decays: tuple[float, ...] = ()
     seeds: tuple[int, ...] = (0,)

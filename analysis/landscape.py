@@ -31,12 +31,12 @@ PLAIN: dict[tuple[str, str], tuple[Ends, Ends]] = {
 # Where every weight is normalised, any learning rate can work: these are so small that without
 # decay the weights would hardly turn within the budget, and decay alone decides how fast they do.
 NORMALISED: dict[tuple[str, str], tuple[Ends, Ends]] = {
-    ("sgd", "l2"): ((-5, -2.5), (-0.5, 3.5)),
+    ("sgd", "l2"): ((-5, -2.5), (-1.5, 3.5)),
     ("sgdw", "paper"): ((-5, -2.5), (-4, 0)),
-    ("sgdw", "lr"): ((-5, -2.5), (0.5, 4.5)),
-    ("adam", "l2"): ((-3, -1.5), (-3, 3)),
+    ("sgdw", "lr"): ((-5, -2.5), (0, 4.5)),
+    ("adam", "l2"): ((-3, -1), (-4.5, 2.5)),
     ("adamw", "paper"): ((-5, -2.5), (-4, 0)),
-    ("adamw", "lr"): ((-5, -2.5), (0.5, 4.5)),
+    ("adamw", "lr"): ((-5, -2.5), (0, 4.5)),
 }
 
 
@@ -184,6 +184,39 @@ def mean_interval(values: Sequence[float], level: float) -> tuple[float, tuple[f
     return mean, (mean - half, mean + half)
 
 
+@dataclass(frozen=True)
+class Inside:
+    """How much worse the best point is that has neighbours on all sides than the one at an end.
+
+    `difference` is the mean over the seeds of the loss inside minus that at the end. ``as_good``
+    where 0 is in its interval: then chance may have put the best point where the grid ends.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+
+    @property
+    def as_good(self) -> bool:
+        """Whether the seeds cannot tell the two apart."""
+        return self.interval[0] <= 0 <= self.interval[1]
+
+
+def inside(losses: np.ndarray[Any, Any], *, level: float = 0.95) -> Inside | None:
+    """Compare the best inside the grid with the best at its ends; None where that is inside.
+
+    `losses` are (seeds, learning rates, weight decays). None, too, where every run of one of the
+    two kinds diverged.
+    """
+    means = np.where(np.isfinite(losses).all(axis=0), losses.mean(axis=0), np.inf)
+    within = np.full_like(means, np.inf)
+    within[1:-1, 1:-1] = means[1:-1, 1:-1]
+    end, other = int(means.argmin()), int(within.argmin())
+    if end == other or not np.isfinite(within.flat[other]):
+        return None
+    each = losses.reshape(len(losses), -1)
+    return Inside(*mean_interval((each[:, other] - each[:, end]).tolist(), level))
+
+
 def difference(one: Best, other: Best, *, level: float = 0.95) -> dict[str, Any]:
     """Return the mean difference of the errors, seed by seed, so that the data's share cancels."""
     pairs = zip(one.errors, other.errors, strict=True)
@@ -209,6 +242,7 @@ class Found:
     result: "xarray.Dataset"
     ridge: Ridge
     best: Best | None
+    inside: Inside | None = None
 
 
 def landscape(
@@ -221,8 +255,9 @@ def landscape(
     """Measure the ridge of a method's landscape, and the best of its grid."""
     result = gathered(parts)
     rates, decays = result["learning_rate"].values, result["weight_decay"].values
-    found = ridge(result[metric].values, rates, decays, level=level)
-    return Found(one, result, found, best(result, level=level))
+    losses = result[metric].values
+    found = ridge(losses, rates, decays, level=level)
+    return Found(one, result, found, best(result, level=level), inside(losses, level=level))
 
 
 def document(found: Found) -> dict[str, Any]:
@@ -255,6 +290,7 @@ def ridge_and_best(found: Found) -> dict[str, Any]:
         "angle_interval": own.angle_interval,
         "coupling_fewer_and_more_rows": own.scales,
         "edges": list(own.edges),
+        "inside": vars(found.inside) | {"as_good": found.inside.as_good} if found.inside else None,
         "note": own.note,
         "best": None if found.best is None else vars(found.best),
     }

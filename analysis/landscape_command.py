@@ -26,6 +26,7 @@ if TYPE_CHECKING:
               help="fixed, steps, cosine, warm-restarts.")  # fmt: skip
 @click.option("--seeds", default=5, show_default=True, metavar="N", help="Runs of each grid point.")
 @click.option("--steps", default=1000, show_default=True, metavar="N", help="Updates of each run.")
+@click.option("--batch", default=32, show_default=True, metavar="N", help="Of each update.")
 @click.option("--learning-rates", metavar="LIST", help="Instead of each method's own grid.")
 @click.option("--weight-decays", metavar="LIST", help="Instead of each method's own grid.")
 @click.option("--metric", type=click.Choice(["test_loss", "test_error"]), default="test_loss",
@@ -86,7 +87,8 @@ def _planned(options: dict[str, Any]) -> "dict[Method, list[Job]]":
         rates, decays = (numbers(f"--{name}", options[name.replace("-", "_")])
                          for name in ("learning-rates", "weight-decays"))  # fmt: skip
         return jobs(options["problem"], methods, options=own, seeds=options["seeds"],
-                    steps=options["steps"], learning_rates=rates, weight_decays=decays)  # fmt: skip
+                    steps=options["steps"], learning_rates=rates, weight_decays=decays,
+                    batch=options["batch"])  # fmt: skip
     except (ValueError, TypeError, OSError) as error:
         stop(str(error), options)
 

@@ -18,6 +18,8 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
+    from .landscape import ridge_and_best
+
     console, level = Console(highlight=False), f"{settings['level']:.0%}"
     table = Table(
         title=f"{settings['problem']}: {settings['steps']} updates, {settings['seeds']} seeds",
@@ -35,8 +37,8 @@ def show(
         table.add_row(name, slope, angle.partition(" ")[0], *others)
     console.print(table)
     for name, one in found.items():
-        for note in [f"the best lies at the {edge}" for edge in one.ridge.edges]:
-            console.print(f"{name}: {note} of the grid", style="bold")
+        if one.ridge.edges:
+            console.print(f"{name}: {at_the_end(ridge_and_best(one))}", style="bold")
         if one.ridge.note:
             console.print(f"{name}: {one.ridge.note}", style="bold")
     for row in apart:
@@ -48,11 +50,36 @@ def show(
 
 def markdown(found: "Mapping[str, Found]", apart: Sequence[Mapping[str, Any]]) -> str:
     """Return the same as two tables."""
-    header = ["method", "slope", "angle", "best α", "best λ", "test error %", "at the edge"]
-    body = [[name, *_cells(one), ", ".join(one.ridge.edges) or "no"] for name, one in found.items()]
+    from .landscape import ridge_and_best
+
+    header = ["method", "slope", "angle", "best α", "best λ", "test error %", "best point"]
+    body = [[name, *_cells(one), place(ridge_and_best(one))] for name, one in found.items()]
     pairs = [[f"{row['one']} − {row['other']}", _points(row)] for row in apart]
     second = lines(["best of grid", "test error, points"], pairs)
     return "\n".join([*lines(header, body), "", *second, ""])
+
+
+def at_the_end(one: Mapping[str, Any]) -> str:
+    """Say at which ends of the grid the best point lies, and whether that may be chance."""
+    where = " and the ".join(one["edges"])
+    compared = one["inside"]
+    if compared is None:
+        return f"the best lies at the {where} of the grid"
+    verdict = "which may be chance" if compared["as_good"] else "widen the grid"
+    loss = interval(compared["difference"], compared["interval"], 3)
+    return f"the best lies at the {where} of the grid; inside it is worse by {loss}: {verdict}"
+
+
+def place(one: Mapping[str, Any]) -> str:
+    """Say the same in a word or two.
+
+    >>> place({"edges": [], "inside": None})
+    'inside'
+    """
+    if not one["edges"]:
+        return "inside"
+    chance = one["inside"] and one["inside"]["as_good"]
+    return " and ".join(one["edges"]).replace("_", " ") + (", or inside" if chance else "")
 
 
 def lines(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:

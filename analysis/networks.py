@@ -1,7 +1,8 @@
 """Many networks at once: one more axis in front of every array, gradients written by hand.
 
 A parameter is an array (K, rows, columns), an entry of its leading axis a network of its own. All
-see the same inputs x (n, features) and targets y (n, classes), one-hot.
+see the same inputs x (n, features) and targets y (n, classes), one-hot. What is computed on the
+way is (K, units, n).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,45 +14,20 @@ from array_api_compat import array_namespace
 
 from wdref.checks import check_count, check_number
 
+from . import layers
+from .layers import EPS, mean
+from .scratch import Scratch
+
 Array = Any
 Params = Mapping[str, Array]
 GAIN = 2.0  # of normalised logits, whose unit variance would not let the network be sure
-EPS = 1e-12  # of the normalisation: next to nothing, so that the weights' scale is without effect
 
 
 class Statistics(NamedTuple):
-    """Mean and 1/√(variance + ε) of a normalised layer, (K, 1, units) each."""
+    """Mean and 1/√(variance + ε) of a normalised layer, (K, units, 1) each."""
 
     mean: Array
     scale: Array
-
-
-class Scratch:
-    """Arrays that the same function writes again and again, by name.
-
-    Where the library has no ``out=``, every array is new. What it saves is not the allocation: to
-    get memory from the system and give it back every step takes longer than to compute.
-    """
-
-    def __init__(self, xp: Any) -> None:
-        self._kept: dict[str, Array] = {}
-        self._reuses = xp.__name__.partition(".")[2] in ("numpy", "cupy") or xp is np
-
-    def __call__(self, name: str, function: Any, *operands: Array) -> Array:
-        """Apply `function`, into the array `name`."""
-        if name in self._kept:
-            return function(*operands, out=self._kept[name])
-        return self._keep(name, function(*operands))
-
-    def zeros(self, name: str, like: Array) -> Array:
-        """Zeros, made once. NumPy's maximum with a number is three times as slow."""
-        found = self._kept.get(name)
-        return self._keep(name, array_namespace(like).zeros_like(like)) if found is None else found
-
-    def _keep(self, name: str, x: Array) -> Array:
-        if self._reuses:
-            self._kept[name] = x
-        return x
 
 
 @dataclass(frozen=True)
@@ -80,6 +56,10 @@ class Network:
         """Whether `layer`, counted from 0, has batch normalisation."""
         return layer < len(self.normalised) and self.normalised[layer]
 
+    def is_rectified(self, layer: int) -> bool:
+        """Whether a ReLU follows `layer`, counted from 0."""
+        return not self.linear and layer < self.depth - 1
+
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
         """Draw the parameters of one network: He's normal weights, biases of 0; float64."""
         gain = 1.0 if self.linear else 2.0
@@ -101,61 +81,50 @@ class Network:
     ) -> dict[str, Array]:
         """Return ∂f/∂θ of the mean cross-entropy f, for each entry.
 
-        ∂f/∂z = (softmax(z) - y) / n for the last layer, and back through each before it:
-        ∂f/∂W = hᵀ ∂f/∂z,  ∂f/∂b = Σ ∂f/∂z,  ∂f/∂h = ∂f/∂z Wᵀ, 0 where a ReLU was.
-        A normalised layer ẑ = s (z - mean z) with s = 1/√(var z + ε) passes back
-        ∂f/∂z = s (∂f/∂ẑ - mean(∂f/∂ẑ) - ẑ mean(ẑ ∂f/∂ẑ)).
+        With z = Wᵀ h and h = xᵀ at first:  ∂f/∂z = (softmax(z) - y) / n for the last layer, and
+        back through each before it  ∂f/∂W = h (∂f/∂z)ᵀ,  ∂f/∂h = W ∂f/∂z; `analysis.layers` has
+        what lies between.
 
         With a `scratch` the arrays returned are those of its last call, written over.
         """
-        xp = array_namespace(x, y)
+        xp, between = array_namespace(x, y), layers_for(x)
         do = scratch or Scratch(xp)
-        inputs, normed, scales, z = self._forward(do, params, x)
-        dz = _softmax(xp, z)
-        dz -= y
-        dz *= 1.0 / x.shape[0]
+        inputs, outputs, scales = self._forward(do, between, params, x)
+        gain = GAIN if self.is_normalised(self.depth - 1) else 1.0
+        logits = do("logits", xp.multiply, gain, outputs[-1])
+        dz = between.errors(logits, xp.matrix_transpose(y))
+        dz *= gain
         found: dict[str, Array] = {}
         for layer in reversed(range(self.depth)):
-            W, b = f"W{layer + 1}", f"b{layer + 1}"
-            if layer == self.depth - 1:
-                if self.is_normalised(layer):
-                    dz *= GAIN
-            elif not self.linear:
-                dz *= xp.astype(inputs[layer + 1] > 0.0, dz.dtype)
-            if self.is_normalised(layer):
-                dz = _unnormalised(do, layer, dz, normed[layer], scales[layer])
-            found[W] = do(f"d{W}", xp.matmul, xp.matrix_transpose(inputs[layer]), dz)
-            if self.has_bias(layer):
-                found[b] = xp.sum(dz, axis=1, keepdims=True)
+            W, b, z = f"W{layer + 1}", f"b{layer + 1}", outputs[layer]
+            db = between.backward(do, layer, dz, z, scales[layer], self.is_rectified(layer))
+            found[W] = do(f"d{W}", xp.matmul, inputs[layer], xp.matrix_transpose(dz))
+            if db is not None:
+                found[b] = xp.reshape(db, params[b].shape)
             if layer > 0:
-                dz = do(f"dh{layer}", xp.matmul, dz, xp.matrix_transpose(params[W]))
+                dz = do(f"dh{layer}", xp.matmul, params[W], dz)
         return found
 
     def _forward(
-        self, do: Scratch, params: Params, x: Array
-    ) -> tuple[list[Array], list[Array], list[Array], Array]:
-        """Inputs of each layer, what is before the ReLUs, the normalisers' s, and the logits."""
-        xp = array_namespace(x)
-        inputs, normed, scales, h = [x], [], [], x
+        self, do: Scratch, between: Any, params: Params, x: Array
+    ) -> tuple[list[Array], list[Array], list[Array]]:
+        """Inputs of each layer, its outputs before the ReLU, and its normaliser's s."""
+        inputs, outputs, scales = [array_namespace(x).matrix_transpose(x)], [], []
         for layer in range(self.depth):
-            z, scale = self._affine(do, params, layer, h), None
-            if self.is_normalised(layer):
-                z -= _mean(xp, z)
-                scale = 1.0 / xp.sqrt(_mean(xp, do(f"t{layer}", xp.multiply, z, z)) + EPS)
-                z *= scale
-            normed.append(z)
-            scales.append(scale)
-            if layer == self.depth - 1:
-                break
-            h = z if self.linear else do(f"h{layer}", xp.maximum, z, do.zeros(f"o{layer}", z))
+            z, bias = self._product(do, params, layer, inputs[-1])
+            h, scale = between.forward(do, layer, z, bias, self.is_rectified(layer))
             inputs.append(h)
-        return inputs, normed, scales, z * GAIN if scale is not None else z
+            outputs.append(z)
+            scales.append(scale)
+        return inputs, outputs, scales
 
-    def _affine(self, do: Scratch, params: Params, layer: int, h: Array) -> Array:
-        z = do(f"z{layer}", array_namespace(h).matmul, h, params[f"W{layer + 1}"])
-        if self.has_bias(layer):
-            z += params[f"b{layer + 1}"]
-        return z
+    def _product(self, do: Scratch, params: Params, layer: int, h: Array) -> tuple[Array, Array]:
+        """Wᵀ h, and the bias as a column, or None."""
+        xp, W = array_namespace(h), params[f"W{layer + 1}"]
+        z = do(f"z{layer}", xp.matmul, xp.matrix_transpose(W), h)
+        if not self.has_bias(layer):
+            return z, None
+        return z, xp.reshape(params[f"b{layer + 1}"], (W.shape[0], -1, 1))
 
     # -- measuring ------------------------------------------------------------------------------
 
@@ -175,34 +144,25 @@ class Network:
     ) -> tuple[Array, list[Statistics]]:
         """Logits; statistics of the normalised layers, `given` or of `x` itself."""
         xp = array_namespace(x)
-        do, h = Scratch(xp), x
-        found: list[Statistics] = []
+        h, found = xp.matrix_transpose(x), list[Statistics]()
         for layer in range(self.depth):
-            h = self._affine(do, params, layer, h)
-            if self.is_normalised(layer):
+            h, bias = self._product(Scratch(xp), params, layer, h)
+            if bias is None:
                 own = given[len(found)] if given else _statistics(xp, h)
                 found.append(own)
                 h -= own.mean
                 h *= own.scale
-            if layer < self.depth - 1 and not self.linear:
+            else:
+                h += bias
+            if self.is_rectified(layer):
                 h = xp.maximum(h, xp.zeros_like(h))
         return h * GAIN if self.is_normalised(self.depth - 1) else h, found
 
 
-def _unnormalised(do: Scratch, layer: int, dz: Array, z: Array, scale: Array) -> Array:
-    """Pass back through the normalisation, over `dz`."""
-    xp = array_namespace(z)
-    mean = _mean(xp, do(f"t{layer}", xp.multiply, z, dz))
-    dz -= _mean(xp, dz)
-    dz -= do(f"t{layer}", xp.multiply, z, mean)
-    dz *= scale
-    return dz
-
-
 def _statistics(xp: Any, z: Array) -> Statistics:
-    mean = _mean(xp, z)
-    z = z - mean
-    return Statistics(mean, 1.0 / xp.sqrt(_mean(xp, z * z) + EPS))
+    middle = mean(xp, z)
+    z = z - middle
+    return Statistics(middle, 1.0 / xp.sqrt(mean(xp, z * z) + EPS))
 
 
 def perceptron(features: int, width: int, hidden: int, classes: int, normalised: float) -> Network:
@@ -213,31 +173,32 @@ def perceptron(features: int, width: int, hidden: int, classes: int, normalised:
     >>> perceptron(64, 48, 2, 10, 2 / 3).normalised
     (True, True, False)
     """
-    layers = check_count("hidden", hidden) + 1
+    depth = check_count("hidden", hidden) + 1
     share = check_number("normalised", normalised, low=0.0)
-    count = round(share * layers)
-    if count > layers or abs(count - share * layers) > 1e-3 * layers:
-        raise ValueError(f"normalised={normalised}: expected k/{layers} of {layers} layers")
-    sizes = (features, *(check_count("width", width),) * (layers - 1), classes)
-    return Network(sizes, tuple(layer < count for layer in range(layers)))
+    count = round(share * depth)
+    if count > depth or abs(count - share * depth) > 1e-3 * depth:
+        raise ValueError(f"normalised={normalised}: expected k/{depth} of {depth} layers")
+    sizes = (features, *(check_count("width", width),) * (depth - 1), classes)
+    return Network(sizes, tuple(layer < count for layer in range(depth)))
 
 
-def _mean(xp: Any, z: Array) -> Array:
-    """Mean over the samples, (K, 1, units), as a product with a row of 1/n: BLAS is fast at it."""
-    row = xp.full((1, z.shape[1]), 1.0 / z.shape[1], dtype=z.dtype)
-    return xp.matmul(row, z)
-
-
-def _softmax(xp: Any, z: Array) -> Array:
-    e = xp.exp(z - xp.max(z, axis=2, keepdims=True))
-    e /= xp.sum(e, axis=2, keepdims=True)
-    return e
+def layers_for(x: Array) -> Any:
+    """What computes between the matrix products: compiled for NumPy where numba is installed."""
+    if isinstance(x, np.ndarray):
+        try:
+            from . import layers_numba
+        except ModuleNotFoundError as missing:  # the extra `fast`
+            if missing.name not in ("llvmlite", "numba"):
+                raise
+        else:
+            return layers_numba
+    return layers
 
 
 def _loss_and_error(z: Array, y: Array) -> tuple[Array, Array]:
-    """Mean cross-entropy and share of wrong answers."""
+    """Mean cross-entropy and share of wrong answers, of logits (K, classes, n)."""
     xp = array_namespace(z, y)
-    z = z - xp.max(z, axis=2, keepdims=True)
-    loss = xp.log(xp.sum(xp.exp(z), axis=2)) - xp.sum(z * y, axis=2)
-    wrong = xp.argmax(z, axis=2) != xp.argmax(y, axis=1)
+    z = z - xp.max(z, axis=1, keepdims=True)
+    loss = xp.log(xp.sum(xp.exp(z), axis=1)) - xp.sum(z * xp.matrix_transpose(y), axis=1)
+    wrong = xp.argmax(z, axis=1) != xp.argmax(y, axis=1)
     return xp.mean(loss, axis=1), xp.mean(xp.astype(wrong, z.dtype), axis=1)

@@ -18,7 +18,7 @@ def digits(
     *,
     label_noise: float = 0.1,
     samples: int = 500,
-    width: int = 48,
+    width: int = 32,
     hidden: int = 2,
     normalised: float = 0.0,
 ) -> "Digits":
@@ -38,7 +38,7 @@ def logistic(*, label_noise: float = 0.1, samples: int = 500) -> "Digits":
 
 
 def linear_net(
-    *, label_noise: float = 0.1, samples: int = 500, width: int = 48, hidden: int = 2
+    *, label_noise: float = 0.1, samples: int = 500, width: int = 32, hidden: int = 2
 ) -> "Digits":
     """Return a deep linear network on digits: `digits` without the ReLUs."""
     network = perceptron(FEATURES, width, hidden, CLASSES, 0.0)

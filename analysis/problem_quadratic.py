@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from wdref.checks import check_count, check_number
 
 from .data import Data
-from .networks import Scratch
+from .scratch import Scratch
 
 Array = Any
 

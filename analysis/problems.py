@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from .data import Data
-from .networks import Scratch
 from .problem_cifar import Cifar10
 from .problem_digits import digits, linear_net, logistic
 from .problem_modular import ModularAddition
 from .problem_quadratic import Quadratic
 from .problem_teacher import teacher
+from .scratch import Scratch
 
 Array = Any
 

@@ -7,29 +7,32 @@ whose scalars are arrays with a value for each entry, computed on the host in fl
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from .data import Data, batches
 from .entries import Entries
 from .job import DTYPES, FORMS, OPTIMIZERS, SCHEDULES, Job
-from .networks import Scratch
 from .problems import Problem, problem
+from .scratch import Scratch
+from .subnormals import flushed
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["DTYPES", "FORMS", "OPTIMIZERS", "SCHEDULES", "Job", "cost", "dataset", "run"]
+__all__ = ["DTYPES", "FORMS", "OPTIMIZERS", "SCHEDULES", "Job", "Training", "dataset", "run"]
 
 Array = Any
 Progress = Callable[[int, int], None]  # steps of grid points done, and in all
 Observe = Callable[[int, Entries, Mapping[str, Array]], None]  # seed, entries, their gradients
 MEASURES = ("train_loss", "train_error", "test_loss", "test_error")
-TOGETHER = 32  # grid points trained at once, so that what Python costs is shared,
+TOGETHER = 64  # grid points trained at once, so that what Python costs is shared,
 ELEMENTS = 1 << 19  # but fewer of large models: their arrays should fit the cache
 OFTEN = 50  # steps between two calls of `progress`
 
@@ -54,9 +57,10 @@ def run(
 
     All grid points of a seed have the same start and meet the same minibatches. An entry has the
     bits of its single training with ``job.method``, whatever the others are: with NumPy, that is;
-    a GPU's matrix product may depend on how many there are. Overflow gives no warning.
+    a GPU's matrix product may depend on how many there are, and subnormal numbers are zeros here,
+    where `analysis.subnormals` can have it so. Overflow gives no warning.
     """
-    began, training = time.perf_counter(), _Training(job, np if xp is None else xp)
+    began, training = time.perf_counter(), Training(job, np if xp is None else xp)
     total, done = len(job.seeds) * len(job.points) * job.steps, 0
 
     def count(steps: int) -> None:
@@ -65,31 +69,16 @@ def run(
         if progress:
             progress(done, total)
 
-    tables = [training.block(*own, count, observe) for own in training.blocks()]
+    tables = [training.run(*own, count, observe) for own in training.blocks()]
     return dataset(job, np.concatenate(tables), time.perf_counter() - began)
 
 
-def cost(job: Job, *, steps: int = 20) -> float:
-    """Estimate the seconds that `run` takes on one core, by timing some steps of one block."""
-    few = replace(job, steps=1, seeds=job.seeds[:1], record=0)
-    points = job.points[: _Training(few, np).size]
-
-    def seconds(count: int) -> float:
-        training, began = _Training(replace(few, steps=count), np), time.perf_counter()
-        training.block(job.seeds[0], points)
-        return time.perf_counter() - began
-
-    seconds(1)  # imports what is needed
-    around = min(seconds(1) for _ in range(3))  # draws the data, measures once
-    step = max(seconds(1 + steps) - around, 0.0) / steps
-    blocks = len(job.seeds) * len(job.points) / len(points)
-    return blocks * (step * job.steps + around * max(job.record, 1))
-
-
 @dataclass(frozen=True)
-class _Training:
+class Training:
+    """How a job is cut into blocks of grid points that are trained at once."""
+
     job: Job
-    xp: Any
+    xp: Any = np
 
     @property
     def size(self) -> int:
@@ -108,66 +97,81 @@ class _Training:
             for low in range(0, len(points), size):
                 yield seed, points[low : low + size]
 
-    def block(
-        self,
-        seed: int,
-        points: list[tuple[float, float]],
-        count: Callable[[int], None] = lambda steps: None,
-        observe: Observe | None = None,
-    ) -> Any:
-        """Train a block; measures (entries, times, 4)."""
-        from threadpoolctl import threadpool_limits
-
-        # BLAS threads cost more than they gain on products so small
-        with np.errstate(all="ignore"), threadpool_limits(1):
-            return self._train(seed, points, count, observe)
-
-    def _train(self, seed: int, points: Any, count: Any, observe: Observe | None) -> Any:
-        job, xp, model = self.job, self.xp, self._problem.network
-        data, entries = self._data(seed), self._entries(seed, points)
-        scratch, times, rows, since = Scratch(xp), set(job.times()), [], 0
-        for t, index in zip(range(1, job.steps + 1), self._order(seed, data), strict=False):
-            x, y = (xp.take(a, xp.asarray(index), axis=0) for a in (data.x, data.y))
-            grads = model.gradients(entries.params, x, y, scratch)
-            entries.step(grads)
-            if observe:
-                observe(seed, entries, grads)
-            if t in times:
-                rows.append(_measured(model, entries.params, data))
-            if t % OFTEN == 0 or t == job.steps:
-                count((t - since) * len(points))
-                since = t
-        return np.stack(rows, axis=1)
-
-    def _data(self, seed: int) -> Data:
-        dtype = getattr(self.xp, self.job.dtype)
-        data = self._problem.data(seed)
-        return Data(*(self.xp.asarray(x, dtype=dtype) for x in vars(data).values()))
-
-    def _entries(self, seed: int, points: Any) -> Entries:
+    def start(self, seed: int, points: Any) -> "Block":
+        """Draw the data and the parameters of a block."""
         model, dtype = self._problem.network, getattr(self.xp, self.job.dtype)
-        start = model.start(np.random.default_rng([seed, 1]))
+        drawn = self._problem.data(seed)
+        data = Data(*(self.xp.asarray(x, dtype=dtype) for x in vars(drawn).values()))
         params = {
             name: self.xp.asarray(np.repeat(p[None], len(points), axis=0), dtype=dtype)
-            for name, p in start.items()
+            for name, p in model.start(np.random.default_rng([seed, 1])).items()
         }
         rates, decays = np.array(points).T
         method = self.job.method(*points[0])
-        return Entries(method, rates, decays, params, model.decays, self.xp)
+        entries = Entries(method, rates, decays, params, model.decays, self.xp)
+        return Block(model, data, entries, self._order(seed, data), Scratch(self.xp))
 
     def _order(self, seed: int, data: Data) -> Iterator[Any]:
         samples, batch = data.x.shape[0], self.job.batch
         if batch > samples:
             raise ValueError(f"batch={batch}: expected at most the {samples} training samples")
-        return batches(np.random.default_rng([seed, 2]), samples, batch)
+        indices = batches(np.random.default_rng([seed, 2]), samples, batch)
+        return map(self.xp.asarray, indices)
+
+    def run(self, seed: int, points: Any, count: Callable[[int], None], observe: Any) -> Any:
+        """Train a block; measures (entries, times, 4)."""
+        times, rows, since = set(self.job.times()), [], 0
+        with quiet():
+            block = self.start(seed, points)
+            for t in range(1, self.job.steps + 1):
+                grads = block.step()
+                if observe:
+                    observe(seed, block.entries, grads)
+                if t in times:
+                    rows.append(block.measured())
+                if t % OFTEN == 0 or t == self.job.steps:
+                    count((t - since) * len(points))
+                    since = t
+        return np.stack(rows, axis=1)
 
 
-def _measured(model: Any, params: Mapping[str, Array], data: Data) -> Any:
-    """Measures (entries, 4), NaN in the rows of entries that diverged."""
-    values = model.measures(params, (data.x, data.y), (data.test_x, data.test_y))
-    table = np.stack([np.asarray(_host(v), dtype=np.float64) for v in values], axis=1)
-    table[~np.isfinite(table).all(axis=1)] = np.nan
-    return table
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What a training runs in: overflow is silent, subnormal numbers are zeros, BLAS has a thread.
+
+    More threads cost more than they gain on products so small.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with np.errstate(all="ignore"), threadpool_limits(1), flushed():
+        yield
+
+
+@dataclass(frozen=True)
+class Block:
+    """Grid points that are trained at once from one seed."""
+
+    model: Any
+    data: Data
+    entries: Entries
+    order: Iterator[Array]
+    scratch: Scratch
+
+    def step(self) -> Mapping[str, Array]:
+        """Train with the next minibatch, and return the gradients."""
+        index = next(self.order)
+        x, y = (array_namespace(a).take(a, index, axis=0) for a in (self.data.x, self.data.y))
+        grads: Mapping[str, Array] = self.model.gradients(self.entries.params, x, y, self.scratch)
+        self.entries.step(grads)
+        return grads
+
+    def measured(self) -> Any:
+        """Return the measures (entries, 4), NaN in the rows of entries that diverged."""
+        own = self.data
+        values = self.model.measures(self.entries.params, (own.x, own.y), (own.test_x, own.test_y))
+        table = np.stack([np.asarray(_host(v), dtype=np.float64) for v in values], axis=1)
+        table[~np.isfinite(table).all(axis=1)] = np.nan
+        return table
 
 
 def _host(x: Array) -> Any:

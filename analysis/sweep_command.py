@@ -75,6 +75,7 @@ def option(text: str) -> tuple[str, Any]:
 
 def explained(planned: "Mapping[Any, Sequence[Job]]", options: Mapping[str, Any]) -> int:
     """Say what the jobs would cost: runs, updates, seconds, and what is there already."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -87,26 +88,31 @@ def explained(planned: "Mapping[Any, Sequence[Job]]", options: Mapping[str, Any]
         emit_json({"optimizers": {}, "explain": rows, "core_seconds": seconds, "seconds": wall})
         return 0
     table = Table(title=f"What it would cost: about {_minutes(wall)} with {options['workers']} "
-                  "processes, if nothing else runs here", title_justify="left")  # fmt: skip
-    for name in ("method", "grid", "seeds", "runs", "updates", "stored", "left to compute"):
+                  "processes, if nothing else runs here", title_justify="left",
+                  caption="µs: of one core, for an update of one grid point; loop: the same, of "
+                  "single models. Both timed in turn, here and now.",
+                  box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
+    for name in ("method", "grid", "seeds", "runs", "updates", "stored", "to compute", "µs",
+                 "loop", "times"):  # fmt: skip
         table.add_column(name, justify="left" if name == "method" else "right")
     for row in rows:
         table.add_row(row["method"], "×".join(map(str, row["grid"])), str(row["seeds"]),
                       str(row["runs"]), f"{row['updates']:,}", f"{row['stored']} jobs",
-                      _minutes(row["seconds"]))  # fmt: skip
+                      _minutes(row["seconds"]), *_both(row))  # fmt: skip
     Console(highlight=False).print(table)
     return 0
 
 
 def _cost(name: str, own: "Sequence[Job]", options: Mapping[str, Any]) -> dict[str, Any]:
+    from .costs import cost
     from .jobs import updates
     from .storage import located
-    from .sweep import cost
 
     stored = sum(located(options["out"], job).exists() for job in own)
     first = own[0]
     points = len(first.learning_rates), len(first.weight_decays)
     left = len(own) - stored
+    found = cost(first) if left else None
     return {
         "method": name,
         "grid": list(points),
@@ -115,8 +121,19 @@ def _cost(name: str, own: "Sequence[Job]", options: Mapping[str, Any]) -> dict[s
         "updates": sum(map(updates, own)),
         "stored": stored,
         "jobs": left,
-        "seconds": left * cost(first) if left else 0.0,
+        "seconds": left * found.job if found else 0.0,
+        "batched_update_seconds": found and found.batched,
+        "single_update_seconds": found and found.single,
+        "loop_costs_times": found and found.ratio,
     }
+
+
+def _both(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Microseconds of an update, and of one in a loop; dashes where all is stored."""
+    if row["loop_costs_times"] is None:
+        return "–", "–", "–"
+    batched, single = (1e6 * row[f"{name}_update_seconds"] for name in ("batched", "single"))
+    return f"{batched:.0f}", f"{single:.0f}", f"{row['loop_costs_times']:.1f}"
 
 
 def _minutes(seconds: float) -> str:

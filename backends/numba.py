@@ -56,7 +56,7 @@ class Numba:
         for leaf in leaves:
             groups.setdefault((id(leaf.kernel), id(leaf.scalars)), []).append(leaf)
         for own in groups.values():
-            numba_entries.step(own, _Table(own[0], fresh=False).program)
+            numba_entries.step(own, _program_of(own[0], "entries"))
 
 
 backend = Numba()
@@ -101,12 +101,8 @@ class _Table:
     """Tensors that share a program and its scalars, laid end to end."""
 
     def __init__(self, leaf: Leaf, fresh: bool) -> None:
-        arrays = (leaf.theta, leaf.g, *leaf.slots)
-        dtypes = tuple(str(x.dtype) for x in arrays)
-        present = tuple(value is not None for value in leaf.scalars)
-        scalars: Any = type(leaf.scalars)
-        self.program = _program(leaf.kernel, dtypes, scalars, present, fresh)
-        self.sizes = [x.itemsize for x in arrays]
+        self.program = _program_of(leaf, "fresh" if fresh else "over")
+        self.sizes = [x.itemsize for x in (leaf.theta, leaf.g, *leaf.slots)]
         self.members: list[int] = []
         self.rows: list[tuple[int, ...]] = []
         self.size = 0
@@ -148,12 +144,22 @@ class _Tables:
             table.run(rows, scalars[table.members[0]])
 
 
+_name = cache(str)  # NumPy composes a dtype's name anew each time
+
+
+def _program_of(leaf: Leaf, kind: str) -> tuple[Element, Any] | None:
+    dtypes = tuple(_name(x.dtype) for x in (leaf.theta, leaf.g, *leaf.slots))
+    present = tuple(value is not None for value in leaf.scalars)
+    scalars: Any = type(leaf.scalars)
+    return _program(leaf.kernel, dtypes, scalars, present, kind)
+
+
 @cache
 def _program(
-    kernel: Any, dtypes: tuple[str, ...], scalars: type, present: tuple[bool, ...], fresh: bool
+    kernel: Any, dtypes: tuple[str, ...], scalars: type, present: tuple[bool, ...], kind: str
 ) -> tuple[Element, Any] | None:
     try:
         found = printable(element(trace(kernel, dtypes, scalars, present)))
     except TraceError:
         return None
-    return found, load(lambda cached: source(found, fresh=fresh, cached=cached))
+    return found, load(lambda cached: source(found, kind, cached=cached))

@@ -1,10 +1,11 @@
 """numba on entries: leaves with one more axis in front, along which each has its own scalars.
 
-A training of many settings at once is such a step. The compiled loop is the optimizer's own; it is
-called once an entry, on that entry's part of every array.
+A training of many settings at once is such a step. The compiled loop is the optimizer's own, once
+an entry, on that entry's part of every array.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,20 +30,22 @@ def step(leaves: Sequence[Leaf], compiled: Compiled, /) -> None:
             PLAIN.step_entries(leaves)
         return
     rule, run = compiled
-    values = rule.host_entries(leaves[0].scalars, len(leaves[0].theta))
-    table, size = _table(arrays)
-    for rows, own in zip(table, values, strict=True):
-        run(rows, own, 0, size)
+    tables, size = _tables(arrays)
+    run(tables, rule.host_entries(leaves[0].scalars, len(tables)), size)
 
 
-def _table(arrays: Sequence[tuple[Array, ...]]) -> tuple[Any, int]:
+def _tables(arrays: Sequence[tuple[Array, ...]]) -> tuple[Any, int]:
     """Rows (K, leaves, 2 + arrays) for the compiled loop, and the elements of one entry."""
     count = len(arrays[0][0])
-    sizes = np.array([own[0].size // count for own in arrays])
+    bases = tuple(tuple(map(address, own)) for own in arrays)
+    strides = tuple(tuple(x.nbytes // count for x in own) for own in arrays)
+    return _laid_out(count, bases, strides, tuple(own[0].size // count for own in arrays))
+
+
+@lru_cache(maxsize=16)  # a training's arrays stay where they are
+def _laid_out(count: int, bases: Any, strides: Any, sizes: Sequence[int]) -> tuple[Any, int]:
     stops = np.cumsum(sizes)
-    table = np.empty((count, len(arrays), 2 + len(arrays[0])), dtype=np.int64)
-    table[..., 0], table[..., 1] = stops - sizes, stops
-    bases = np.array([[address(x) for x in own] for own in arrays])
-    strides = np.array([[x.nbytes // count for x in own] for own in arrays])
-    table[..., 2:] = bases + np.arange(count)[:, None, None] * strides
-    return table, int(stops[-1])
+    tables = np.empty((count, len(sizes), 2 + len(bases[0])), dtype=np.int64)
+    tables[..., 0], tables[..., 1] = stops - sizes, stops
+    tables[..., 2:] = np.array(bases) + np.arange(count)[:, None, None] * np.array(strides)
+    return tables, int(stops[-1])

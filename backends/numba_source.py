@@ -27,7 +27,7 @@ from wdref.backends.numba_ops import (
 
 
 @njit("void(int64[:, ::1], float64[::1], int64, int64)", {options})
-def run(table, scalars, low, high):
+def {name}(table, scalars, low, high):
     """Elements `low` to `high` of all tensors laid end to end.
 
     A row of `table`: where the tensor begins and ends in that line, the addresses of theta, g and
@@ -36,6 +36,15 @@ def run(table, scalars, low, high):
     for row in range(table.shape[0]):
         start = table[row, 0]
         first, last = max(low, start) - start, min(high, table[row, 1]) - start
+'''
+
+ENTRIES = '''
+
+@njit("void(int64[:, :, ::1], float64[:, ::1], int64)", {options})
+def run(tables, scalars, high):
+    """A table and a row of scalars for each entry, `high` elements in all."""
+    for entry in range(tables.shape[0]):
+        one(tables[entry], scalars[entry], 0, high)
 '''
 
 
@@ -52,12 +61,13 @@ def printable(element: Element) -> Element:
     return element
 
 
-def source(element: Element, *, fresh: bool, cached: bool) -> str:
+def source(element: Element, kind: str, *, cached: bool) -> str:
     """Return a module with the compiled function ``run(table, scalars, low, high)``.
 
-    It writes over theta and the slots, or, if `fresh`, into arrays of their own.
+    It writes "over" theta and the slots, or into "fresh" arrays of their own; for "entries" it is
+    ``run(tables, scalars, high)``, over what was there.
     """
-    arrays = len(element.loads)
+    arrays, fresh = len(element.loads), kind == "fresh"
     options = 'nogil=True, error_model="numpy"' + (", cache=True" if cached else "")
     lines = [
         *(f"s{k} = {dtype}(scalars[{k}])" for k, (_, dtype) in enumerate(element.scalars)),
@@ -65,7 +75,9 @@ def source(element: Element, *, fresh: bool, cached: bool) -> str:
         "for i in range(first, last):",
         *(f"    {line}" for line in _body(element, fresh)),
     ]
-    return HEAD.format(options=options) + "".join(f"        {line}\n" for line in lines)
+    head = HEAD.format(options=options, name="one" if kind == "entries" else "run")
+    tail = ENTRIES.format(options=options) if kind == "entries" else ""
+    return head + "".join(f"        {line}\n" for line in lines) + tail
 
 
 def _body(element: Element, fresh: bool) -> list[str]:

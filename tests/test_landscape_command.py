@@ -184,7 +184,8 @@ def test_tables_as_markdown(landscape, simulated):
     landscape("--table", "--seeds", "3", "--markdown", "table.md")
     cells = rows_of("table.md")[2:]
     assert len(cells) == 24
-    assert {row[-1] for row in cells} == {"yes"}
+    assert {row[-2] for row in cells} == {"yes"}
+    assert {row[-1] for row in cells} == {"inside"}
 
 
 def test_the_table_as_text_and_figure(landscape, simulated):

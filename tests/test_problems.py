@@ -5,10 +5,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: the extra `analysis`")
 
+from wdref.analysis import layers, networks
 from wdref.analysis.data import batches
-from wdref.analysis.networks import Network, Scratch
+from wdref.analysis.networks import Network
 from wdref.analysis.problem_quadratic import Bowl
 from wdref.analysis.problems import PROBLEMS, problem
+from wdref.analysis.scratch import Scratch
 
 NETWORKS = {
     "logistic": Network((5, 3)),
@@ -21,6 +23,15 @@ NETWORKS = {
 }
 each_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 K, N = 3, 8
+
+
+@pytest.fixture(params=["compiled", "written"])
+def between(request, monkeypatch):
+    """What computes between the matrix products: both versions take the same tests."""
+    if request.param == "compiled":
+        pytest.importorskip("numba", reason="needs numba, of the extra `fast`")
+    else:
+        monkeypatch.setattr(networks, "layers_for", lambda x: layers)
 
 
 def drawn(network, seed=0):
@@ -37,7 +48,7 @@ def loss(network, params, x, y):
 
 
 @each_network
-def test_gradients_are_the_differences_of_the_loss(network):
+def test_gradients_are_the_differences_of_the_loss(between, network):
     params, x, y = drawn(network)
     found = network.gradients(params, x, y)
     rng, h = np.random.default_rng(1), 1e-5
@@ -50,7 +61,7 @@ def test_gradients_are_the_differences_of_the_loss(network):
 
 
 @each_network
-def test_gradients_are_those_of_jax(network):
+def test_gradients_are_those_of_jax(between, network):
     jax = pytest.importorskip("jax", reason="needs jax, of the extra `frameworks`")
     params, x, y = drawn(network)
     with jax.enable_x64(True):
@@ -66,7 +77,7 @@ def test_gradients_are_those_of_jax(network):
 
 @each_network
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_entry_does_not_depend_on_the_others(network, dtype, same_bits):
+def test_an_entry_does_not_depend_on_the_others(between, network, dtype, same_bits):
     params, x, y = drawn(network)
     params = {name: p.astype(dtype) for name, p in params.items()}
     x, y = x.astype(dtype), y.astype(dtype)
@@ -82,13 +93,31 @@ def test_an_entry_does_not_depend_on_the_others(network, dtype, same_bits):
 
 
 @each_network
-def test_reused_arrays_give_the_same_bits(network, same_bits):
+def test_reused_arrays_give_the_same_bits(between, network, same_bits):
     params, x, y = drawn(network)
     scratch = Scratch(np)
     network.gradients(params, 2 * x, y, scratch)
     found = network.gradients(params, x, y, scratch)
     for name, want in network.gradients(params, x, y).items():
         same_bits(found[name], want)
+
+
+def test_numpy_gets_the_compiled_layers():
+    pytest.importorskip("numba", reason="needs numba, of the extra `fast`")
+    assert networks.layers_for(np.zeros(1)).__name__.endswith("layers_numba")
+
+
+@each_network
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_stays_none(between, network, bad):
+    params, x, y = drawn(network)
+    name = next(iter(params))
+    params[name][1, 0, 0] = bad
+    with np.errstate(all="ignore"):
+        found = network.gradients(params, x, y)
+    for g in found.values():
+        assert np.isfinite(g[[0, 2]]).all()  # the others do not see it
+    assert not np.isfinite(found[name][1]).all()
 
 
 @each_network

@@ -1,0 +1,143 @@
+"""`analysis.layers` compiled, for NumPy: one network after another, so that its arrays stay near.
+
+No bit depends on how many networks there are. Sums are vectorised, in another order than in
+`analysis.layers`, which leaves them to BLAS: the last digits differ.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+
+from .layers import EPS
+from .scratch import Scratch
+
+Array = Any
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Sums in any order, products fused; a NaN stays a NaN, an infinity an infinity."""
+    fast = {"reassoc", "contract"}
+    own: Function = njit(cache=True, nogil=True, error_model="numpy", fastmath=fast)(function)
+    return own
+
+
+def forward(
+    do: Scratch, layer: int, z: Array, bias: Array | None, rectified: bool
+) -> tuple[Array, Array]:
+    """`analysis.layers.forward`."""
+    column = do.empty(f"s{layer}", z[:, :, :1]) if bias is None else bias
+    h = do.empty(f"h{layer}", z) if rectified else z
+    _forward(z, column, h, bias is None, rectified)
+    return h, column if bias is None else None
+
+
+def backward(
+    do: Scratch, layer: int, dz: Array, z: Array, scale: Array | None, rectified: bool
+) -> Array | None:
+    """`analysis.layers.backward`."""
+    column = do.empty(f"db{layer}", z[:, :, :1]) if scale is None else scale
+    _backward(dz, z, column, scale is not None, rectified)
+    return column if scale is None else None
+
+
+def errors(z: Array, y: Array) -> Array:
+    """`analysis.layers.errors`, over `z`."""
+    _lower(z)
+    np.exp(z, out=z)  # NumPy's exponential is vectorised, numba's only with Intel's library
+    _divide(z, y)
+    return z
+
+
+@compiled
+def _forward(z: Array, column: Array, h: Array, normalised: bool, rectified: bool) -> None:
+    for k in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            if normalised:
+                column[k, j, 0] = _normalise(z, k, j)
+            else:
+                _add(z, k, j, column[k, j, 0])
+            if rectified:
+                for i in range(z.shape[2]):
+                    h[k, j, i] = z.dtype.type(0) if z[k, j, i] < 0 else z[k, j, i]  # NaN stays NaN
+
+
+@compiled
+def _backward(dz: Array, z: Array, column: Array, normalised: bool, rectified: bool) -> None:
+    for k in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            if rectified:
+                for i in range(z.shape[2]):
+                    dz[k, j, i] *= z.dtype.type(z[k, j, i] > 0)  # NaN stays NaN
+            if normalised:
+                _unnormalise(dz, z, k, j, column[k, j, 0])
+            else:
+                column[k, j, 0] = _sum(dz, k, j)
+
+
+# a unit's samples are z[k, j, :]: as arrays of their own they would cost more than what is computed
+
+
+@compiled
+def _sum(z: Array, k: int, j: int) -> Any:
+    total = z.dtype.type(0)
+    for i in range(z.shape[2]):
+        total += z[k, j, i]
+    return total
+
+
+@compiled
+def _add(z: Array, k: int, j: int, number: Any) -> None:
+    for i in range(z.shape[2]):
+        z[k, j, i] += number
+
+
+@compiled
+def _normalise(z: Array, k: int, j: int) -> Any:
+    """Write ẑ over z and return s."""
+    n, square = z.dtype.type(z.shape[2]), z.dtype.type(0)
+    _add(z, k, j, -_sum(z, k, j) / n)
+    for i in range(z.shape[2]):
+        square += z[k, j, i] * z[k, j, i]
+    scale = z.dtype.type(1) / np.sqrt(square / n + z.dtype.type(EPS))
+    for i in range(z.shape[2]):
+        z[k, j, i] *= scale
+    return scale
+
+
+@compiled
+def _unnormalise(dz: Array, z: Array, k: int, j: int, scale: Any) -> None:
+    n, along = z.dtype.type(z.shape[2]), z.dtype.type(0)
+    for i in range(z.shape[2]):
+        along += z[k, j, i] * dz[k, j, i]
+    mean, along = _sum(dz, k, j) / n, along / n
+    for i in range(z.shape[2]):
+        dz[k, j, i] = scale * (dz[k, j, i] - mean - z[k, j, i] * along)
+
+
+@compiled
+def _lower(z: Array) -> None:
+    """Take each sample's largest away, so that no exponential overflows."""
+    for k in range(z.shape[0]):
+        top = z[k, 0].copy()
+        for j in range(1, z.shape[1]):
+            for i in range(z.shape[2]):
+                top[i] = z[k, j, i] if z[k, j, i] > top[i] else top[i]
+        for j in range(z.shape[1]):
+            for i in range(z.shape[2]):
+                z[k, j, i] -= top[i]
+
+
+@compiled
+def _divide(e: Array, y: Array) -> None:
+    n = e.dtype.type(e.shape[2])
+    for k in range(e.shape[0]):
+        total = e[k, 0].copy()
+        for j in range(1, e.shape[1]):
+            for i in range(e.shape[2]):
+                total[i] += e[k, j, i]
+        for j in range(e.shape[1]):
+            for i in range(e.shape[2]):
+                e[k, j, i] = (e[k, j, i] / total[i] - y[j, i]) / n
