@@ -35,9 +35,9 @@ def cost(job: Job) -> Cost:
     own step. Both read the same minibatches from memory, on one core.
     """
     training = Training(job)
-    points = job.points[: training.size]
+    seed, points = next(training.blocks())
     with quiet():
-        block = training.start(job.seeds[0], points)
+        block = training.start(seed, points)
         _, step = single(job)
         rounds = [_round(block.step, step) for _ in range(ROUNDS + 1)][1:]  # compiled by then
         began = time.perf_counter()

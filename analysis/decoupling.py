@@ -44,14 +44,13 @@ class Setting:
     steps: int
     per_decade: int
     shift: float = 0.0
-    batch: int = 32
 
 
 SETTINGS = (
     Setting("digits-bn", (), KINDS[0], "fixed", 2000, 2),
     Setting("teacher-bn", (), KINDS[0], "fixed", 2000, 2),
     Setting("digits", (("label_noise", 0.3),), KINDS[1], "cosine", 4000, 4),
-    Setting("teacher", (), KINDS[1], "cosine", 2000, 4, shift=0.5, batch=125),
+    Setting("teacher", (), KINDS[1], "cosine", 1000, 4, shift=0.5),
 )
 
 
@@ -90,7 +89,6 @@ def jobs_of(cell: Cell, seeds: int) -> "list[Job]":
         options=dict(setting.options),
         seeds=seeds,
         steps=setting.steps,
-        batch=setting.batch,
         learning_rates=grid(*rates, setting.per_decade),
         weight_decays=grid(low + setting.shift, high + setting.shift, setting.per_decade),
     ).values()
@@ -109,7 +107,6 @@ def document(cell: Cell, found: Found) -> dict[str, Any]:
         "form": cell.method.form,
         "schedule": cell.setting.schedule,
         "steps": cell.setting.steps,
-        "batch": cell.setting.batch,
         "predicted": cell.predicted,
         **ridge_and_best(found),
         "holds": holds,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--schedules", default="fixed", show_default=True, metavar="LIST",
               help="fixed, steps, cosine, warm-restarts.")  # fmt: skip
 @click.option("--seeds", default=5, show_default=True, metavar="N", help="Runs of each grid point.")
-@click.option("--steps", default=1000, show_default=True, metavar="N", help="Updates of each run.")
+@click.option("--steps", default=2000, show_default=True, metavar="N", help="Updates of each run.")
 @click.option("--batch", default=32, show_default=True, metavar="N", help="Of each update.")
 @click.option("--learning-rates", metavar="LIST", help="Instead of each method's own grid.")
 @click.option("--weight-decays", metavar="LIST", help="Instead of each method's own grid.")

@@ -51,70 +51,53 @@ def errors(z: Array, y: Array) -> Array:
     return z
 
 
+# a unit's samples are z[k, j, :]: as arrays of their own they would cost more than what is computed
+
+
 @compiled
 def _forward(z: Array, column: Array, h: Array, normalised: bool, rectified: bool) -> None:
     for k in range(z.shape[0]):
         for j in range(z.shape[1]):
+            shift, scale = -column[k, j, 0], z.dtype.type(1)
             if normalised:
-                column[k, j, 0] = _normalise(z, k, j)
-            else:
-                _add(z, k, j, column[k, j, 0])
+                shift, scale = _moments(z, k, j)
+                column[k, j, 0] = scale
+            for i in range(z.shape[2]):
+                z[k, j, i] = scale * (z[k, j, i] - shift)
             if rectified:
                 for i in range(z.shape[2]):
                     h[k, j, i] = z.dtype.type(0) if z[k, j, i] < 0 else z[k, j, i]  # NaN stays NaN
 
 
 @compiled
-def _backward(dz: Array, z: Array, column: Array, normalised: bool, rectified: bool) -> None:
-    for k in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            if rectified:
-                for i in range(z.shape[2]):
-                    dz[k, j, i] *= z.dtype.type(z[k, j, i] > 0)  # NaN stays NaN
-            if normalised:
-                _unnormalise(dz, z, k, j, column[k, j, 0])
-            else:
-                column[k, j, 0] = _sum(dz, k, j)
-
-
-# a unit's samples are z[k, j, :]: as arrays of their own they would cost more than what is computed
-
-
-@compiled
-def _sum(z: Array, k: int, j: int) -> Any:
-    total = z.dtype.type(0)
+def _moments(z: Array, k: int, j: int) -> Any:
+    """Return the mean and 1/√(var + ε) of a unit."""
+    n, total, square = z.dtype.type(z.shape[2]), z.dtype.type(0), z.dtype.type(0)
     for i in range(z.shape[2]):
         total += z[k, j, i]
-    return total
+    mean = total / n
+    for i in range(z.shape[2]):
+        square += (z[k, j, i] - mean) ** 2
+    return mean, z.dtype.type(1) / np.sqrt(square / n + z.dtype.type(EPS))
 
 
 @compiled
-def _add(z: Array, k: int, j: int, number: Any) -> None:
-    for i in range(z.shape[2]):
-        z[k, j, i] += number
-
-
-@compiled
-def _normalise(z: Array, k: int, j: int) -> Any:
-    """Write ẑ over z and return s."""
-    n, square = z.dtype.type(z.shape[2]), z.dtype.type(0)
-    _add(z, k, j, -_sum(z, k, j) / n)
-    for i in range(z.shape[2]):
-        square += z[k, j, i] * z[k, j, i]
-    scale = z.dtype.type(1) / np.sqrt(square / n + z.dtype.type(EPS))
-    for i in range(z.shape[2]):
-        z[k, j, i] *= scale
-    return scale
-
-
-@compiled
-def _unnormalise(dz: Array, z: Array, k: int, j: int, scale: Any) -> None:
-    n, along = z.dtype.type(z.shape[2]), z.dtype.type(0)
-    for i in range(z.shape[2]):
-        along += z[k, j, i] * dz[k, j, i]
-    mean, along = _sum(dz, k, j) / n, along / n
-    for i in range(z.shape[2]):
-        dz[k, j, i] = scale * (dz[k, j, i] - mean - z[k, j, i] * along)
+def _backward(dz: Array, z: Array, column: Array, normalised: bool, rectified: bool) -> None:
+    n = z.dtype.type(z.shape[2])
+    for k in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            total, along = z.dtype.type(0), z.dtype.type(0)
+            for i in range(z.shape[2]):
+                if rectified:
+                    dz[k, j, i] *= z.dtype.type(z[k, j, i] > 0)  # NaN stays NaN
+                total += dz[k, j, i]
+                along += z[k, j, i] * dz[k, j, i]
+            if not normalised:
+                column[k, j, 0] = total
+                continue
+            mean, along, scale = total / n, along / n, column[k, j, 0]
+            for i in range(z.shape[2]):
+                dz[k, j, i] = scale * (dz[k, j, i] - mean - z[k, j, i] * along)
 
 
 @compiled

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ Array = Any
 Progress = Callable[[int, int], None]  # steps of grid points done, and in all
 Observe = Callable[[int, Entries, Mapping[str, Array]], None]  # seed, entries, their gradients
 MEASURES = ("train_loss", "train_error", "test_loss", "test_error")
-TOGETHER = 64  # grid points trained at once, so that what Python costs is shared,
+TOGETHER = 96  # grid points trained at once, so that what Python costs is shared,
 ELEMENTS = 1 << 19  # but fewer of large models: their arrays should fit the cache
 OFTEN = 50  # steps between two calls of `progress`
 
@@ -80,22 +81,22 @@ class Training:
     job: Job
     xp: Any = np
 
-    @property
-    def size(self) -> int:
-        """Grid points in a block: of the job alone, so that no bit depends on the workers."""
-        start = self._problem.network.start(np.random.default_rng(0))
-        return max(1, min(TOGETHER, ELEMENTS // sum(p.size for p in start.values())))
-
     @cached_property
     def _problem(self) -> Problem:
         return problem(self.job.problem, **dict(self.job.options))
 
     def blocks(self) -> Iterator[tuple[int, list[tuple[float, float]]]]:
-        """Yield seeds and grid points that are trained together."""
-        points, size = self.job.points, self.size
+        """Yield seeds and grid points that are trained together, equally many in each block.
+
+        How many depends on the job alone, so that no bit depends on the workers.
+        """
+        points, start = self.job.points, self._problem.network.start(np.random.default_rng(0))
+        most = max(1, min(TOGETHER, ELEMENTS // sum(p.size for p in start.values())))
+        count = -(-len(points) // most)
+        cuts = [len(points) * k // count for k in range(count + 1)]
         for seed in self.job.seeds:
-            for low in range(0, len(points), size):
-                yield seed, points[low : low + size]
+            for low, high in pairwise(cuts):
+                yield seed, points[low:high]
 
     def start(self, seed: int, points: Any) -> "Block":
         """Draw the data and the parameters of a block."""

@@ -17,11 +17,13 @@ from wdref.analysis.landscape import (
     difference,
     gathered,
     grid,
+    inside,
     jobs,
     landscape,
     mean_interval,
     method,
 )
+from wdref.analysis.landscape_show import at_the_end, place
 from wdref.analysis.problems import problem
 from wdref.analysis.sweep import FORMS, Job, run
 
@@ -223,6 +225,39 @@ def test_a_cell_without_a_slope_neither_holds_nor_fails():
     )
     assert told["holds"] is None
     assert told["edges"] == ["lowest weight_decay"]
+
+
+@pytest.mark.parametrize(("ahead", "as_good"), [(1.0, False), (0.001, True)])
+def test_an_end_is_compared_with_the_inside(ahead, as_good):
+    losses = 2.0 + 0.1 * np.random.default_rng(0).standard_normal((5, 4, 6))
+    losses[:, 1, 2] = 1.0 + np.array([0.0, 0.01, 0.02, 0.01, 0.0])
+    losses[:, 3, 2] = losses[:, 1, 2] - ahead + np.array([0.01, -0.01, 0.0, -0.01, 0.01])
+    found = inside(losses)
+    assert found.difference == pytest.approx(ahead)
+    assert found.as_good is as_good
+    assert found.interval[0] < ahead < found.interval[1]
+
+
+def test_inside_there_is_nothing_to_compare():
+    losses = np.full((2, 3, 3), 2.0)
+    losses[:, 1, 1] = 1.0
+    assert inside(losses) is None
+    losses[0, 1, 1] = np.nan  # the only point inside
+    assert inside(losses) is None
+
+
+def test_an_end_is_said_in_words():
+    one = {"edges": ["lowest learning_rate"], "inside": None}
+    assert at_the_end(one) == "the best lies at the lowest learning_rate of the grid"
+    compared = {"difference": 0.5, "interval": (0.25, 0.75), "as_good": False}
+    assert at_the_end({**one, "inside": compared}) == (
+        "the best lies at the lowest learning_rate of the grid; "
+        "inside it is worse by 0.500 [0.250, 0.750]: widen the grid"
+    )
+    assert place({**one, "inside": compared}) == "lowest learning rate"
+    chance = {**compared, "interval": (-0.1, 0.75), "as_good": True}
+    assert at_the_end({**one, "inside": chance}).endswith("which may be chance")
+    assert place({**one, "inside": chance}) == "lowest learning rate, or inside"
 
 
 def test_the_teacher_draws_what_it_says():
