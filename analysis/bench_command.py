@@ -93,9 +93,9 @@ def _target(stack: ExitStack, name: str, path: Path | None) -> Path | None:
 
 
 def _fail(message: str) -> NoReturn:
-    from wdref.cli import fail
+    from wdref.cli import refuse
 
-    fail(message)
+    refuse(message)
 
 
 def _measured(options: dict[str, Any]) -> tuple[list["Row"], dict[str, Any]]:

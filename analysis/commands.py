@@ -50,7 +50,7 @@ def propositions(grads: str | None, folder: Path | None, as_json: bool) -> int:
 
 
 def _keep(folder: Path, found: "Sequence[Finding]", grads: str | None, clock: "Clock") -> None:
-    from wdref.cli import fail
+    from wdref.cli import refuse
 
     from .outputs import keep, made_by
 
@@ -59,7 +59,7 @@ def _keep(folder: Path, found: "Sequence[Finding]", grads: str | None, clock: "C
     try:
         keep(folder, "propositions", document)
     except OSError as error:
-        fail(f"--out {folder}: {error.strerror or error}")
+        refuse(f"--out {folder}: {error.strerror or error}")
 
 
 def _print(found: "Sequence[Finding]") -> None:

@@ -26,7 +26,7 @@ def mechanisms(figure: Path | None, folder: Path | None, markdown: bool, as_json
     Effective decay against the gradient's scale, for L2 in both of Adam's buffers, in one, in
     neither, and for AdamW: slopes with intervals, on noise and on a network trained on digits.
     """
-    from wdref.cli import emit_json, fail, need
+    from wdref.cli import emit_json, need, refuse
 
     for module in ("matplotlib", "rich", "scipy", "sklearn", "xarray"):
         need(module, "analysis")
@@ -39,7 +39,7 @@ def mechanisms(figure: Path | None, folder: Path | None, markdown: bool, as_json
         try:  # before the training, which a wrong path shall not cost
             target = stack.enter_context(write(figure)) if figure else None
         except OSError as error:
-            fail(f"--figure {figure}: {error.strerror or error}")
+            refuse(f"--figure {figure}: {error.strerror or error}")
         document, found, scales, network = _measured()
         drawn = _draw(scales, network) if folder or figure else None
         if target and figure and drawn:
@@ -88,7 +88,7 @@ def _keep(
     network: "xarray.Dataset",
     drawn: Any,
 ) -> None:
-    from wdref.cli import fail
+    from wdref.cli import refuse
 
     from .outputs import keep
 
@@ -99,7 +99,7 @@ def _keep(
     try:
         keep(folder, "mechanisms", document, both, drawn)
     except OSError as error:
-        fail(f"--out {folder}: {error.strerror or error}")
+        refuse(f"--out {folder}: {error.strerror or error}")
 
 
 def _show(found: "Sequence[Slope]", document: dict[str, Any], markdown: bool) -> None:

@@ -50,7 +50,7 @@ def made_by(command: Sequence[str], clock: Clock) -> dict[str, Any]:
 
 def open_folder(option: str, folder: Path) -> None:
     """Make the folder, before the work that would be lost without it; exit 2 where that fails."""
-    from wdref.cli import fail
+    from wdref.cli import refuse
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def open_folder(option: str, folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        fail(f"{option} {folder}: {error.strerror or error}")
+        refuse(f"{option} {folder}: {error.strerror or error}")
 
 
 def keep(

@@ -7,10 +7,10 @@ whose scalars are arrays with a value for each entry, computed on the host in fl
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -193,8 +193,15 @@ def dataset(job: Job, table: Any, seconds: float) -> "xarray.Dataset":
     found = {name: (over, kept[..., i]) for i, name in enumerate(MEASURES)}
     attrs = {
         "job": json.dumps(asdict(job)),
-        "versions": json.dumps({"wdref": version("wdref"), "numpy": np.__version__}),
+        "versions": json.dumps(dict(_versions())),
         "seconds": seconds,
     }
     diverged = (dims, np.isnan(values[..., -1, 0]))
     return xarray.Dataset({**found, "diverged": diverged}, coords, attrs)
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """What the last digits depend on."""
+    for name in ("wdref", "numpy", "numba"):
+        with suppress(PackageNotFoundError):
+            yield name, version(name)

@@ -26,7 +26,7 @@ def theory(only: tuple[str, ...], folder: Path | None, markdown: bool, as_json: 
     Each is measured on wdref's own rules and compared within a tolerance that has a reason; a
     control, where the prediction must fail, stands beside it.
     """
-    from wdref.cli import emit_json, fail, need
+    from wdref.cli import emit_json, need, refuse
 
     for module in (*EXTRA, *(("matplotlib", "xarray") if folder else ())):
         need(module, "analysis")
@@ -37,7 +37,7 @@ def theory(only: tuple[str, ...], folder: Path | None, markdown: bool, as_json: 
     try:
         running = checks(only)
     except ValueError as error:
-        fail(f"--only: {error}")
+        refuse(f"--only: {error}")
     if folder:
         open_folder("--out", folder)
     found = list(_tracked(running, only))
@@ -73,7 +73,7 @@ def _tracked(running: "Iterator[Check]", only: Sequence[str]) -> "Iterator[Check
 
 
 def _keep(folder: Path, document: dict[str, Any], found: "Sequence[Check]") -> None:
-    from wdref.cli import fail
+    from wdref.cli import refuse
 
     from .figures_theory import dataset, draw
     from .outputs import keep
@@ -82,4 +82,4 @@ def _keep(folder: Path, document: dict[str, Any], found: "Sequence[Check]") -> N
     try:
         keep(folder, "theory", document, data, draw(data))
     except OSError as error:
-        fail(f"--out {folder}: {error.strerror or error}")
+        refuse(f"--out {folder}: {error.strerror or error}")
