@@ -62,6 +62,7 @@ def test_a_target_that_gives_nothing(wdref, function, words, more):
     assert words in err
     assert found["verdict"] == ("unsupported" if function == "no_eps" else "error")
     assert any(words in case["message"] for case in found["cases"])
+    assert found["error"] == err.strip().removeprefix("wdref: error: ")
     assert found["worst_ratio"] is None
 
 

@@ -38,7 +38,6 @@ def _main() -> NoReturn:
         need(module, "oracle")
     import click
 
-    document: dict[str, Any] | None = {} if "--json" in sys.argv[1:] else None
     try:
         status = _group().main(standalone_mode=False, prog_name="wdref")
     except click.UsageError as error:
@@ -46,9 +45,9 @@ def _main() -> NoReturn:
             print(error.format_message(), file=sys.stderr)
             sys.exit(2)
         command = error.ctx.command_path if error.ctx else "wdref"
-        fail(f"{error.format_message()} (see {command} --help)", document)
+        fail(f"{error.format_message()} (see {command} --help)", _empty())
     except click.ClickException as error:
-        fail(error.format_message(), document)
+        fail(error.format_message(), _empty())
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
@@ -81,7 +80,19 @@ def fail(message: str, document: dict[str, Any] | None = None) -> NoReturn:
 def need(module: str, extra: str, document: dict[str, Any] | None = None) -> None:
     """Fail with the extra to install where `module` is not installed."""
     if importlib.util.find_spec(module) is None:
-        fail(f"this needs {module}: pip install 'wdref[{extra}]'", document)
+        fail(f"this needs {module}: pip install 'wdref[{extra}]'", document or _empty())
+
+
+def refuse(message: str) -> NoReturn:
+    """End a command that has printed nothing: as `fail`, and under ``--json`` with a document."""
+    import click
+
+    raise click.ClickException(message)
+
+
+def _empty() -> dict[str, Any] | None:
+    """The document of a command that has none yet."""
+    return {} if "--json" in sys.argv[1:] else None
 
 
 def emit_json(document: Any) -> None:

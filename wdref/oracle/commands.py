@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .case import Case
     from .identify import Identity
     from .targets import Result
-    from .verdict import CaseVerdict
 
 DTYPES = {
     "full": ("float64", "float32"),
@@ -101,11 +100,15 @@ def check(
     if document["verdict"] in ("deviates", "imprecise"):
         identity = find(cases, results, found.family, claim=found, measured=primitives)
         document["identified"] = identity and identity.as_json()
+    failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
+    if document["verdict"] in ("error", "unsupported"):
+        one = verdicts[failed]
+        document["error"] = f"{target}: {one.verdict} in case {one.id}: {one.message}"
     if as_json:
         emit_json(document)
     else:
         print_check(document, verdicts, identity)
-    return _status(document["verdict"], verdicts, target, results, settings["traceback"])
+    return _status(document, results[failed], settings["traceback"])
 
 
 @click.command()
@@ -195,18 +198,12 @@ def _run(
         fail(str(error), document)
 
 
-def _status(
-    verdict: str, verdicts: "Sequence[CaseVerdict]", target: str, results: "Sequence[Result]",
-    traceback: bool,
-) -> int:  # fmt: skip
-    if verdict == "conforms":
-        return 0
-    if verdict not in ("error", "unsupported"):
-        return 1
-    first = next(i for i, v in enumerate(verdicts) if v.verdict == verdict)
+def _status(document: dict[str, Any], failed: "Result", traceback: bool) -> int:
+    if "error" not in document:
+        return 0 if document["verdict"] == "conforms" else 1
     if traceback:
-        click.echo(results[first].traceback, err=True)
-    return fail(f"{target}: {verdict} in case {verdicts[first].id}: {verdicts[first].message}")
+        click.echo(failed.traceback, err=True)
+    return fail(document["error"])
 
 
 def _no_result(

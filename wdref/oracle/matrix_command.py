@@ -65,17 +65,16 @@ def matrix(
     document["versions"] = {
         row["framework"]: row["version"] for row in document["rows"] if row["version"]
     }
-    _write(document, markdown_to, html_to)
+    _write(document, markdown_to, html_to, document if as_json else None)
+    failed = _failed(document["rows"])
     if as_json:
-        emit_json(document)
+        emit_json(document | ({"error": failed} if failed else {}))
     elif not any(targets.values()) and not (markdown_to or html_to or earlier):
         from .matrix_show import print_matrix
 
         print_matrix(document)
-    if not any(row["verdict"] not in ("missing", "error") for row in document["rows"]):
-        first = document["rows"][0]
-        why = f"not installed: {first['install']}" if first["verdict"] == "missing" else ""
-        return fail(f"no row could be run; {first['target']}: {why or first['message']}")
+    if failed:
+        return fail(failed)
     if earlier is None:
         return 0 if all(row["verdict"] in HELD for row in document["rows"]) else 1
     found = changes(Path(earlier).read_text("utf-8"), markdown(document), (*names, *only))
@@ -117,7 +116,21 @@ def _run(rows: "Sequence[Row]", settings: "Settings") -> list[dict[str, Any]]:
     return sorted(records, key=lambda record: place[record["target"]])
 
 
-def _write(document: dict[str, Any], markdown_to: str | None, html_to: str | None) -> None:
+def _failed(rows: list[dict[str, Any]]) -> str | None:
+    """Why no row at all could be run."""
+    if any(row["verdict"] not in ("missing", "error") for row in rows):
+        return None
+    first = rows[0]
+    why = f"not installed: {first['install']}" if first["verdict"] == "missing" else ""
+    return f"no row could be run; {first['target']}: {why or first['message']}"
+
+
+def _write(
+    document: dict[str, Any],
+    markdown_to: str | None,
+    html_to: str | None,
+    printed: dict[str, Any] | None,
+) -> None:
     from .matrix_markdown import markdown
     from .matrix_page import page
 
@@ -134,4 +147,4 @@ def _write(document: dict[str, Any], markdown_to: str | None, html_to: str | Non
             temporary.write_text(text, "utf-8")
             temporary.replace(file)
         except OSError as error:
-            fail(f"{name}: {error.strerror}")
+            fail(f"{name}: {error.strerror}", printed)
