@@ -4,24 +4,17 @@ No bit depends on how many networks there are. Sums are vectorised, in another o
 `analysis.layers`, which leaves them to BLAS: the last digits differ.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .compiled import compiled
 from .layers import EPS
 from .scratch import Scratch
 
 Array = Any
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def compiled(function: Function) -> Function:
-    """Sums in any order, products fused; a NaN stays a NaN, an infinity an infinity."""
-    fast = {"reassoc", "contract"}
-    own: Function = njit(cache=True, nogil=True, error_model="numpy", fastmath=fast)(function)
-    return own
+# sums in any order, products fused; a NaN stays a NaN, an infinity an infinity
+vectorised = compiled(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 
 
 def forward(
@@ -54,7 +47,7 @@ def errors(z: Array, y: Array) -> Array:
 # a unit's samples are z[k, j, :]: as arrays of their own they would cost more than what is computed
 
 
-@compiled
+@vectorised
 def _forward(z: Array, column: Array, h: Array, normalised: bool, rectified: bool) -> None:
     for k in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -69,7 +62,7 @@ def _forward(z: Array, column: Array, h: Array, normalised: bool, rectified: boo
                     h[k, j, i] = z.dtype.type(0) if z[k, j, i] < 0 else z[k, j, i]  # NaN stays NaN
 
 
-@compiled
+@vectorised
 def _moments(z: Array, k: int, j: int) -> Any:
     """Return the mean and 1/√(var + ε) of a unit."""
     n, total, square = z.dtype.type(z.shape[2]), z.dtype.type(0), z.dtype.type(0)
@@ -81,7 +74,7 @@ def _moments(z: Array, k: int, j: int) -> Any:
     return mean, z.dtype.type(1) / np.sqrt(square / n + z.dtype.type(EPS))
 
 
-@compiled
+@vectorised
 def _backward(dz: Array, z: Array, column: Array, normalised: bool, rectified: bool) -> None:
     n = z.dtype.type(z.shape[2])
     for k in range(z.shape[0]):
@@ -100,7 +93,7 @@ def _backward(dz: Array, z: Array, column: Array, normalised: bool, rectified: b
                 dz[k, j, i] = scale * (dz[k, j, i] - mean - z[k, j, i] * along)
 
 
-@compiled
+@vectorised
 def _lower(z: Array) -> None:
     """Take each sample's largest away, so that no exponential overflows."""
     for k in range(z.shape[0]):
@@ -113,7 +106,7 @@ def _lower(z: Array) -> None:
                 z[k, j, i] -= top[i]
 
 
-@compiled
+@vectorised
 def _divide(e: Array, y: Array) -> None:
     n = e.dtype.type(e.shape[2])
     for k in range(e.shape[0]):

@@ -3,9 +3,11 @@
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types, uint32
+from numba import types, uint32
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from .compiled import compiled
 
 FLUSH = 1 << 15 | 1 << 6  # a subnormal result is written as zero, a subnormal operand read as one
 
@@ -42,13 +44,13 @@ def _loaded(_typing: Any, value: Any) -> Any:
     return types.void(uint32), code
 
 
-@njit("uint32()", cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+@compiled("uint32()")
 def read() -> Any:
     """Return the register's value."""
     return _stored()
 
 
-@njit("void(uint32)", cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+@compiled("void(uint32)")
 def write(value: Any) -> None:
     """Set the register."""
     _loaded(value)
