@@ -46,7 +46,7 @@ def test_nan_and_the_bits_are_kept(tmp_path):
     [
         {"seeds": (0, 4)}, {"steps": 5}, {"learning_rates": (0.01, np.nextafter(0.1, 1))},
         {"options": (("width", 9),)}, {"form": "lr"}, {"schedule": "fixed"}, {"dtype": "float64"},
-        {"batch": 32}, {"record": 1}, {"eps": 1e-7}, {"problem": "digits-bn"},
+        {"batch": 16}, {"record": 1}, {"eps": 1e-7}, {"problem": "digits-bn"},
     ],
 )  # fmt: skip
 def test_another_job_is_another_file(change, tmp_path):

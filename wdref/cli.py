@@ -85,9 +85,7 @@ def need(module: str, extra: str, document: dict[str, Any] | None = None) -> Non
 
 def refuse(message: str) -> NoReturn:
     """End a command that has printed nothing: as `fail`, and under ``--json`` with a document."""
-    import click
-
-    raise click.ClickException(message)
+    fail(message, _empty())
 
 
 def _empty() -> dict[str, Any] | None:
