@@ -15,6 +15,7 @@ from array_api_compat import array_namespace
 from wdref.checks import check_count, check_number
 
 from . import layers
+from .compiled_modules import compiled_module
 from .layers import EPS, mean
 from .scratch import Scratch
 
@@ -184,15 +185,8 @@ def perceptron(features: int, width: int, hidden: int, classes: int, normalised:
 
 def layers_for(x: Array) -> Any:
     """What computes between the matrix products: compiled for NumPy where numba is installed."""
-    if isinstance(x, np.ndarray):
-        try:
-            from . import layers_numba
-        except ModuleNotFoundError as missing:  # the extra `fast`
-            if missing.name not in ("llvmlite", "numba"):
-                raise
-        else:
-            return layers_numba
-    return layers
+    compiled = compiled_module("layers_numba") if isinstance(x, np.ndarray) else None
+    return compiled or layers
 
 
 def _loss_and_error(z: Array, y: Array) -> tuple[Array, Array]:

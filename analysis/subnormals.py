@@ -1,13 +1,15 @@
 """Subnormal numbers as zeros while networks train.
 
-A weight that decays and has no gradient ends below 10⁻³⁸, where a processor takes a hundred times
-as long for every operation; deep learning on GPUs flushes such numbers, and so does this.
+A weight that decays and has no gradient ends below 10⁻³⁸, where a processor takes many times as
+long for every operation; deep learning on GPUs flushes such numbers, and so does this.
 """
 
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from .compiled_modules import compiled_module
 
 
 @contextmanager
@@ -39,10 +41,4 @@ def flushed() -> Iterator[bool]:
 def _register() -> Any:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return None
-    try:
-        from . import mxcsr
-    except ModuleNotFoundError as missing:  # the extra `fast`
-        if missing.name not in ("llvmlite", "numba"):
-            raise
-        return None
-    return mxcsr
+    return compiled_module("mxcsr")
