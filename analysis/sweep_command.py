@@ -81,7 +81,10 @@ def explained(planned: "Mapping[Any, Sequence[Job]]", options: Mapping[str, Any]
 
     from wdref.cli import emit_json
 
-    rows = [_cost(getattr(key, "name", str(key)), own, options) for key, own in planned.items()]
+    try:
+        rows = [_cost(getattr(key, "name", str(key)), own, options) for key, own in planned.items()]
+    except ValueError as error:  # what only the data tell, as a batch that is too large
+        stop(str(error), options)
     seconds = sum(row["seconds"] for row in rows)
     wall = seconds / min(options["workers"], max(1, sum(row["jobs"] for row in rows)))
     if options["as_json"]:

@@ -235,6 +235,7 @@ def test_a_failing_job_is_named_and_the_others_kept(landscape, monkeypatch):
     ("args", "error"),
     [
         (["--seeds", "1"], "--seeds 1: an interval needs at least 2"),
+        (["--batch", "501", "--explain"], "batch=501: expected at most the 500 training samples"),
         (["--table", "--seeds", "1"], "--seeds 1: an interval needs at least 2"),
         (["--learning-rates", "0,0.1,1"], "--learning-rates 0,0.1,1: expected numbers above 0"),
         (["--weight-decays=-1,0.1,1"], "--weight-decays -1,0.1,1: expected numbers above 0"),
