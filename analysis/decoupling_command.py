@@ -83,7 +83,7 @@ def _show(told: Sequence[Mapping[str, Any]], options: Mapping[str, Any], count: 
 def _markdown(told: Sequence[Mapping[str, Any]]) -> str:
     from .landscape_show import interval, lines, place
 
-    header = ["weights, problem", "method", "predicted", "measured", "holds", "best point"]
+    header = ["weights, problem", "method", "predicted", "measured", "holds", "lowest loss"]
     body = [[f"{one['kind'].split()[0]}, {one['problem']}", f"{one['optimizer']}, {one['form']}",
              f"{one['predicted']:+.0f}", interval(one["coupling"], one["interval"], 2),
              {True: "yes", False: "**no**"}.get(one["holds"], "no slope"), place(one)]

@@ -52,7 +52,7 @@ def markdown(found: "Mapping[str, Found]", apart: Sequence[Mapping[str, Any]]) -
     """Return the same as two tables."""
     from .landscape import ridge_and_best
 
-    header = ["method", "slope", "angle", "best α", "best λ", "test error %", "best point"]
+    header = ["method", "slope", "angle", "best α", "best λ", "test error %", "lowest loss"]
     body = [[name, *_cells(one), place(ridge_and_best(one))] for name, one in found.items()]
     pairs = [[f"{row['one']} − {row['other']}", _points(row)] for row in apart]
     second = lines(["best of grid", "test error, points"], pairs)
