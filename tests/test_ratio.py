@@ -54,7 +54,7 @@ def test_a_ratio_is_a_number_where_something_is_certified():
     ]
     for got, high, low, error, radius, ratio in rows:
         numbers = (x * one for x in (high, low, error, radius))
-        found = Enclosure(*numbers, np.array([[False]]))
+        found = Enclosure(*numbers, np.array([[False]]), np.array([[False]]))
         np.testing.assert_allclose(found.ratio(got * one), ratio * one, rtol=1e-12)
         doubtful = replace(found, doubt=np.array([[True]]))
         assert np.isnan(doubtful.ratio(got * one))

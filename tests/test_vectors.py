@@ -188,7 +188,7 @@ def test_what_conforms_passes_the_comparison(folder):
 
 def test_what_is_not_certified_is_null():
     high, radius = np.array([[0.5, 1.5]]), np.array([[2.0**-30, np.nan]])
-    found = vectors.results(Enclosure(high, 0 * high, 0 * high, radius, radius < 0))
+    found = vectors.results(Enclosure(high, 0 * high, 0 * high, radius, radius < 0, radius < 0))
     assert found["expected"] == {"hex": [["0x1p-1", None]], "dec": [[0.5, None]]}
     assert (found["tolerance"], found["error"]) == ([[9.4e-10, None]], 0.0)
 

@@ -14,6 +14,7 @@ from ..dialects import Dialect
 
 Array = NDArray[np.float64]
 DTYPES = ("float64", "float32", "float16", "bfloat16")
+SEVERAL = ("tensors", "groups", "late", "none")  # what several tensors alone can show
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,41 +22,55 @@ class Case:
     """One trajectory to compute: the contract of `run(case)`, field by field.
 
     With the flag ``tensors`` `theta0` and `grads` are lists of such arrays. `groups` then holds
-    hyperparameters that replace those of `hyper`, tensor by tensor (flag ``groups``), and `starts`
-    the first step, from 1, at which a tensor has a gradient (flag ``late``); before it the tensor
-    is not stepped. `layout` asks for views where a framework allows them (flag ``layout``).
+    hyperparameters that replace those of `hyper`, tensor by tensor (flag ``groups``), `starts`
+    the first step, from 1, at which a tensor has a gradient (flag ``late``), and `gaps` the steps
+    at which it has none (flag ``none``): a tensor without a gradient is not stepped, nor is its t.
+    `layout` asks for views where a framework allows them (flag ``layout``).
+
+    θ has one dimension, but with the flag ``shaped``, which may be refused. So may a hyperparameter
+    at its bound (flag ``bound``) and gradients that are no numbers (flag ``nonfinite``).
     """
 
     id: str
     rule: str
     dtype: str
-    theta0: Any  # (n,), of the dtype; float32 numbers that bfloat16 holds for bfloat16
-    grads: Any  # (T, n), likewise
+    theta0: Any  # (n,) or any shape, of the dtype; for bfloat16 float32 numbers that it holds
+    grads: Any  # (T, *shape of theta0), likewise
     hyper: Mapping[str, float]
     eta: Array  # (T,), float64
     purpose: str = ""
     flags: tuple[str, ...] = ()
     groups: tuple[Mapping[str, float], ...] | None = None
     starts: tuple[int, ...] | None = None
+    gaps: tuple[tuple[int, ...], ...] | None = None
     layout: str = "contiguous"
     template: "Case | None" = None  # its columns, over and over, are this case's: certified once
 
     def parts(self) -> "tuple[Case, ...]":
-        """Return one case a tensor, with its own hyperparameters; a late one begins late."""
-        if "tensors" not in self.flags:
-            return (self,)
-        return tuple(self._part(i) for i in range(len(self.theta0)))
+        """Return a flat case for each tensor: its own hyperparameters, the steps it takes."""
+        count = len(self.theta0) if "tensors" in self.flags else 1
+        return tuple(self._part(i) for i in range(count))
+
+    def steps_taken(self, i: int) -> list[int]:
+        """Steps, from 0, at which tensor `i` has a gradient."""
+        first = self.starts[i] if self.starts else 1
+        gaps = self.gaps[i] if self.gaps else ()
+        return [t for t in range(len(self.eta)) if t + 1 >= first and t + 1 not in gaps]
 
     def _part(self, i: int) -> "Case":
-        own = self.groups[i] if self.groups else {}
-        start = self.starts[i] - 1 if self.starts else 0
+        many = "tensors" in self.flags
+        theta, grads = (self.theta0[i], self.grads[i]) if many else (self.theta0, self.grads)
+        taken = self.steps_taken(i)
         return replace(
             self,
-            theta0=self.theta0[i],
-            grads=self.grads[i][start:],
-            eta=self.eta[start:],
-            hyper={**self.hyper, **own},
-            flags=(),
+            theta0=theta.reshape(-1),
+            grads=grads[taken].reshape(len(taken), theta.size),
+            eta=self.eta[taken],
+            hyper={**self.hyper, **(self.groups[i] if self.groups else {})},
+            flags=tuple(flag for flag in self.flags if flag not in SEVERAL) if not many else (),
+            starts=None,
+            gaps=None,
+            groups=None,
         )
 
 
@@ -81,8 +96,10 @@ def rounded(x: Array, dtype: str) -> Any:
 
 
 def hyper_for(dialect: Dialect, values: Mapping[str, float]) -> dict[str, float]:
-    """Those of `values` that `dialect` reads."""
+    """Those of `values` that `dialect` reads; 0 for what it is defined without."""
     hyper = {name: values[name] for name in dialect.hyper}
-    if getattr(dialect, "nesterov", False) and "dampening" in hyper:
-        hyper["dampening"] = 0.0  # Nesterov's step is not defined with dampening
+    if "dampening" in hyper and (getattr(dialect, "nesterov", False) or not hyper["momentum"]):
+        hyper["dampening"] = 0.0  # programs that have both differ where momentum is 0
+    if not getattr(dialect, "buffer", True) and not getattr(dialect, "nesterov", False):
+        hyper["momentum"] = 0.0  # what is asked for is no momentum
     return hyper

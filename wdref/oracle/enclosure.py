@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..arithmetic import Arithmetic
 from ..backend import load
+from .candidates import trajectories
 from .case import Case
 
 Array = NDArray[np.float64]
@@ -26,7 +27,8 @@ class Enclosure:
     """Exact values as an unevaluated sum ``high + low`` and the radius allowed around them, (T, n).
 
     The real number lies within ``error`` of ``high + low``; `radius` is rounded up. In `doubt` are
-    the values past a sign, a comparison or a choice that the roundings leave undecided.
+    the values past a sign, a comparison or a choice that the roundings leave undecided. `broken`
+    are those that a gradient has made infinite or no number: no finite result is right there.
     """
 
     high: Array
@@ -34,6 +36,7 @@ class Enclosure:
     error: Array
     radius: Array
     doubt: NDArray[np.bool_]
+    broken: NDArray[np.bool_]
 
     def distance(self, got: Array) -> Array:
         """Upper bound of |got - exact|, for finite results; nan or inf where got is."""
@@ -49,7 +52,8 @@ class Enclosure:
         distance = np.where(got == self.high, np.abs(self.low), distance)
         with np.errstate(all="ignore"):
             ratio = np.where(distance == 0, 0.0, distance / self.radius)
-        return np.where(np.isfinite(self.radius) & ~self.doubt, ratio, np.nan)
+        ratio = np.where(np.isfinite(self.radius) & ~self.doubt, ratio, np.nan)
+        return np.where(self.broken, np.where(np.isfinite(got), np.inf, 0.0), ratio)
 
 
 def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -> Enclosure:
@@ -105,7 +109,8 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
         ).reshape(key.grads.shape)
         known = exact.error <= np.maximum(radius * 2.0**-20, SMALLEST)
         if np.all(known | ~np.isfinite(radius) | (radius == 0)) or bits > 2000:
-            return Enclosure(*exact[1:], radius, _doubt(path.doubts, key.grads.shape))
+            doubt = _doubt(path.doubts, key.grads.shape)
+            return Enclosure(*exact[1:], radius, doubt, _broken(dialect, key.case))
         bits *= 2
 
 
@@ -123,11 +128,19 @@ def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
 
 
 def _inputs(key: CaseKey) -> tuple[Any, ...]:
-    return key.theta0.tolist(), key.grads.tolist(), key.hyper, key.eta.tolist()
+    grads = np.where(np.isfinite(key.grads), key.grads, 0.0)
+    return key.theta0.tolist(), grads.tolist(), key.hyper, key.eta.tolist()
 
 
 def _table(rows: Any) -> Array:
     return np.array([list(row) for row in rows], dtype=float)
+
+
+def _broken(dialect: Any, case: Case) -> NDArray[np.bool_]:
+    if np.all(np.isfinite(case.grads)):
+        return np.zeros(case.grads.shape, dtype=bool)
+    broken: NDArray[np.bool_] = ~np.isfinite(trajectories([dialect], case)[0])
+    return broken
 
 
 def _doubt(doubts: dict[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -72,7 +72,7 @@ def plainly(rule: Any, case: Case) -> Array:
             s = rule.scalars(case.hyper, t, eta, before=before)
             theta, slots = rule.apply(theta, g, slots, s)
             path.append(theta)
-    return np.array(path).astype(np.float64)
+    return np.array(path).astype(np.float64).reshape(len(path), -1)
 
 
 def _row(bug: Any, claim: Any, cases: Sequence[Case], results: Sequence[Result]) -> Row:

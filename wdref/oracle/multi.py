@@ -90,16 +90,16 @@ def simulate(
     thetas = [theta.astype(dtype) for theta in case.theta0]
     slots = [tuple(np.zeros_like(theta) for _ in dialect.slots) for theta in thetas]
     path: list[list[Any]] = [[] for _ in thetas]
+    taken = [case.steps_taken(i) for i in range(len(thetas))]
     for t in range(1, len(case.eta) + 1):
         for i, theta in enumerate(thetas):
-            start = case.starts[i] if case.starts else 1
-            if t >= start:
-                turn = Turn(case, i, t, t - start + 1, theta, _own(case, i))
+            if t - 1 in taken[i]:
+                turn = Turn(case, i, t, taken[i].index(t - 1) + 1, theta, _own(case, i))
                 if bug is not None:
                     bug.spoil(turn)
                 thetas[i], slots[i] = _take(dialect, turn, slots[i])
             path[i].append(thetas[i])
-    return [np.array(steps) for steps in path]
+    return [np.array(steps).reshape(len(steps), -1) for steps in path]
 
 
 def _take(dialect: Any, turn: Turn, slots: Sequence[Any]) -> Any:

@@ -4,6 +4,7 @@ Every element of every step is compared. Columns repeat after `PERIOD` of them, 
 few are certified and no vector width hides an element that took its neighbour's place.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,26 @@ SLOPES = (1.0, 0.5, 0.75, 0.25, 1.0, 0.375)
 def slopes(t: int) -> float:
     """Return a multiplier that differs from step to step, over and over."""
     return SLOPES[(t - 1) % len(SLOPES)]
+
+
+RANKS = {"scalar": (), "one": (1,), "column": (5, 1), "row": (1, 5), "tall": (7, 3),
+         "wide": (3, 7), "square": (4, 4), "cube": (2, 3, 4), "filters": (2, 2, 3, 3)}  # fmt: skip
+
+
+def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
+    """Yield one tensor of every number of dimensions that programs treat apart."""
+    template = _template(claim, dialect, dtype)
+    for name, shape in RANKS.items():
+        n = math.prod(shape)
+        yield replace(
+            template,
+            id=f"{name}/{dtype}",
+            theta0=_tiled(1, n, 21, dtype).reshape(shape),
+            grads=_tiled(STEPS, n, 22, dtype).reshape(STEPS, *shape),
+            purpose=f"a tensor of shape {shape}",
+            flags=("shaped",),
+            template=template,
+        )
 
 
 def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
@@ -127,14 +148,20 @@ def tensors(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
                 "each tensor has a learning rate and a decay of its own", groups=own)  # fmt: skip
     yield _many(claim, dialect, dtype, "late", (5, 6, 7), "the first gradient of a tensor comes "
                 "late: t is counted for each", steps=6, starts=(1, 3, 5))  # fmt: skip
+    yield _many(claim, dialect, dtype, "groups-own", (5, 6, 7), "each tensor has every "
+                "hyperparameter of its own", groups=_own_groups(dialect))  # fmt: skip
+    yield _many(claim, dialect, dtype, "gaps", (5, 6, 7), "a tensor has no gradient at some steps: "
+                "it stands still, and so does its t", steps=8,
+                gaps=((), (2, 3, 6), (4, 8)))  # fmt: skip
 
 
 def _many(
     claim: str, dialect: Dialect, dtype: str, name: str, sizes: tuple[int, ...], purpose: str, *,
     steps: int = 4, groups: tuple[dict[str, float], ...] | None = None,
-    starts: tuple[int, ...] | None = None,
+    starts: tuple[int, ...] | None = None, gaps: tuple[tuple[int, ...], ...] | None = None,
 ) -> Case:  # fmt: skip
-    extra = ("groups",) * (groups is not None) + ("late",) * (starts is not None)
+    needs = {"groups": groups, "late": starts, "none": gaps}
+    extra = tuple(flag for flag, value in needs.items() if value is not None)
     return Case(
         id=f"{name}/{dtype}",
         rule=claim,
@@ -147,7 +174,18 @@ def _many(
         flags=("tensors", *extra),
         groups=groups,
         starts=starts,
+        gaps=gaps,
     )
+
+
+def _own_groups(dialect: Dialect) -> tuple[dict[str, float], ...]:
+    """Hyperparameters of three groups that agree in none."""
+    of_groups = {"learning_rate": (0.3, 0.1, 0.2), "weight_decay": (0.4, 0.1, 0.2),
+                 "momentum": (0.8, 0.5, 0.95), "dampening": (0.3, 0.6, 0.1),
+                 "beta1": (0.8, 0.5, 0.95), "beta2": (0.7, 0.9, 0.5), "eps": (0.2, 0.01, 1.0),
+                 "clip": (0.25, 0.5, 0.125)}  # fmt: skip
+    rows = [{name: values[i] for name, values in of_groups.items()} for i in range(3)]
+    return tuple(hyper_for(dialect, row) for row in rows)
 
 
 def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:

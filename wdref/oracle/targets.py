@@ -258,7 +258,7 @@ def write_request(path: Path, target: Target, cases: Sequence[Case], memory: flo
 
 
 def _described(case: Case) -> dict[str, Any]:
-    names = ("id", "rule", "dtype", "flags", "starts", "layout")
+    names = ("id", "rule", "dtype", "flags", "starts", "gaps", "layout")
     groups = case.groups and [dict(own) for own in case.groups]
     tensors = len(case.theta0) if "tensors" in case.flags else 1
     fields = {name: getattr(case, name) for name in names}

@@ -48,8 +48,9 @@ class _Worst:
 
     part: Case
     values: Array
+    taken: Sequence[int]  # the steps of the case that are the part's
     ratio: float
-    step: int  # from 0
+    step: int  # from 0, of the part
     coordinate: int
     tensor: int
 
@@ -96,13 +97,14 @@ def _judged(dialect: Any, case: Case, result: Result, primitives: Primitives) ->
     arithmetic = arithmetic_in(case.dtype, primitives)
     found, undecided = [], 0
     for i, (part, values) in enumerate(zip(case.parts(), _tensors(case, result), strict=True)):
-        late = len(values) - len(part.grads)
-        if late and not np.all(values[:late] == part.theta0):
-            return _moved_early(case, i)
+        taken = case.steps_taken(i)
+        moved = _moves(part, values, taken)
+        if len(moved):
+            return _moved(case, i, *moved[0])
         enclosure = enclose(dialect, part, arithmetic=arithmetic)
-        ratio = enclosure.ratio(values[late:])
+        ratio = enclosure.ratio(values[taken])
         undecided += int(np.isnan(ratio).sum())
-        found += [_Worst(part, values[late:], *w, tensor=i) for w in worst(ratio)]
+        found += [_Worst(part, values[taken], taken, *w, tensor=i) for w in worst(ratio)]
     if not found:
         nothing = undecided > 0
         return CaseVerdict(case.id, "undecided" if nothing else "conforms",
@@ -115,15 +117,24 @@ def _tensors(case: Case, result: Result) -> Sequence[Array]:
     return values if "tensors" in case.flags else (values,)
 
 
-def _moved_early(case: Case, tensor: int) -> CaseVerdict:
-    message = "moved before its first gradient"
-    return CaseVerdict(case.id, "deviates", np.inf, tensor=tensor, message=message)
+def _moves(part: Case, values: Array, taken: Sequence[int]) -> NDArray[np.intp]:
+    """Steps and coordinates at which a tensor moved though it had no gradient."""
+    start = part.theta0.astype(np.float64)[None]
+    stood = values == np.concatenate([start, values[:-1]])
+    stood[taken] = True
+    return np.argwhere(~stood)
+
+
+def _moved(case: Case, tensor: int, step: int, coordinate: int) -> CaseVerdict:
+    early = case.starts is not None and step + 1 < case.starts[tensor]
+    message = "moved before its first gradient" if early else "moved at a step without a gradient"
+    return CaseVerdict(case.id, "deviates", np.inf, None, int(step) + 1, int(coordinate), tensor,
+                       message=message)  # fmt: skip
 
 
 def _verdict(
     dialect: Any, case: Case, w: _Worst, arithmetic: Arithmetic, undecided: int
 ) -> CaseVerdict:
-    late = len(case.eta) - len(w.values)
     enclosure = enclose(dialect, w.part, arithmetic=arithmetic)
     ulp = _ulp(enclosure, w.values, case.dtype)[w.step, w.coordinate]
     verdict, message = "conforms", ""
@@ -131,7 +142,7 @@ def _verdict(
         message = imprecision(dialect, w.part, w.values, arithmetic)
         verdict = "imprecise" if message else "deviates"
     tensor = w.tensor if "tensors" in case.flags else None
-    return CaseVerdict(case.id, verdict, w.ratio, float(ulp), late + w.step + 1, w.coordinate,
+    return CaseVerdict(case.id, verdict, w.ratio, float(ulp), w.taken[w.step] + 1, w.coordinate,
                        tensor, undecided, message)  # fmt: skip
 
 

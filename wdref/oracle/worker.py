@@ -7,7 +7,8 @@ DIRECTORY one target after another is run, a directory on each line of stdin, wh
 framework once; ``done.json`` comes last in each.
 
 A target says what it can do beyond one contiguous tensor in an attribute: ``run.supports`` is a
-collection of the words ``tensors``, ``groups``, ``late``, ``layout``. An adapter may offer
+collection of the words ``tensors``, ``groups``, ``late``, ``none``, ``layout``. Cases that may be
+refused are asked of all: an exception there counts as unsupported. An adapter may offer
 ``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured, and for the matrix
 ``version()`` and ``defaults(optimizer, **options)``.
 """
@@ -28,7 +29,8 @@ from typing import Any
 
 import numpy as np
 
-NEEDS = ("tensors", "groups", "late", "layout")  # flags that a target must say it supports
+NEEDS = ("tensors", "groups", "late", "none", "layout")  # flags that a target says it supports
+REFUSABLE = ("shaped", "bound", "nonfinite")  # flags of cases that a right target may refuse
 
 
 def main(place: str) -> None:
@@ -92,11 +94,12 @@ def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
         many = "tensors" in case.flags
         whole = one_by_one(run, case) if apart else run(case)
         results, grads = (whole, case.grads) if many else ([whole], [case.grads])
-        arrays = [checked(x, g.shape) for x, g in zip(results, grads, strict=True)]
+        arrays = [flat(x, g.shape) for x, g in zip(results, grads, strict=True)]
         np.savez(directory / f"{index}.npz", *arrays)
     except BaseException as error:
         names = [kind.__name__ for kind in type(error).__mro__]
-        status = "unsupported" if "Unsupported" in names else "error"
+        refused = isinstance(error, Exception) and set(case.flags) & set(REFUSABLE)
+        status = "unsupported" if "Unsupported" in names or refused else "error"
         answer(directory, index, status=status, **describe(error))
     else:
         answer(directory, index, status="ok")
@@ -110,12 +113,14 @@ def one_by_one(run: Any, case: Any) -> list[Any]:
                                          "flags": flags})) for theta0, grads in both]  # fmt: skip
 
 
-def checked(result: Any, shape: tuple[int, ...]) -> Any:
-    """Return a result as float64 if it has the right shape and holds real numbers."""
+def flat(result: Any, shape: tuple[int, ...]) -> Any:
+    """Return a result as float64, (T, n), if it has the right shape and holds real numbers."""
     result = np.asarray(result)
-    if result.shape != shape:
-        raise ValueError(f"run returned shape {result.shape}: expected {shape}, (T, n)")
-    return result.astype(np.float64, casting="same_kind")
+    rows = (shape[0], math.prod(shape[1:]))
+    if result.shape not in (shape, rows):
+        words = "(T, n)" if len(shape) == 2 else "(T, *shape of theta0)"
+        raise ValueError(f"run returned shape {result.shape}: expected {shape}, {words}")
+    return result.reshape(rows).astype(np.float64, casting="same_kind")
 
 
 def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
