@@ -181,7 +181,7 @@ def test_the_right_way_conforms(claim, surveys):
 
 
 def test_every_condition_is_met_somewhere(surveys):
-    met = set().union(*(met for claim in CLAIMS for _, _, met in surveys(claim)))
+    met = set().union(*(met for claim in ("adamw", "sgd") for _, _, met in surveys(claim)))
     assert met == set(CONDITIONS)
 
 
