@@ -4,7 +4,7 @@ import ast
 import math
 import warnings
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 
 def check_number(
@@ -46,6 +46,20 @@ def check_count(name: str, value: Any, *, low: int = 1) -> int:
     if number >= low and number % 1 == 0:
         return int(number)
     raise ValueError(f"{name}={_shown(value)}: expected a whole number >= {low}")
+
+
+def check_may_differ(given: set[str], known: set[str], of: str) -> None:
+    """Refuse names in ``may_differ`` of what `of` has not."""
+    if given - known:
+        raise ValueError(
+            f"may_differ has {', '.join(sorted(given - known))}: {of} has "
+            f"{', '.join(sorted(known))}"
+        )
+
+
+def refuse(what: str, name: str) -> NoReturn:
+    """Refuse a difference that ``may_differ`` would allow by `name`."""
+    raise ValueError(f"{what}; if that is meant, give may_differ=[{name!r}]")
 
 
 def literal(text: str) -> Any:

@@ -174,14 +174,19 @@ class Optimizer:
         eta = self._multiplier(t)
         before = self._multiplier(t - 1) if self.dialect.schedule == "late" and t > 1 else None
         found: list[Any] = []
-        for overrides in ({}, *(over for _, over in self.groups)):
-            h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
-            lam = h["weight_decay"]
-            if callable(lam):
-                h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
-            decayed = self.dialect.scalars(h, t, eta, before=before)
+        for group in range(1 + len(self.groups)):
+            decayed = self.dialect.scalars(self._hyper(group, t), t, eta, before=before)
             found += [decayed, decayed._replace(l2=None, decay=None)]
         return tuple(found)
+
+    def _hyper(self, group: int, t: int) -> dict[str, float]:
+        """Hyperparameters of a group at step `t`; group 0 are the leaves of none."""
+        overrides = self.groups[group - 1][1] if group else {}
+        h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
+        lam = h["weight_decay"]
+        if callable(lam):
+            h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
+        return h
 
     def _multiplier(self, t: int) -> float:
         return check_number(f"schedule({t})", self.schedule(t), low=0.0)
