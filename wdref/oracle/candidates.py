@@ -20,6 +20,7 @@ from ..dialects import AdamDialect, Dialect, Form, MomentumDialect, Nesterov
 from ..rules.adam_dialect import adam_dialect
 from ..rules.sgd_dialect import sgd_dialect
 from .case import Case
+from .mutants import multipliers
 
 Array = NDArray[np.float64]
 DECOUPLED = ("paper", "lr", "fixed", "initial_lr")
@@ -128,7 +129,8 @@ def _scalar_key(d: Any) -> Any:
 
 
 def _scalars(d: Any, case: Case) -> list[Any]:
-    eta = [*case.eta[:1].tolist(), *case.eta.tolist()]  # the step before the first reads as it
+    read = multipliers(d, case.eta).tolist()
+    eta = [*read[:1], *read]  # the step before the first reads as it
     return [
         d.scalars(case.hyper, t, now, before=before)
         for t, (before, now) in enumerate(pairwise(eta), start=1)

@@ -12,11 +12,12 @@ from .case import Array, Case
 from .cases import probes, regimes
 from .gallery import gallery
 from .identify import identify
-from .mutants import Mutant
+from .mutants import Mutant, multipliers
 from .targets import Result
 from .verdict import CaseVerdict, judge, overall
 
 DTYPES = ("float64", "float32")
+LATE = ("ordinary/float64", "counter/float32")
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,17 @@ def kill_table(convention: str = "pytorch") -> Iterator[Row]:
 def row_of(bug: Any, convention: str = "pytorch") -> Row:
     """Judge and identify one mutant."""
     if isinstance(bug, Mutant):
-        cases = suite(bug.claim)
+        cases = suite(bug.claim, late=bug.late)
         return _row(bug, bug.claim, cases, [simulated(bug.rule, case) for case in cases])
     claim = dialect("adamw", convention)
     cases = suite(claim)
     return _row(bug, claim, cases, [simulated(claim, case, bug) for case in cases])
 
 
-def suite(claim: Any) -> list[Case]:
-    """Every case but the sizes and the longest, in both dtypes."""
+def suite(claim: Any, *, late: bool = False) -> list[Case]:
+    """Every case but the sizes and the longest, in both dtypes; `late` has one long one in each."""
     found = [case for dtype in DTYPES for case in probes(claim.family, claim, dtype)]
-    return [case for case in found if "long" not in case.flags]
+    return [case for case in found if "long" not in case.flags or (late and case.id in LATE)]
 
 
 def simulated(rule: Any, case: Case, bug: Any = None) -> Result:
@@ -65,11 +66,10 @@ def plainly(rule: Any, case: Case) -> Array:
     """Trajectory of a rule as written, in the dtype of the case: (T, n)."""
     theta = case.theta0
     slots: Sequence[Any] = [np.zeros_like(theta) for _ in rule.slots]
-    path = []
+    path, eta = [], multipliers(rule, case.eta).tolist()
     with np.errstate(all="ignore"):
         for t, g in enumerate(case.grads, start=1):
-            eta, before = float(case.eta[t - 1]), float(case.eta[max(t - 2, 0)])
-            s = rule.scalars(case.hyper, t, eta, before=before)
+            s = rule.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
             theta, slots = rule.apply(theta, g, slots, s)
             path.append(theta)
     return np.array(path).astype(np.float64).reshape(len(path), -1)

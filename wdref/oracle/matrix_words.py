@@ -125,5 +125,5 @@ def _momentum(rule: MomentumDialect) -> list[str]:
         but = ", but for the first" if rule.first == "gradient" else ""
         said.append(f"Gradients enter it times {factor}{but}.")
     if rule.nesterov:
-        said.append(f"The step looks ahead{_FURTHER.get(rule.nesterov, ' (Nesterov)')}.")
+        said.append(f"The step looks ahead{_FURTHER.get(str(rule.nesterov), ' (Nesterov)')}.")
     return said
