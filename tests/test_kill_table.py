@@ -16,7 +16,16 @@ from wdref.oracle.case import DTYPES
 from wdref.oracle.cases import brief
 from wdref.oracle.gallery import gallery
 from wdref.oracle.identify import identify, known_bugs
-from wdref.oracle.kill import CLAIMS, RIGHTS, row_of, simulated, suite, worst_right
+from wdref.oracle.kill import (
+    CLAIMS,
+    LONG,
+    RIGHTS,
+    implemented,
+    row_of,
+    simulated,
+    suite,
+    worst_right,
+)
 from wdref.oracle.mutants import Mutant
 from wdref.oracle.right_orders import Order, run
 from wdref.oracle.targets import Result
@@ -69,7 +78,6 @@ def test_the_matrix_sees_a_kernel_that_skips_elements(dtype, part):
 
 
 PAIRS = 2 * sum(map(len, CLAIMS.values()))  # of a claim and a dtype
-LONG = range(0, RIGHTS, 45)  # of these the cases of a thousand steps too
 
 
 @pytest.mark.parametrize("pair", range(PAIRS))
@@ -78,6 +86,11 @@ def test_no_false_alarm(pair):
     for seed in range(pair, RIGHTS, PAIRS):
         right = worst_right(seed, long=seed in LONG)
         assert right.ratio <= 2.0, right
+
+
+def test_long_cases_are_met_in_every_family_and_dtype():
+    found = [(claim.family, dtype) for claim, dtype, _ in map(implemented, LONG)]
+    assert len(set(found)) == len(found) == 4
 
 
 def test_right_implementations_differ_from_each_other():
