@@ -11,6 +11,7 @@ import numpy as np
 from .case import Case
 from .verdict import CaseVerdict
 
+TELLING = 0.25  # the share of the cases that conform that have not what all the others have
 Has = Callable[[Case], bool]
 
 
@@ -59,14 +60,14 @@ KINDS: tuple[tuple[str, Has], ...] = (
     ("a quiet start, then bursts", lambda case: "burst" in case.flags),
     ("zero gradients", _array(lambda part: _some(part.grads == 0))),
     ("gradients beyond 2", _array(lambda part: _some(np.abs(part.grads) > 2))),
-    ("a schedule that is not constant", _array(lambda part: _some(part.eta != part.eta[:1]))),
+    ("a schedule that is not 1 throughout", _array(lambda part: _some(part.eta != 1))),
     ("more than one step", lambda case: len(case.eta) > 1),
     ("a weight decay", _hyper("weight_decay", lambda x: x != 0)),
 )  # fmt: skip
 
 
 def from_cases(
-    cases: Sequence[Case], verdicts: Sequence[CaseVerdict], most: int = 3
+    cases: Sequence[Case], verdicts: Sequence[CaseVerdict], most: int = 2
 ) -> tuple[str, ...]:
     """What the cases that deviate have and those that conform have not, the narrowest first."""
     pairs = [
@@ -89,6 +90,8 @@ def _shared(failed: Sequence[Case], passed: Sequence[Case]) -> Iterator[tuple[fl
             continue
         told.append(without)
         share = sum(without) / len(passed)
+        if share < TELLING:
+            continue
         rest = "" if share == 1 else f"; {sum(without)} of {len(passed)} that conform have none"
         yield share, f"every case that deviates has {words}{rest or ', none that conforms has'}"
 
