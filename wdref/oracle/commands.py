@@ -101,7 +101,7 @@ def check(
         identity = find(cases, results, found.family, claim=found, measured=primitives)
         document["identified"] = identity and identity.as_json()
     failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
-    if document["verdict"] in ("error", "unsupported"):
+    if document["verdict"] in ("error", "timeout", "unsupported"):
         one = verdicts[failed]
         document["error"] = f"{target}: {one.verdict} in case {one.id}: {one.message}"
     if as_json:

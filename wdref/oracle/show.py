@@ -70,7 +70,7 @@ def _print_notes(
     if undecided:
         console.print(f"undecided: {undecided} values, of which nothing is certified")
     # what would explain a single case says nothing where the formula is another one
-    told = ("error", "unsupported", document["verdict"])
+    told = ("error", "timeout", "unsupported", document["verdict"])
     notes = [v.finding for v in verdicts if v.finding]
     notes += [f"{v.verdict}: {v.message}" for v in verdicts if v.message and v.verdict in told]
     for note in dict.fromkeys(notes):

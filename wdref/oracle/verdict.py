@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 # reach thousands: see the figures in the documentation. The limit lies between.
 LIMIT = 4.0
 
-GRADES = ("conforms", "unsupported", "undecided", "imprecise", "deviates", "error")
+GRADES = ("conforms", "unsupported", "undecided", "imprecise", "deviates", "timeout", "error")
 
 
 @dataclass(frozen=True)
