@@ -33,7 +33,7 @@ def slopes(t: int) -> float:
 
 
 RANKS = {"scalar": (), "one": (1,), "column": (5, 1), "row": (1, 5), "tall": (7, 3),
-         "wide": (3, 7), "square": (4, 4), "cube": (2, 3, 4), "filters": (2, 2, 3, 3)}  # fmt: skip
+         "broad": (3, 7), "square": (4, 4), "cube": (2, 3, 4), "filters": (2, 2, 3, 3)}  # fmt: skip
 
 
 def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
