@@ -118,7 +118,10 @@ def sgd(s, theta, g, m, v):
 
 def sgd_lerp(s, theta, g, m, v):
     g = s.lam * theta + g
-    m = (g if s.t == 1 else (1 - s.tau) * (g + s.mu / (1 - s.tau) * m)).astype(g.dtype)
+    if s.t > 1:
+        m = s.mu * m if s.tau == 1 else (1 - s.tau) * (g + s.mu / (1 - s.tau) * m)
+    else:
+        m = g
     return theta - m * s.lr, m, v
 
 

@@ -213,3 +213,17 @@ def test_an_undecided_value_counts_and_is_not_judged():
     verdict = judge(signed, tiny, Result("ok", plainly(signed, tiny)))
     assert verdict.verdict in ("conforms", "undecided")
     assert verdict.undecided > 0
+
+
+# -- what a claim asks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("convention", ["paper", "pytorch", "mlx", "keras"])
+def test_a_claim_without_momentum_is_asked_without_momentum(convention):
+    """A program that reads momentum conforms to SGD without it: the cases say 0."""
+    claim, reads = dialect("sgd", convention, buffer=False), dialect("sgd", convention)
+    for case in regimes("sgd", claim, "float64"):
+        assert case.hyper["momentum"] == 0.0
+        hyper = {"dampening": 0.0, **case.hyper}
+        verdict = judge(claim, case, simulated(reads, replace(case, hyper=hyper)))
+        assert verdict.verdict == "conforms", case.id
