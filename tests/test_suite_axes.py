@@ -89,6 +89,14 @@ def test_a_late_tensor_must_not_move_early():
     assert (verdict.verdict, verdict.message) == ("deviates", "moved before its first gradient")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_name_is_one_case(dtype):
+    """Verdicts, vectors and BRIEF find cases by their names."""
+    for claim in ("sgd", "adamw"):
+        names = [case.id for case in cases(claim, dialect(claim), dtype, with_views=True)]
+        assert len(set(names)) == len(names)
+
+
 def test_views_are_asked_for():
     usual = [case.layout for case in cases("adamw", CLAIM, "float32")]
     assert set(usual) == {"contiguous"}
