@@ -64,8 +64,8 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     yield from tensors(claim, dialect, dtype)
 
 
-# Of each dtype what the others do not show: a formula shows in the widest; in the dtype that every
-# framework has, what programs branch on, a long run's roundings, the bookkeeping of several tensors.
+# Of each dtype what the others do not show: a formula shows in the widest; what programs branch on,
+# a long run's roundings and the bookkeeping of several tensors in the one that every framework has.
 BRIEF = {
     "float64": ("exaggerated", "wide", "sparse", "bursts", "stop"),
     "float32": ("exaggerated", "ordinary", "wide", "sparse", "eps-rules", "subnormal", "groups",
