@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -42,6 +44,25 @@ def chromium():
         options.add_argument(word)
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as found:
         yield found
+
+
+@pytest.fixture
+def endless(tmp_path, monkeypatch):
+    """An expression that waits for ever. A limit on a process ends when it is reached, not before.
+
+    So no test waits, and none asks how fast the machine is.
+    """
+    reached, wait = tmp_path / "reached", subprocess.Popen.wait
+
+    def until_reached(process, timeout=None):
+        while timeout is not None and process.poll() is None:
+            if reached.exists():
+                raise subprocess.TimeoutExpired(process.args, timeout)
+            time.sleep(0.01)
+        return wait(process)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", until_reached)
+    return f"open({str(reached)!r}, 'w').close() or __import__('threading').Event().wait()"
 
 
 @pytest.fixture(scope="session")
