@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tomllib
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ import click
 import docs_pages
 import pytest
 from docs_pages import PAGES, ROOT, blocks, commands
+from programs import needed
 
 from wdref import cli
 
@@ -36,10 +36,10 @@ RUN = [
 @pytest.mark.parametrize("page", RUN, ids=ids)
 def test_the_examples_run(page, tmp_path, monkeypatch):
     consoles = [b for b in blocks(page) if b.language == "console"]
-    if consoles and not shutil.which("bash"):
-        pytest.skip("no bash for the page's commands")
-    if any("$ node " in b.text for b in consoles) and not shutil.which("node"):
-        pytest.skip("no node for the page's program")
+    if consoles:
+        needed("bash")
+    if any("$ node " in b.text for b in consoles):
+        needed("node")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
@@ -143,8 +143,8 @@ def test_a_command_that_does_not_exist_is_noticed():
             assert_parses(words, "here")
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 def test_another_output_is_noticed(tmp_path, monkeypatch):
+    needed("bash")
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
     page.write_text("```console\n$ false\n$ echo $?\n1\n$ echo a\na\n```\n", "utf-8")
