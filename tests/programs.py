@@ -6,10 +6,8 @@ from collections import Counter
 
 import pytest
 
-PACKAGES = {
-    "chromedriver": "chromium-driver",
-    "node": "nodejs",
-}  # Debian's names, where they differ
+# Debian's names, where they differ.
+PACKAGES = {"chromedriver": "chromium-driver", "node": "nodejs"}
 WANTED = re.compile(r"for want of (\S+) \(install [\w+-]+\)")
 
 

@@ -66,8 +66,18 @@ def test_commands_exist(page):
         elif words[:1] == ["make"]:
             assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text("utf-8"), line
         elif words[:2] == ["pip", "install"]:
-            named = [extra for word in words for extra in re.findall(r"wdref\[(.+)\]", word)]
+            named = [extra for word in words for extra in re.findall(r"(?:wdref|\.)\[(.+)\]", word)]
             assert {extra for names in named for extra in names.split(",")} <= set(EXTRAS), line
+
+
+def test_one_page_says_how_wdref_is_installed():
+    """A release changes that page; the others name an extra and lead there."""
+    by_name = re.compile(r"pip install [^\n`]*\bwdref\b")
+    assert [page.name for page in PAGES if by_name.search(page.read_text("utf-8"))] == [
+        "install.md"
+    ]
+    named = [page for page in PAGES if re.search(r"[Ii]nstall wdref", page.read_text("utf-8"))]
+    assert [page.name for page in named if "(install.md)" not in page.read_text("utf-8")] == []
 
 
 def assert_parses(words: list[str], where: str) -> None:
