@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from programs import needed
 
 import wdref
 import wdref.frameworks
@@ -43,6 +44,12 @@ def adapter(name):
     return importlib.import_module(f"wdref.frameworks.{name}")
 
 
+def loaded(name, optimizer, **options):
+    if name == "tinygrad":
+        needed("clang")  # its CPU compiles with it
+    return adapter(name).load(optimizer, **options)
+
+
 def rows(*names):
     return [(name, row) for name in names for row in constants(name).OPTIMIZERS]
 
@@ -53,7 +60,7 @@ def verdicts(name, row, dtype, few=FEW):
     optimizer, options = parse_options(row)
     claim, answers = parse_options(said.OPTIMIZERS[row])
     rule = dialect(claim, said.CONVENTION, **answers)
-    run = adapter(name).load(optimizer, **options)
+    run = loaded(name, optimizer, **options)
     cases = [c for c in regimes(claim, rule, dtype) if c.id.partition("/")[0] in few]
     return [judge(rule, case, result(run, case)) for case in cases]
 
@@ -219,7 +226,7 @@ def test_thinc_on_cupy_needs_a_gpu():
     ],
 )
 def test_what_a_framework_cannot_do_is_unsupported(name, optimizer, options, claim, dtype, reason):
-    run = adapter(name).load(optimizer, **options)
+    run = loaded(name, optimizer, **options)
     case = next(regimes(claim, dialect(claim, "pytorch"), dtype))
     with pytest.raises(Unsupported, match=reason):
         run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)}))
@@ -241,7 +248,7 @@ REACHABLE = [
     [(n, each, claim) for n, all_, claim in REACHABLE for each in all_],
 )
 def test_optimizers_without_a_rule_can_be_asked(name, optimizer, claim):
-    run = adapter(name).load(optimizer)
+    run = loaded(name, optimizer)
     case = next(regimes(claim, dialect(claim, "paper"), "float32"))
     values = np.asarray(run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)})))
     assert values.shape == case.grads.shape
