@@ -10,9 +10,8 @@ from ..arithmetic import all_narrow
 from ..checks import check_number
 from ..conventions import dialect
 from ..dialects import Dialect
+from .shadow_watch import Hyper, check_names
 
-Hyper = Mapping[str, Any]  # numbers, or functions of t = 1, 2, …
-KNOWN = ("learning_rate", "beta1", "beta2", "eps", "momentum", "dampening", "weight_decay", "clip")
 WORDS = {"lr": "learning_rate", "eps": "eps", "weight_decay": "weight_decay",
          "momentum": "momentum", "dampening": "dampening"}  # fmt: skip
 
@@ -110,14 +109,6 @@ def _asked(
     if len(hyper) != len(groups):
         raise ValueError(f"hyper has {len(hyper)} groups, the optimizer {len(groups)}")
     return [check_names(own or {}) for own in hyper]
-
-
-def check_names(hyper: Hyper) -> Hyper:
-    """Refuse a name that no rule has."""
-    unknown = ", ".join(str(name) for name in hyper if name not in KNOWN)
-    if unknown:
-        raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(KNOWN)}")
-    return hyper
 
 
 def _shared(groups: Sequence[Mapping[str, Any]], hyper: Hyper) -> list[Hyper]:
