@@ -13,11 +13,11 @@ import torch
 
 from ..arithmetic import HALF
 from ..conventions import dialect
-from .shadow_groups import Group, Groups, Hyper
+from .shadow_groups import Group, Groups
 from .shadow_leaves import Keys, Leaf, beginning, counters, suspicions
 from .shadow_step import WIDTHS, Array, Before, Rule
 from .shadow_tensors import dtype_of, gather, local, where_of
-from .shadow_watch import Batch, Departure, Part, Watch
+from .shadow_watch import Batch, Departure, Hyper, Part, Watch
 
 CLAIMS = {"AdamW": "adamw", "Adam": "adam", "SGD": "sgd"}
 
