@@ -121,10 +121,12 @@ def identify(
 ) -> int:
     """What is TARGET: which rule, in which dialect, and which known bug?"""
     document: dict[str, Any] = {"target": target, "match": None, "residual": None,
-                                "runner_up": None, "known_bug": None, "also": []}  # fmt: skip
+                                "runner_up": None, "known_bug": None, "also": [],
+                                "but": None, "diagnosis": []}  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
     from .cases import probes
+    from .diagnosis import said
     from .identify import identify as find
     from .show import print_identity
 
@@ -143,7 +145,7 @@ def identify(
     if not answers:
         return _no_result(target, printed, ran, settings["traceback"])
     best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
-    document |= best.as_json()
+    document |= best.as_json() | {"diagnosis": said(best)}
     if as_json:
         emit_json(document)
     else:

@@ -86,9 +86,9 @@ def said(identity: Identity) -> list[str]:
         why = f": {but.message}" if but.message else ""
         lines += [f"is{names}, but departs from that in {but}{why}"]
     elif identity.named:
-        lines += [f"is{names}"]
+        lines += [f"is{names}:"]
     elif identity.helps:
-        lines += [f"matches nothing known; the nearest is{names}"]
+        lines += [f"matches nothing known; the nearest is{names}:"]
     else:
         lines += ["matches nothing known, and nothing known is near"]
     if identity.helps:
