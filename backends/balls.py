@@ -270,6 +270,9 @@ class Number:
     def __truediv__(self, other: Any) -> "Number":
         return self._new(self.ball / as_ball(other), other)
 
+    def __rtruediv__(self, other: Any) -> "Number":
+        return self._new(as_ball(other) / self.ball, other)
+
     def __pow__(self, n: int) -> "Number":
         ball = self.ball**n
         if self.power is None and self.widen is not None:

@@ -89,6 +89,14 @@ def test_a_late_tensor_must_not_move_early():
     assert (verdict.verdict, verdict.message) == ("deviates", "moved before its first gradient")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_name_is_one_case(dtype):
+    """Verdicts, vectors and BRIEF find cases by their names."""
+    for claim in ("sgd", "adamw"):
+        names = [case.id for case in cases(claim, dialect(claim), dtype, with_views=True)]
+        assert len(set(names)) == len(names)
+
+
 def test_views_are_asked_for():
     usual = [case.layout for case in cases("adamw", CLAIM, "float32")]
     assert set(usual) == {"contiguous"}
@@ -205,3 +213,17 @@ def test_an_undecided_value_counts_and_is_not_judged():
     verdict = judge(signed, tiny, Result("ok", plainly(signed, tiny)))
     assert verdict.verdict in ("conforms", "undecided")
     assert verdict.undecided > 0
+
+
+# -- what a claim asks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("convention", ["paper", "pytorch", "mlx", "keras"])
+def test_a_claim_without_momentum_is_asked_without_momentum(convention):
+    """A program that reads momentum conforms to SGD without it: the cases say 0."""
+    claim, reads = dialect("sgd", convention, buffer=False), dialect("sgd", convention)
+    for case in regimes("sgd", claim, "float64"):
+        assert case.hyper["momentum"] == 0.0
+        hyper = {"dampening": 0.0, **case.hyper}
+        verdict = judge(claim, case, simulated(reads, replace(case, hyper=hyper)))
+        assert verdict.verdict == "conforms", case.id

@@ -114,7 +114,8 @@ CONVENTIONS: Mapping[str, Mapping[str, Dialect]] = MappingProxyType(
 def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect:
     """Look up the dialect of `claim` under `convention`, with `answers` put in place of its own.
 
-    Hyphens in `convention` count as underscores. Raises ValueError, naming what exists, for an
+    Hyphens in `convention` count as underscores. Without a buffer nothing is damped, unless
+    `answers` say so. Raises ValueError, naming what exists, for an
     unknown claim, convention or answer.
 
     >>> dialect("adamw", "pytorch").form
@@ -133,6 +134,8 @@ def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect
     found = rules[claim]
     for name, answer in answers.items():
         _check_answer(found, name, answer)
+    if answers.get("buffer") is False:
+        answers = {"damping": "none", "first": "damped", **answers}
     return replace(found, **answers)
 
 

@@ -100,7 +100,7 @@ def check(
     document["identified"] = diagnosis.identity and diagnosis.identity.as_json()
     document["diagnosis"] = diagnosis.lines()
     failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
-    if document["verdict"] in ("error", "unsupported"):
+    if document["verdict"] in ("error", "timeout", "unsupported"):
         one = verdicts[failed]
         document["error"] = f"{target}: {one.verdict} in case {one.id}: {one.message}"
     if as_json:

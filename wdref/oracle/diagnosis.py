@@ -16,7 +16,7 @@ from .hints import from_cases
 from .identify import Identity, describe, identify
 from .mutants import Twisted
 from .targets import Result
-from .verdict import CaseVerdict, judge_all, overall
+from .verdict import FAILED, CaseVerdict, judge_all, overall
 
 Measured = Mapping[str, Mapping[str, Any]]
 NO_DECAY = "the weight decay is not applied"
@@ -129,7 +129,7 @@ def notes(verdicts: Sequence[CaseVerdict]) -> list[str]:
 
     What would explain a single case says nothing where the formula is another one.
     """
-    told = ("error", "unsupported", overall(verdicts))
+    told = (*FAILED, "unsupported", overall(verdicts))
     words = [v.finding for v in verdicts if v.finding]
     words += [f"{v.verdict}: {v.message}" for v in verdicts if v.message and v.verdict in told]
     kinds: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..schedules import cosine, warm_restarts
 from .case import Array, noise
-from .shapes import STRONG, USUAL, slopes
+from .shapes import BOLD, STRONG, USUAL, slopes
 
 Fill = Callable[[int, int], Array]  # (T, n) -> gradients in float64
 
@@ -82,29 +82,46 @@ def _shrink(t: int) -> float:
     return math.prod([0.8125] * t)
 
 
-def _graded(T: int, n: int) -> Array:
-    """From 1 down to 2^-40 by column, the last of θ 0 and its gradient small."""
-    return np.array([2.0 ** -round(40 * j / (n - 2)) for j in range(n - 1)] + [0.0]).reshape(1, n)
+def _surges(T: int, n: int, seed: int) -> Array:
+    """Gradients that rise to 4 and 8, so that what is clipped at 1 shows, of g and of u."""
+    scales = [(2.0, 0.5, 4.0, 0.25, 8.0)[t % 5] for t in range(T)]
+    return np.asarray(noise(T, n, seed) * np.array(scales)[:, None])
+
+
+def _surging(seed: int) -> Fill:
+    return lambda T, n: _surges(T, n, seed)
+
+
+def _grades(n: int) -> Array:
+    """From 1 down to 2^-40 by column, and 0 in the last."""
+    return np.array([2.0 ** -round(40 * j / (n - 2)) for j in range(n - 1)] + [0.0])
 
 
 def _proportional(T: int, n: int) -> Array:
-    scales = _graded(1, n)
-    scales[0, -1] = 2.0**-20
-    return np.asarray(noise(T, n, 18) * scales / 4)
+    scales = _grades(n)
+    scales[-1] = 2.0**-20
+    grads = noise(T, n, 18) * scales / 4
+    grads[-2] = _surges(5, n, 18)[-1]  # a burst, after what is small has had its time
+    return np.asarray(grads)
 
 
 def _awakening(T: int, n: int) -> Array:
-    scales = [0.0] * 3 + [2.0**-10] * 7 + [2.0**7, 2.0**-10, 0.0, 0.0, 2.0**10, 1.0]
-    return np.asarray(noise(T, n, 19) * np.array(scales)[:T, None])
+    quiet, loud = [0.0] * 6 + [2.0**-16] * 14, [2.0**7, 2.0**10, 1.0, 1.0, *[2.0**14] * 3, 0.0]
+    return np.asarray(noise(T, n, 19) * np.array([*quiet, *loud, 1.0, 1.0])[:T, None])
 
 
 def _no_numbers(T: int, n: int) -> Array:
-    grads = noise(T, n, 20)
-    grads[2, 0], grads[3, 1], grads[4, 2] = math.nan, math.inf, -math.inf
+    grads = _surges(T, n, 20)
+    grads[2, 0], grads[4, 1], grads[7, 2] = math.nan, math.inf, -math.inf
     return grads
 
 
-PAUSES = (0.0, 0.0, 0.5, 2.0, 0.0, 1.5, 0.25, 0.0, 1.0, 0.75)  # η: of 0, below and above 1
+def _counted(T: int, n: int) -> Array:
+    """One sign, so that what goes wrong adds up, and growing in the end."""
+    return np.abs(noise(T, n, 32)) * np.where(np.arange(T) < T - 20, 0.5, 4.0)[:, None]
+
+
+PAUSES = (0.0, 0.0, 0.5, 0.0, 2.0, 1.5, 0.25, 0.0, 1.0, 0.75)  # η: of 0, below and above 1
 
 
 def half_plans() -> tuple[Plan, ...]:
@@ -150,16 +167,17 @@ def plans(dtype: str) -> tuple[Plan, ...]:
              _rows(lambda t: tiny, 10), {**USUAL, "learning_rate": 4.0, "eps": SMALL[dtype],
              "weight_decay": 0.0}, theta=lambda T, n: noise(T, n, 11) * 2.0**-6,
              flags=("subnormal",)),
-        Plan("no-decay", "decay 0 is no decay", 8, _rows(lambda t: 1.0, 12),
-             {**STRONG, "weight_decay": 0.0}, slopes),
+        Plan("no-decay", "decay 0 is no decay", 8, _surging(12), {**BOLD, "weight_decay": 0.0},
+             slopes),
         Plan("overshoot", "decay beyond 1/learning rate: the parameter changes sign", 8,
-             _rows(lambda t: 1.0, 13), {**STRONG, "learning_rate": 0.5, "weight_decay": 3.0}),
+             _surging(13), {**BOLD, "learning_rate": 0.5, "weight_decay": 3.0}),
         Plan("stop", "the schedule falls to 0 and stays there", 9, _rows(lambda t: 1.0, 14),
              STRONG, dying, flags=("schedule",)),
         Plan("restart", "warm restarts: the moments are kept", 24, _rows(lambda t: 0.5, 15),
              {**STRONG, "weight_decay": 0.1}, restarts, flags=("schedule",)),
-        Plan("large", "large parameters, small relative steps", 12, _rows(lambda t: 1.0, 16),
-             {**USUAL, "learning_rate": 0.5}, slopes, theta=_large),
+        Plan("large", "large parameters, small relative steps", 12,
+             lambda T, n: 32 * _surges(T, n, 16),
+             {**USUAL, "learning_rate": 0.5, "beta1": 0.25}, slopes, theta=_large),
         Plan("first", "one step: the bias correction and the first buffer alone", 1,
              _rows(lambda t: 1.0, 17), STRONG, lambda t: 0.5, flags=("first",)),
     )  # fmt: skip
@@ -168,38 +186,37 @@ def plans(dtype: str) -> tuple[Plan, ...]:
 def branching_plans() -> tuple[Plan, ...]:
     """Return the cases at whose values a program may take another branch."""
     return (
-        Plan("no-momentum", "momentum 0: SGD, with its L2 term or decay", 8,
-             _rows(lambda t: 1.0, 22), {**STRONG, "momentum": 0.0}, slopes, flags=("bound",),
-             asks="momentum"),
-        Plan("undamped", "dampening 0", 6, _rows(lambda t: 1.0, 23),
-             {**STRONG, "dampening": 0.0}, slopes, flags=("bound",), asks="dampening"),
-        Plan("all-damped", "dampening 1: the buffer takes nothing more", 6,
-             _rows(lambda t: 1.0, 24), {**STRONG, "dampening": 1.0}, slopes, flags=("bound",),
-             asks="dampening"),
-        Plan("beta1-0", "beta1 0: the first moment is the gradient", 8, _rows(lambda t: 1.0, 25),
-             {**STRONG, "beta1": 0.0}, slopes, flags=("bound",), asks="beta1"),
-        Plan("beta2-0", "beta2 0: the second moment is the gradient's square", 8,
-             _rows(lambda t: 1.0, 26), {**STRONG, "beta2": 0.0}, slopes, flags=("bound",),
-             asks="beta2"),
-        Plan("eps-0", "eps 0, where every gradient has a size", 8, _rows(lambda t: 1.0, 27),
-             {**STRONG, "eps": 0.0}, slopes, flags=("bound",), asks="eps"),
-        Plan("rate-0", "learning rate 0: what decays does not follow it", 6,
-             _rows(lambda t: 1.0, 28), {**STRONG, "learning_rate": 0.0}, flags=("bound",)),
+        Plan("no-momentum", "momentum 0: SGD, with its L2 term or decay", 8, _surging(22),
+             {**BOLD, "momentum": 0.0}, slopes, flags=("bound",), asks="momentum"),
+        Plan("undamped", "dampening 0", 6, _surging(23), {**BOLD, "dampening": 0.0}, slopes,
+             flags=("bound",), asks="dampening"),
+        Plan("all-damped", "dampening 1: the buffer takes nothing more", 6, _surging(24),
+             {**BOLD, "dampening": 1.0}, slopes, flags=("bound",), asks="dampening"),
+        Plan("beta1-0", "beta1 0: the first moment is the gradient", 8, _surging(25),
+             {**BOLD, "beta1": 0.0}, slopes, flags=("bound",), asks="beta1"),
+        Plan("beta2-0", "beta2 0: the second moment is the gradient's square", 8, _surging(26),
+             {**STRONG, "beta2": 0.0}, slopes, flags=("bound",), asks="beta2"),
+        Plan("eps-0", "eps 0, where every gradient has a size", 8, _surging(27),
+             {**BOLD, "eps": 0.0}, slopes, flags=("bound",), asks="eps"),
+        Plan("rate-0", "learning rate 0: what decays does not follow it", 6, _surging(28),
+             {**BOLD, "learning_rate": 0.0}, flags=("bound",)),
+        Plan("rate-2", "learning rate 2, weight decay 1/8", 6, _surging(33),
+             {**BOLD, "learning_rate": 2.0, "weight_decay": 0.125}, slopes),
         Plan("pauses", "the schedule begins at 0, pauses, and goes beyond 1", len(PAUSES),
-             _rows(lambda t: 1.0, 29), STRONG, lambda t: PAUSES[t - 1], flags=("schedule",)),
+             _surging(29), BOLD, lambda t: PAUSES[t - 1], flags=("schedule",)),
         Plan("graded", "parameters from 1 down to 2^-40, and 0, with gradients of their size", 8,
-             _proportional, STRONG, slopes, theta=lambda T, n: noise(T, n, 30) * _graded(T, n),
+             _proportional, BOLD, slopes, theta=lambda T, n: noise(T, n, 30) * _grades(n),
              flags=("small",), size=8),
-        Plan("origin", "every parameter begins at 0", 6, _rows(lambda t: 1.0, 31), STRONG, slopes,
-             theta=lambda T, n: np.zeros((1, n)), flags=("small",)),
-        Plan("awakening", "no gradient, small ones, then bursts: steps longer than the rate", 16,
-             _awakening, {**STRONG, "beta1": 0.5, "beta2": 1 - 2.0**-10, "eps": 2.0**-10}, slopes,
-             flags=("burst",)),
-        Plan("counter", "thousands of steps: a count that stops, a decay that ends", 2112,
-             lambda T, n: np.abs(noise(T, n, 32)),
+        Plan("origin", "every parameter is 0 and waits there: the schedule begins at 0",
+             len(PAUSES), _surging(31), BOLD, lambda t: PAUSES[t - 1],
+             theta=lambda T, n: np.zeros((1, n)), flags=("small", "schedule")),
+        Plan("awakening", "no gradient, small ones, then bursts: steps longer than the rate", 30,
+             _awakening, {**STRONG, "beta1": 0.5, "beta2": 1 - 2.0**-10, "eps": 2.0**-26}, slopes,
+             theta=lambda T, n: noise(T, n, 34) * 2 * (np.arange(n) > 0), flags=("burst",)),
+        Plan("counter", "thousands of steps: a count that stops, a decay that ends", 2112, _counted,
              {**USUAL, "learning_rate": 0.1, "beta2": 1 - 2.0**-13},
              # the last steps count: roundings of all before them would hide what goes wrong
              lambda t: 2.0**-9 if t < 2030 else 1.0, flags=("long",), size=1),
         Plan("no-numbers", "gradients that are infinite or no number reach their parameter alone",
-             8, _no_numbers, STRONG, slopes, flags=("nonfinite",)),
+             10, _no_numbers, BOLD, slopes, flags=("nonfinite",)),
     )  # fmt: skip

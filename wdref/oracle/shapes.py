@@ -24,6 +24,9 @@ STRONG = {"learning_rate": 0.3, "weight_decay": 0.4, "eps": 0.2, "beta1": 0.8, "
           "momentum": 0.8, "dampening": 0.3, "clip": 0.25}  # fmt: skip
 USUAL = {"learning_rate": 1e-3, "weight_decay": 1e-2, "eps": 1e-8, "beta1": 0.9, "beta2": 0.999,
          "momentum": 0.9, "dampening": 0.1, "clip": 0.75}  # fmt: skip
+# Under these a burst of the gradient is a step beyond the rate: what is clipped at 1 shows.
+BOLD = {**STRONG, "beta1": 0.25, "beta2": 0.99}
+SURGE = (1.0, 0.5, 4.0)
 SLOPES = (1.0, 0.5, 0.75, 0.25, 1.0, 0.375)
 
 
@@ -33,7 +36,7 @@ def slopes(t: int) -> float:
 
 
 RANKS = {"scalar": (), "one": (1,), "column": (5, 1), "row": (1, 5), "tall": (7, 3),
-         "wide": (3, 7), "square": (4, 4), "cube": (2, 3, 4), "filters": (2, 2, 3, 3)}  # fmt: skip
+         "broad": (3, 7), "square": (4, 4), "cube": (2, 3, 4), "filters": (2, 2, 3, 3)}  # fmt: skip
 
 
 def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
@@ -45,7 +48,7 @@ def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
             template,
             id=f"{name}/{dtype}",
             theta0=_tiled(1, n, 21, dtype).reshape(shape),
-            grads=_tiled(STEPS, n, 22, dtype).reshape(STEPS, *shape),
+            grads=_gradients(STEPS, n, 22, dtype).reshape(STEPS, *shape),
             purpose=f"a tensor of shape {shape}",
             flags=("shaped",),
             template=template,
@@ -69,7 +72,7 @@ def together(
         template,
         id=f"sizes/{dtype}",
         theta0=[_tiled(1, n, 21, dtype)[0] for n in sizes],
-        grads=[_tiled(STEPS, n, 22, dtype) for n in sizes],
+        grads=[_gradients(STEPS, n, 22, dtype) for n in sizes],
         purpose="a tensor of every size that loops treat apart",
         flags=("shape", "tensors", "apart"),
         template=template,
@@ -110,8 +113,8 @@ def _template(claim: str, dialect: Dialect, dtype: str) -> Case:
         rule=claim,
         dtype=dtype,
         theta0=_tiled(1, PERIOD, 21, dtype)[0],
-        grads=_tiled(STEPS, PERIOD, 22, dtype),
-        hyper=hyper_for(dialect, STRONG),
+        grads=_gradients(STEPS, PERIOD, 22, dtype),
+        hyper=hyper_for(dialect, BOLD),
         eta=_eta(STEPS),
     )
 
@@ -124,7 +127,7 @@ def _one(claim: str, template: Case, n: int, layout: str) -> Case:
         rule=claim,
         dtype=dtype,
         theta0=_tiled(1, n, 21, dtype)[0],
-        grads=_tiled(STEPS, n, 22, dtype),
+        grads=_gradients(STEPS, n, 22, dtype),
         hyper=template.hyper,
         eta=template.eta,
         purpose=f"{n} elements, {layout}",
@@ -167,8 +170,8 @@ def _many(
         rule=claim,
         dtype=dtype,
         theta0=[_tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
-        grads=[_tiled(steps, n, 80 + i, dtype) for i, n in enumerate(sizes)],
-        hyper=hyper_for(dialect, STRONG),
+        grads=[_gradients(steps, n, 80 + i, dtype) for i, n in enumerate(sizes)],
+        hyper=hyper_for(dialect, BOLD),
         eta=_eta(steps),
         purpose=purpose,
         flags=("tensors", *extra),
@@ -186,6 +189,11 @@ def _own_groups(dialect: Dialect) -> tuple[dict[str, float], ...]:
                  "clip": (0.25, 0.5, 0.125)}  # fmt: skip
     rows = [{name: values[i] for name, values in of_groups.items()} for i in range(3)]
     return tuple(hyper_for(dialect, row) for row in rows)
+
+
+def _gradients(steps: int, n: int, seed: int, dtype: str) -> Any:
+    scales = np.array([SURGE[t % len(SURGE)] for t in range(steps)])
+    return (_tiled(steps, n, seed, dtype) * scales[:, None]).astype(rounded(scales, dtype).dtype)
 
 
 def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .diagnosis import Diagnosis, said
 from .identify import Identity
-from .verdict import LIMIT, CaseVerdict
+from .verdict import FAILED, LIMIT, CaseVerdict
 
 
 def print_check(document: dict[str, Any], diagnosis: Diagnosis) -> None:
@@ -41,7 +41,7 @@ def _rows(verdicts: Sequence[CaseVerdict]) -> Iterator[tuple[str, ...]]:
 
     def kind(v: CaseVerdict) -> tuple[str, str]:
         name, _, dtype = v.id.partition("/")
-        alike = name.startswith("size-") or v.verdict == "error"
+        alike = name.startswith("size-") or v.verdict in FAILED
         return (v.verdict, dtype) if alike else (v.id, "")
 
     for _, run in groupby(verdicts, key=kind):

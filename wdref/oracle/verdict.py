@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 LIMIT = reasons.LIMIT
 
 # What deviates is worse than what raised: an error in one case clears no other.
-GRADES = ("conforms", "unsupported", "undecided", "imprecise", "error", "deviates")
+FAILED = ("timeout", "error")
+GRADES = ("conforms", "unsupported", "undecided", "imprecise", *FAILED, "deviates")
 
 
 @dataclass(frozen=True)
@@ -195,10 +196,10 @@ def overall(verdicts: Sequence[CaseVerdict]) -> str:
     What deviates in a narrower dtype alone has the right formula: imprecise, unless it is the place
     of an element that decides. A case that raised hides none that deviates.
     """
-    ran = [v for v in verdicts if v.verdict not in ("unsupported", "error")]
+    ran = [v for v in verdicts if v.verdict not in ("unsupported", *FAILED)]
     grade = _overall(ran) if ran else "unsupported"
-    failed = any(v.verdict == "error" for v in verdicts)
-    return "error" if failed and grade != "deviates" else grade
+    failed = {v.verdict for v in verdicts} & set(FAILED)
+    return max(failed, key=FAILED.index) if failed and grade != "deviates" else grade
 
 
 def _overall(verdicts: Sequence[CaseVerdict]) -> str:
