@@ -5,12 +5,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from . import mistakes
 from .case import Case
+from .changed import changed
 from .departure import Departure, place
 from .hints import from_cases
 from .identify import Identity, describe, identify
@@ -69,6 +70,8 @@ def diagnose(
     where = None
     if first is not None:
         where = place(claim, judged[first], cases[first], results[first], measured)
+        told = where.message or changed(claim, cases[first], results[first], where)
+        where = replace(where, message=told)
     return Diagnosis(
         judged, identity, where, mistakes.of_run(claim, cases, results), from_cases(cases, judged)
     )

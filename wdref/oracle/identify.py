@@ -18,6 +18,7 @@ from ..dialects import AdamDialect, MomentumDialect
 from . import multi
 from .candidates import FAMILIES, candidates, trajectories
 from .case import Case
+from .changed import changed
 from .departure import Departure, departures, place
 from .enclosure import CaseKey, enclose
 from .fits import altered
@@ -159,7 +160,8 @@ def _placed(
     rule: Any, verdict: CaseVerdict, pairs: Sequence[tuple[Case, Result]], measured: Measured
 ) -> Departure:
     case, result = next(pair for pair in pairs if pair[0].id == verdict.id)
-    return place(rule, verdict, case, result, measured)
+    at = place(rule, verdict, case, result, measured)
+    return replace(at, message=at.message or changed(rule, case, result, at))
 
 
 def known_bugs(rule: Any, claim: Any = None) -> tuple[Any, ...]:
