@@ -6,7 +6,6 @@ part changed; one that gives what came is told, and one that does so where it de
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from .targets import Result
 
 Array = NDArray[np.float64]
 APART = 4.0  # how far apart sizes must be to tell coordinates from each other by chance no more
+NICE = ((0.0, "is lost"), (2.0, "is taken twice"), (0.5, "is halved"), (-1.0, "has the wrong sign"))
 Guess = tuple[str, Any]  # in words, and the parameters after the step
 
 
@@ -87,49 +87,64 @@ def _before(rule: Any, part: Case, i: int) -> _Step:
 
 
 def _guesses(at: _Step, got: Array, departed: Any) -> Iterator[Guess]:
-    """Every change that is tried, those of fewer parts first."""
+    """Every change that is tried: parts lost or doubled, what they are made of, then any size."""
     s, right = at.scalars(), at.applied()
     yield "nothing moves", at.theta
-    yield from _parts(at, s, right, got, departed)
+    parts = [part for part in _parts(at, s, right) if np.any(part[1][departed])]
+    for factor, words in NICE:
+        yield from ((f"the {name} {words}", rest + factor * x) for name, x, rest in parts)
+    if s.l2 is not None:
+        yield "the L2 term is taken twice", at.applied(s._replace(l2=2 * s.l2))
     yield from _gradients(at)
+    yield from _directions(at, s)
+    yield from _states(at)
+    yield "the rate of the schedule is not applied", at.applied(at.scalars(eta=1.0))
+    if departed.sum() > 1:  # one coordinate has a size of its own, whatever it is
+        yield from _sizes(parts, got, departed)
+
+
+def _parts(at: _Step, s: Any, right: Array) -> Iterator[tuple[str, Array, Array]]:
+    """Name of a part, what it adds to the parameters, and where these are without it."""
+    bare = at.applied(s._replace(decay=None)) if s.decay is not None else right
+    yield "decay", right - bare, bare
+    yield "step", bare - at.theta, at.theta + (right - bare)
+    if s.l2 is not None:
+        without = at.applied(s._replace(l2=None))
+        yield "L2 term", right - without, without
+
+
+def _sizes(parts: Any, got: Array, departed: Any) -> Iterator[Guess]:
+    """A part of the step with the factor that the results have in common."""
+    for name, x, rest in parts:
+        factor = float(np.median(((got - rest) / x)[departed]))
+        if np.isfinite(factor):
+            yield f"the {name} is {factor:.6g} times its size", rest + factor * x
+
+
+def _directions(at: _Step, s: Any) -> Iterator[Guess]:
+    """The direction of the step, bounded or normalised."""
+    bare = at.applied(s._replace(decay=None))
+    if not s.step or getattr(at.rule, "lr", "outside") == "inside":
+        return
+    u, decayed = (at.theta - bare) / s.step, at.applied() - bare
+    size = float(np.sqrt(np.mean(u * u))) if u.size else 0.0
+    yield "the step is clipped at the rate", at.theta - s.step * np.clip(u, -1, 1) + decayed
+    if size:
+        yield "the step is divided by its RMS", at.theta - s.step * u / size + decayed
+
+
+def _states(at: _Step) -> Iterator[Guess]:
+    """State and count other than they should be."""
     if at.slots and at.t > 1:
-        yield "the moments before it are forgotten", at.applied(slots=at_zero(at.slots))
+        yield "the moments before it are forgotten", at.applied(slots=_zeros(at.slots))
         yield "the moments of the step before are not kept", at.applied(slots=at.older)
     if at.t > 1:
         yield "t is 1", at.applied(at.scalars(1))
         yield "t is one behind", at.applied(at.scalars(at.t - 1))
-    yield "the rate of the schedule is not applied", at.applied(at.scalars(eta=1.0))
 
 
-def at_zero(slots: tuple[Array, ...]) -> tuple[Array, ...]:
-    """Slots as they are before the first step."""
+def _zeros(slots: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(np.zeros_like(x) for x in slots)
-
-
-def _parts(at: _Step, s: Any, right: Array, got: Array, departed: Any) -> Iterator[Guess]:
-    """The step, the decay and the L2 term, lost or multiplied."""
-    bare = at.applied(s._replace(decay=None)) if s.decay is not None else right
-    for name, whole, rest in (("decay", right - bare, bare), ("step", bare - at.theta,
-                                                             at.theta + right - bare)):  # fmt: skip
-        if np.any(whole[departed]):
-            yield from _multiplied(name, whole, rest, got, departed)
-    if s.l2 is not None:
-        without = at.applied(s._replace(l2=None))
-        yield "the L2 term is lost", without
-        yield "the L2 term is taken twice", at.applied(s._replace(l2=2 * s.l2))
-        yield from _multiplied("L2 term", right - without, without, got, departed)
-
-
-def _multiplied(name: str, whole: Array, rest: Array, got: Array, departed: Any) -> Iterator[Guess]:
-    """A part of the step with the factor that the results have in common."""
-    factor = float(np.median(((got - rest) / whole)[departed]))
-    if not np.isfinite(factor):
-        return
-    number = Fraction(factor).limit_denominator(256)
-    number = number if abs(number - factor) < 1e-5 * max(abs(factor), 1e-3) else Fraction(factor)
-    words = {0: "is lost", 2: "is taken twice", Fraction(1, 2): "is halved"}.get(number)
-    size = words or f"is {float(number):.6g} times its size"
-    yield f"the {name} {size}", rest + whole * float(number)
 
 
 def _gradients(at: _Step) -> Iterator[Guess]:
