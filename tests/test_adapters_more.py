@@ -17,9 +17,10 @@ import wdref.frameworks
 from wdref.conventions import dialect
 from wdref.oracle import Unsupported
 from wdref.oracle.cases import regimes
-from wdref.oracle.shapes import tensors
+from wdref.oracle.shapes import ranks, tensors
 from wdref.oracle.targets import Result, parse_options
 from wdref.oracle.verdict import judge
+from wdref.oracle.worker import NEEDS, flat
 
 NAMES = ("loopback", "mlx", "onnx", "paddle", "sklearn", "thinc", "tinygrad", "torch")
 FEW = ("exaggerated", "first", "stop")
@@ -54,16 +55,21 @@ def verdicts(name, row, dtype, few=FEW):
     claim, answers = parse_options(said.OPTIMIZERS[row])
     rule = dialect(claim, said.CONVENTION, **answers)
     run = adapter(name).load(optimizer, **options)
-    cases = [c for c in regimes(claim, rule, dtype) if c.id.partition("/")[0] in few]
+    asked = [case for some in (regimes, ranks, tensors) for case in some(claim, rule, dtype)]
+    cases = [c for c in asked if c.id.partition("/")[0] in few]
     return [judge(rule, case, result(run, case)) for case in cases]
 
 
 def result(run, case):
+    if set(case.flags) & set(NEEDS) - set(getattr(run, "supports", ())):
+        return Result("unsupported")
     with np.errstate(all="ignore"):
         try:
-            return Result("ok", run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)})))
+            values = run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)}))
         except Unsupported as reason:
             return Result("unsupported", message=str(reason))
+    many = "tensors" in case.flags
+    return Result("ok", values if many else flat(values, case.grads.shape))
 
 
 # -- what is said without the framework ------------------------------------------------------
@@ -139,6 +145,42 @@ def test_no_decay_vanishes_where_none_is_claimed(row, vanishes):
     """MLX's Adam has no weight decay: that a parameter without gradient stands still is right."""
     found = verdicts("mlx", row, "float16", ("vanishing",))
     assert [v.finding.startswith("vanishing decay") for v in found] == [vanishes]
+
+
+# -- tensors of any shape, and several, each with its own ---------------------------------------
+
+SEVERAL = ("groups-own", "gaps", "late", "tall")
+REFUSED = {
+    ("torch", "AdamW"): (),
+    ("torch", "SGD[fused=True]"): ("late",),
+    ("loopback", "AdamW"): ("gaps", "late"),
+    ("paddle", "AdamW"): (),
+    ("paddle", "Momentum"): (),
+    ("paddle", "Adam[use_multi_tensor=True]"): ("gaps", "late"),
+    ("thinc", "Adam"): (),
+    ("mlx", "AdamW"): (),
+    ("mlx", "SGD"): (),
+    ("mlx", "Adam[bias_correction=True]"): ("gaps", "late"),
+    ("tinygrad", "SGD"): ("gaps", "late"),
+    ("sklearn", "SGD"): ("groups-own", "gaps", "late"),
+    ("onnx", "Adam"): ("groups-own", "gaps", "late"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "row"), REFUSED)
+def test_tensors_have_their_own(name, row):
+    """Group 0's betas for all, or a decay without a gradient, would deviate."""
+    found = {v.id.partition("/")[0]: v.verdict for v in verdicts(name, row, "float32", SEVERAL)}
+    assert found.keys() == set(SEVERAL)
+    refused = {one for one in found if found[one] == "unsupported"}
+    assert refused == set(REFUSED[name, row])
+    assert set(found.values()) <= {"conforms", "unsupported"}
+
+
+def test_thinc_without_beta2_is_sgd():
+    """`Optimizer.__call__` asks for both betas above 0, and steps plainly without."""
+    found = verdicts("thinc", "Adam", "float32", ("beta2-0",))
+    assert [v.verdict for v in found] == ["deviates"]
 
 
 # -- defaults --------------------------------------------------------------------------------
