@@ -141,7 +141,7 @@ def test_each_costs_itself_alone(acme):
     verdicts = {name.removeprefix("acme:"): r["verdict"] for name, r in records.items()}
     assert verdicts == {
         "good": "conforms", "odd": "deviates", "crash": "error", "good[again=True]": "conforms",
-        "hang": "error", "refuse": "error", "acme": "missing", "after[backend=two]": "conforms",
+        "hang": "timeout", "refuse": "error", "acme": "missing", "after[backend=two]": "conforms",
         "unclaimed": "error",
     }  # fmt: skip
     said = {name.removeprefix("acme:"): r["message"] for name, r in records.items()}

@@ -215,6 +215,32 @@ def test_the_first_departure_ends_a_compiled_training():
         jax.block_until_ready(train(tx))
 
 
+# -- where t begins -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_state_that_was_not_loaded(jit):
+    with shadow(adamw(), **WATCHED, on_departure="collect", first_step=7) as tx:
+        train(tx, jit=jit)
+    (d,) = tx.departures
+    assert (d.array, d.got, d.expected) == ("step counter", 0.0, 6.0)
+    assert d.closest == "its state is fresh"
+
+
+def test_a_run_that_begins_where_it_should():
+    params, right = {"layer": {"w": jnp.ones((12, 5)), "b": jnp.ones(5)}}, adamw()
+    state = right.init(params)
+    for _ in range(6):
+        _, state = right.update(params, state, params)
+    for first in (7, 9):
+        with shadow(right, **WATCHED, on_departure="collect", first_step=first) as tx:
+            for _ in range(2):
+                _, now = tx.update(params, tx.init(params)._replace(inner=state), params)
+        found = [d.closest for d in tx.departures]
+        assert found == ([] if first == 7 else ["t begins at 7, not 9"])
+    assert int(now.count) == 1
+
+
 # -- bad use --------------------------------------------------------------------------------------
 
 

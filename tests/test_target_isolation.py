@@ -15,7 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from wdref.oracle.exchange import Loaded, Result, read_results
 from wdref.oracle.targets import parse, start
+from wdref.oracle.worker import Outcome, append
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("target_runs.py"))))
 CASES, RUN = shared.CASES, shared.RUN
@@ -28,7 +30,10 @@ results, nothing_is_left = shared.results, shared.nothing_is_left
         ("os._exit(7)", "its process ended with status 7"),
         ("os.kill(os.getpid(), 9)", "its process was killed by SIGKILL"),
         ("os.kill(os.getpid(), 11)", "its process was killed by SIGSEGV"),
-        ("print('last words', file=sys.stderr) or time.sleep(60)", "still running after 2 s"),
+        (
+            "print('last words', file=sys.stderr) or time.sleep(60)",
+            "still running after 2 s (--timeout gives it longer)",
+        ),
     ],
 )
 def test_a_death_costs_no_case_before_it(results, death, words):
@@ -37,6 +42,7 @@ def test_a_death_costs_no_case_before_it(results, death, words):
     assert before.status == "ok"
     assert (now.message, after.message) == (words, words)
     assert ("last words" in now.traceback) == ("last words" in death)
+    assert now.status == ("timeout" if "sleep" in death else "error")
 
 
 def test_what_it_cannot_do_is_unsupported(results):
@@ -70,6 +76,35 @@ def test_several_tensors_are_for_those_who_say_so(results):
     assert [x.shape for x in result.values] == [case.grads.shape, case.grads[:, :2].shape]
     (result,) = results(able.replace("]\n", "][1:]\n", 1), cases=[two])
     assert result.status == "error"
+
+
+def test_what_it_never_came_to_is_unsupported_where_it_would_have_been(results):
+    """A word alone is a collection of one."""
+    several = [replace(case, flags=("tensors", "late"), theta0=[case.theta0], grads=[case.grads],
+                       starts=(1,)) for case in CASES]  # fmt: skip
+    hangs = "import time\ndef f(case):\n    time.sleep(60)\nf.supports = 'tensors'\n"
+    first, *others = results(hangs, cases=[CASES[0], *several], timeout=2)
+    assert first.status == "timeout"
+    assert {other.status for other in others} == {"unsupported"}
+    assert {other.message for other in others} == {"run.supports has no 'late'"}
+    first, *others = results(hangs.replace("time.sleep(60)", "sys.exit()").replace(
+        "import time", "import os, sys"), cases=[CASES[0], *several])  # fmt: skip
+    assert (first.status, {other.status for other in others}) == ("error", {"unsupported"})
+
+
+def test_an_answer_that_is_cut_off_costs_itself_alone(tmp_path):
+    """At any byte: what was written whole before it is read."""
+    for index in range(3):
+        append(tmp_path / "answers", index, Outcome("ok", [np.full((2, 3), float(index))]))
+    whole = (tmp_path / "answers").read_bytes()
+    ends = [len(whole) * k // 3 for k in range(4)]
+    (tmp_path / "stderr").touch()
+    for length in range(len(whole) + 1):
+        (tmp_path / "answers").write_bytes(whole[:length])
+        found = read_results(tmp_path, CASES, Loaded("ok"), Result("error"))
+        read = sum(length >= end for end in ends[1:])
+        assert [result.status for result in found] == ["ok"] * read + ["error"] * (3 - read)
+        assert all(np.all(result.values == i) for i, result in enumerate(found[:read]))
 
 
 # -- what it does beside -----------------------------------------------------------------------

@@ -109,6 +109,10 @@ def test_a_package_is_not_imported_to_be_found(tmp_path, monkeypatch):
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("import os; os._exit(3)", "its process ended with status 3 while it was loaded"),
         ("input()", "EOFError"),
+        ("class f: pass", "f is a class: a target is a function run(case) that returns the param"),
+        ("f = 3", "'int' object: a target is a function run(case)"),
+        ("f = lambda: run", "<lambda>() cannot be called with a case alone: a target is a func"),
+        ("def f(case, lr): pass", "f(case, lr) cannot be called with a case alone: a target is"),
     ],
 )
 def test_what_cannot_be_loaded_says_why_in_one_line(results, body, words):
@@ -120,8 +124,20 @@ def test_what_cannot_be_loaded_says_why_in_one_line(results, body, words):
 
 
 def test_a_target_that_hangs_while_it_is_loaded(results):
-    with pytest.raises(TargetError, match="still running after 1 s while it was loaded"):
+    with pytest.raises(
+        TargetError, match=r"after 1 s \(--timeout gives it longer\) while it was loaded"
+    ):
         results("import time; time.sleep(60)", timeout=1)
+
+
+@pytest.mark.parametrize(
+    "f",
+    ["lambda case, more=1: run(case)", "lambda *cases: run(*cases)", "partial(run)", "Kept()"],
+)
+def test_whatever_can_be_called_with_a_case_is_a_target(results, f):
+    body = "from functools import partial\nclass Kept:\n    def __call__(self, case):\n"
+    found = results(f"{body}        return run(case)\nf = {f}\n")
+    assert {result.status for result in found} == {"ok"}
 
 
 # -- what goes wrong in a case ---------------------------------------------------------------
@@ -133,9 +149,10 @@ def test_a_target_that_hangs_while_it_is_loaded(results):
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("sys.exit()", "SystemExit"),
         ("case.hyper['beta1']", "KeyError: 'beta1'"),
-        ("run(case)[1:]", "expected"),
-        ("run(case).T", "expected"),
-        ("None", "expected"),
+        ("run(case)[1:]", "run returned shape (T-1, n): expected (T, n), the parameters"),
+        ("run(case).T", "run returned shape ("),
+        ("None", "run returned None: expected (T, n)"),
+        ("list(run(case).T) * 3", "expected (T, n), the parameters after each step"),
         ("run(case) * 1j", "complex128"),
         ("run(case).astype(str)", "Cannot cast"),
         ("run(case).astype(object)", "Cannot cast"),

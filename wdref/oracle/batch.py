@@ -19,7 +19,8 @@ from typing import Any
 
 from . import worker
 from .case import Case
-from .targets import Result, Target, end_of, kill, read_answer, write_request
+from .exchange import Result, read_loaded, read_results, write_request
+from .targets import Target, end_of, kill, too_late
 
 # OpenMP's threads wait asleep: several processes share the cores, and their cases are small.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -107,44 +108,41 @@ class _Process:
         """Wait for job `i`; its outcome, and whether the process can go on."""
         if i + 1 < len(self._jobs):
             self._tell(i + 1)
-        why = self._wait(self._folder / str(i) / "done.json", timeout)
-        if why:
+        ending = self._wait(self._folder / str(i) / "done.json", timeout)
+        if ending:
             kill(self._process)
-        outcome = self._read(i, why)
+        outcome = self._read(i, ending)
         shutil.rmtree(self._folder / str(i))
-        return outcome, not why
+        return outcome, not ending
 
     def _tell(self, i: int) -> None:
         directory = self._folder / str(i)
         directory.mkdir()
-        write_request(directory, self._jobs[i].target, self._jobs[i].cases, self._memory)
+        write_request(directory, self._jobs[i].target.spec, self._jobs[i].cases, self._memory)
         pipe = self._process.stdin
         if pipe is None:
             raise AssertionError("stdin was asked for")
         with suppress(BrokenPipeError):  # it is dead: `_wait` says so
             pipe.write(f"{directory}\n".encode())
 
-    def _wait(self, done: Path, timeout: float) -> str:
-        """Return why there will be no answer, or nothing when all is there."""
+    def _wait(self, done: Path, timeout: float) -> Result | None:
+        """Return why there will be no answer, or None when all is there."""
         deadline = time.monotonic() + timeout
         while not done.exists():
             status = self._process.poll()
             if status is not None:
                 return end_of(status)
             if self._stop.is_set() or time.monotonic() > deadline:
-                return f"still running after {timeout:g} s"
+                return too_late(timeout)
             time.sleep(0.02)
-        return ""
+        return None
 
-    def _read(self, i: int, why: str) -> Outcome:
+    def _read(self, i: int, ending: Result | None) -> Outcome:
         directory, stderr = self._folder / str(i), self._folder / "stderr"
-        loaded = read_answer(directory, "load", f"{why} while it was loaded", stderr=stderr)
+        last = ending or Result("error", message="its process gave no answer")
+        loaded = read_loaded(directory, last, stderr=stderr)
         if loaded.status != "ok":
             return Outcome(error=loaded.message, traceback=loaded.traceback)
-        cases = self._jobs[i].cases
-        results = [
-            read_answer(directory, str(k), why, stderr=stderr, many="tensors" in case.flags)
-            for k, case in enumerate(cases)
-        ]
-        seconds = None if why else json.loads((directory / "done.json").read_text())["seconds"]
-        return Outcome(results, loaded.primitives, loaded.about, seconds)
+        results = read_results(directory, self._jobs[i].cases, loaded, last, stderr=stderr)
+        done = {} if ending else json.loads((directory / "done.json").read_text())
+        return Outcome(results, loaded.primitives, loaded.about, done.get("seconds"))

@@ -65,7 +65,7 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
 
 
 # Of each dtype what the others do not show: a formula shows in the widest; what programs branch on,
-# a long run's roundings and the bookkeeping of tensors in the dtype that every framework has.
+# a long run's roundings and the bookkeeping of several tensors in the one that every framework has.
 BRIEF = {
     "float64": ("exaggerated", "wide", "sparse", "bursts", "stop"),
     "float32": ("exaggerated", "ordinary", "wide", "sparse", "eps-rules", "subnormal", "groups",
@@ -74,9 +74,6 @@ BRIEF = {
     "float16": ("exaggerated", "vanishing", "underflow"),
     "bfloat16": ("exaggerated", "vanishing"),  # which holds every usual eps
 }  # fmt: skip
-# Rows that share the sizes have a quarter each of these, too.
-SHARED = {"float32": ("overshoot", "large", "eps-0", "undamped", "all-damped", "rate-0", "rate-2",
-                      "origin", "column", "square", "broad", "cube", "tensors-many")}  # fmt: skip
 BRIEF_STEPS = 400  # of the longest, but for the one that counts them
 
 
@@ -88,10 +85,9 @@ def brief(
     The sizes are one case where the target can take several tensors. `part` is the row's place
     among those that share them, and the number of these.
     """
-    row, rows = part
-    names = (*BRIEF[dtype], *SHARED.get(dtype, ())[row % 4 :: 4 if rows > 1 else 1])
     for some in (regimes, ranks, tensors):
-        yield from map(_shorter, (c for c in some(claim, dialect, dtype) if _named(c) in names))
+        asked = (c for c in some(claim, dialect, dtype) if _named(c) in BRIEF[dtype])
+        yield from map(_shorter, asked)
     yield from together(claim, dialect, dtype, part)
 
 

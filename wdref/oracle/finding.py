@@ -2,7 +2,6 @@
 
 import ast
 import importlib.metadata
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from wdref import optional
 
 FOLDER = Path(__file__).parent / "findings"
 WORKER = Path(__file__).parent / "try_findings.py"
@@ -79,7 +80,7 @@ def read(path: Path) -> Finding:
 
 def installed(module: str) -> str | None:
     """Return the installed version of what is imported as `module`, None where it is missing."""
-    if importlib.util.find_spec(module) is None:
+    if not optional.installed(module):
         return None
     name = DISTRIBUTIONS.get(module, module).partition("[")[0]
     try:

@@ -118,7 +118,7 @@ def _run(rows: "Sequence[Row]", settings: "Settings") -> list[dict[str, Any]]:
 
 def _failed(rows: list[dict[str, Any]]) -> str | None:
     """Why no row at all could be run."""
-    if any(row["verdict"] not in ("missing", "error") for row in rows):
+    if any(row["verdict"] not in ("missing", "timeout", "error") for row in rows):
         return None
     first = rows[0]
     why = f"not installed: {first['install']}" if first["verdict"] == "missing" else ""

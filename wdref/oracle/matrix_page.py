@@ -14,7 +14,8 @@ HEADS = ("Framework", "Optimizer", "Verdict", "Decay", "Order", "Denominator", "
 NUMBERS = ("Ratio", "CPU s")
 SHORT = ("Framework", "Optimizer", "Decay", "× learning rate", "× schedule", "Before or after",
          "L2", "Denominator")  # fmt: skip
-MARKS = {"conforms": "✓", "imprecise": "≈", "deviates": "✗", "undecided": "?", "error": "!"}
+MARKS = {"conforms": "✓", "imprecise": "≈", "deviates": "✗", "undecided": "?", "timeout": "!",
+         "error": "!"}  # fmt: skip
 
 
 def page(document: Record) -> str:

@@ -162,7 +162,8 @@ def print_matrix(document: Record, console: Console | None = None) -> None:
             console.print(f"{record['target']}: {line}", markup=False, soft_wrap=True)
 
 
-MARKS = {"conforms": "✓", "imprecise": "~", "deviates": "✗", "undecided": "?", "error": "!"}
+MARKS = {"conforms": "✓", "imprecise": "~", "deviates": "✗", "undecided": "?", "timeout": "!",
+         "error": "!"}  # fmt: skip
 
 
 def _missing(record: Record) -> str:

@@ -12,15 +12,24 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how far the judged cases are from the limit."""
+    """Say how far the judged cases are from the limit, and how many were not asked."""
     reports = [
         report
-        for outcome in ("passed", "failed", "xfailed")
+        for outcome in ("passed", "failed", "xfailed", "skipped")
         for report in terminalreporter.stats.get(outcome, [])
     ]
     properties = [dict(report.user_properties) for report in reports]
-    ratios = [p["wdref_ratio"] for p in properties if p.get("wdref_ratio") is not None]
-    if ratios:
-        terminalreporter.write_line(
-            f"wdref: {len(ratios)} cases judged, worst ratio {max(ratios):.3g} (up to 4 conforms)"
-        )
+    judged = [p for p in properties if p.get("wdref_ratio") is not None]
+    if not any("wdref_cases" in p for p in properties):
+        return
+    lines = []
+    if judged:
+        worst = max(p["wdref_ratio"] for p in judged)
+        count = sum(p["wdref_cases"] for p in judged)
+        lines.append(f"{count} cases judged, worst ratio {worst:.3g} (up to 4 conforms)")
+    refused = [p for p in properties if "wdref_not_asked" in p]
+    if refused:
+        count = sum(p["wdref_cases"] for p in refused)
+        reasons = "; ".join(sorted({p["wdref_not_asked"] for p in refused}))
+        lines.append(f"{count} cases not asked: {reasons}")
+    terminalreporter.write_line(f"wdref: {'; '.join(lines)}")

@@ -116,6 +116,7 @@ class Watch:
     every: int = 1
     on_departure: Action = "warn"
     limit: float = LIMIT
+    first_step: int | None = None  # t of the first step that is seen
     departures: list[Departure] = field(default_factory=list)
     repeated: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -130,6 +131,8 @@ class Watch:
         self.sample = check_count("sample", self.sample)
         self.every = check_count("every", self.every)
         self.limit = check_number("limit", self.limit, above=0.0)
+        if self.first_step is not None:
+            self.first_step = check_count("first_step", self.first_step)
         if self.on_departure not in ("raise", "warn", "collect"):
             raise ValueError(
                 f"on_departure={self.on_departure!r}: expected 'raise', 'warn' or 'collect'"

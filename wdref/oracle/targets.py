@@ -1,7 +1,6 @@
 """Targets: what the command line calls an implementation, and how it is run, apart from us."""
 
 import importlib.util
-import json
 import os
 import re
 import signal
@@ -10,19 +9,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..checks import literal
 from . import worker
 from .case import Case
+from .exchange import Result as Result
+from .exchange import read_loaded, read_results, write_request
 
-Array = NDArray[np.float64]
 TIMEOUT = 120.0  # seconds for all cases of one target, the import of its framework included
 MEMORY = 8.0  # GiB that its process may allocate
 
@@ -41,18 +38,6 @@ class Target:
 
     text: str
     spec: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of one case: ``ok`` with values (T, n), ``unsupported`` or ``error`` with why."""
-
-    status: str
-    values: Any = None  # for several tensors a list of arrays
-    message: str = ""
-    traceback: str = field(default="", repr=False)
-    primitives: dict[str, Any] = field(default_factory=dict, repr=False)
-    about: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def parse(text: str, *, elsewhere: bool = False) -> Target:
@@ -163,32 +148,30 @@ class Running:
     def answers(self) -> tuple[list[Result], dict[str, Any]]:
         """The same, and what was measured of the primitives by dtype."""
         with self:
-            why = self._wait()
+            ending = self._wait()
             path = Path(self.directory.name)
-            loaded = read_answer(path, "load", f"{why} while it was loaded")
+            loaded = read_loaded(path, ending)
             if loaded.status != "ok":
                 raise TargetError(
                     f"TARGET {self.target.text!r}: {loaded.message}", loaded.traceback
                 )
-            tensors = ["tensors" in case.flags for case in self.cases]
-            results = [read_answer(path, str(i), why, many=many) for i, many in enumerate(tensors)]
-            return results, loaded.primitives
+            return read_results(path, self.cases, loaded, ending), loaded.primitives
 
     def measured(self) -> dict[str, Any]:
         """What was measured of the primitives, once the target is loaded; nothing if it is not."""
-        file = Path(self.directory.name) / "load.json"
-        while not file.exists():
+        path = Path(self.directory.name)
+        while not (path / "load.json").exists():
             if self.process.poll() is not None or time.monotonic() > self.deadline:
                 return {}
             time.sleep(0.02)
-        return read_answer(file.parent, "load", "").primitives
+        return read_loaded(path, Result("error")).primitives
 
-    def _wait(self) -> str:
-        """Return why the process has no more to say."""
+    def _wait(self) -> Result:
+        """Return what is to be said of cases without an answer: why there is none."""
         try:
             status = self.process.wait(max(self.deadline - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
-            return f"still running after {self.timeout:g} s"
+            return too_late(self.timeout)
         return end_of(status)
 
     def close(self) -> None:
@@ -209,7 +192,7 @@ def start(
     directory = tempfile.TemporaryDirectory(prefix="wdref-", ignore_cleanup_errors=True)
     path = Path(directory.name)
     try:
-        write_request(path, target, cases, memory)
+        write_request(path, target.spec, cases, memory)
         # a file, not a pipe: a pipe stays open until the last child of the target has closed it
         with (path / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
@@ -237,51 +220,17 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def end_of(status: int) -> str:
-    """Return how a worker ended, in words."""
+def too_late(timeout: float) -> Result:
+    """Return the result of the cases that a target did not come to within `timeout` seconds."""
+    return Result(
+        "timeout", message=f"still running after {timeout:g} s (--timeout gives it longer)"
+    )
+
+
+def end_of(status: int) -> Result:
+    """Return the result of the cases that a worker did not come to, which ended with `status`."""
     if status < 0:
-        return f"its process was killed by {signal.Signals(-status).name}"
-    return f"its process ended with status {status}"
-
-
-def write_request(path: Path, target: Target, cases: Sequence[Case], memory: float) -> None:
-    """Write what the worker reads in `path`."""
-    request = {"target": target.spec, "memory": memory, "cases": [_described(c) for c in cases]}
-    (path / "request.json").write_text(json.dumps(request))
-    arrays: dict[str, Any] = {f"eta_{i}": case.eta for i, case in enumerate(cases)}
-    for i, case in enumerate(cases):
-        many = "tensors" in case.flags
-        for name, value in (("theta0", case.theta0), ("grads", case.grads)):
-            columns = value if many else [value]
-            arrays |= {f"{name}_{i}_{k}": column for k, column in enumerate(columns)}
-    np.savez(path / "request.npz", **arrays)
-
-
-def _described(case: Case) -> dict[str, Any]:
-    names = ("id", "rule", "dtype", "flags", "starts", "gaps", "layout")
-    groups = case.groups and [dict(own) for own in case.groups]
-    tensors = len(case.theta0) if "tensors" in case.flags else 1
-    fields = {name: getattr(case, name) for name in names}
-    return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors}
-
-
-def read_answer(
-    path: Path, name: str, why: str, *, stderr: Path | None = None, many: bool = False
-) -> Result:
-    """Return what the worker answered in `path`; where it did not, an error that says `why`."""
-    file = path / f"{name}.json"
-    if not file.exists():
-        return Result("error", message=why, traceback=_tail(stderr or path / "stderr"))
-    content = json.loads(file.read_text())
-    values = None
-    if (path / f"{name}.npz").exists():
-        with np.load(path / f"{name}.npz") as arrays:
-            found = [arrays[key] for key in arrays.files]
-        values = found if many else found[0]
-    return Result(values=values, **content)
-
-
-def _tail(file: Path, size: int = 4000) -> str:
-    with file.open("rb") as stream:
-        stream.seek(max(file.stat().st_size - size, 0))
-        return stream.read().decode(errors="replace")
+        why = f"its process was killed by {signal.Signals(-status).name}"
+    else:
+        why = f"its process ended with status {status}"
+    return Result("error", message=why)

@@ -1,21 +1,21 @@
 """The process in which an implementation under test runs. One file, needs NumPy alone.
 
-``python worker.py DIRECTORY`` reads ``request.json`` and ``request.npz`` there and writes one
-``<index>.json`` a case, with ``<index>.npz`` where there is a result, each as soon as it is known,
-so that a crash costs no case before it. What the target prints goes to stderr. With ``-`` for
-DIRECTORY one target after another is run, a directory on each line of stdin, which imports their
-framework once; ``done.json`` comes last in each.
+``python worker.py DIRECTORY`` reads ``request.json`` and ``request.bin`` there, and writes
+``load.json`` and then ``answers``: a line of JSON a case, with the arrays' bytes behind it, each as
+soon as it is known, so that a crash costs no case before it. What the target prints goes to stderr.
+With ``-`` for DIRECTORY one target after another is run, a directory on each line of stdin, which
+imports their framework once; ``done.json`` comes last in each.
 
 A target says what it can do beyond one contiguous tensor in an attribute: ``run.supports`` is a
 collection of the words ``tensors``, ``groups``, ``late``, ``none``, ``layout``. Cases that may be
-refused are asked of all: an exception there counts as unsupported. An adapter may offer
-``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured, and for the matrix
-``version()`` and ``defaults(optimizer, **options)``.
+refused are asked of all: an exception there counts as unsupported. Its module may offer
+``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured, and an adapter for
+the matrix ``version()`` and ``defaults(optimizer, **options)``.
 """
 
-import contextlib
 import importlib
 import importlib.util
+import inspect
 import json
 import math
 import os
@@ -23,14 +23,18 @@ import sys
 import time
 import traceback
 import types
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 NEEDS = ("tensors", "groups", "late", "none", "layout")  # flags that a target says it supports
 REFUSABLE = ("shaped", "bound", "nonfinite")  # flags of cases that a right target may refuse
+PRIMITIVES = {"sqrt": 1, "divide": 2, "multiply": 2, "fused": 3}  # with their arguments
+TARGET = "a target is a function run(case) that returns the parameters after each step"
 
 
 def main(place: str) -> None:
@@ -53,23 +57,40 @@ def run_request(directory: Path) -> None:
     # Python put this file's folder first: the oracle's modules are none of the target's
     sys.path[:] = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve().parent]
     request = json.loads((directory / "request.json").read_text())
-    arrays = np.load(directory / "request.npz", allow_pickle=False)
     limit_memory(request["memory"])
     try:
         run, module = load_target(request["target"])
+        dtypes = sorted({case["dtype"] for case in request["cases"]})
+        measured = probe_all(module, dtypes)
     except BaseException as error:  # also a target that exits: the oracle must hear of it
         answer(directory, "load", status="unloadable", **describe(error))
         return
-    dtypes = sorted({case["dtype"] for case in request["cases"]})
-    about = described(module, request["target"])
-    answer(directory, "load", status="ok", primitives=probe_all(module, dtypes), about=about)
-    for index, case in enumerate(request["cases"]):
-        case["eta"] = arrays[f"eta_{index}"]
-        for name in ("theta0", "grads"):
-            case[name] = [arrays[f"{name}_{index}_{i}"] for i in range(case["tensors"])]
-        if "tensors" not in case["flags"]:
-            case["theta0"], case["grads"] = case["theta0"][0], case["grads"][0]
-        run_case(directory, index, run, types.SimpleNamespace(**case))
+    answer(directory, "load", status="ok", primitives=measured, supports=sorted(supported(run)),
+           about=described(module, request["target"]))  # fmt: skip
+    with (directory / "request.bin").open("rb") as arrays:
+        for index, case in enumerate(request["cases"]):
+            append(directory / "answers", index, outcome_of(run, given(case, arrays)))
+
+
+def given(case: dict[str, Any], arrays: BinaryIO) -> Any:
+    """Return a case as its target sees it; its arrays are read from where the last one ended."""
+    case["eta"], *columns = unpack(arrays, case.pop("arrays"))
+    theta0, grads = columns[: case["tensors"]], columns[case["tensors"] :]
+    many = "tensors" in case["flags"]
+    case |= {"theta0": theta0 if many else theta0[0], "grads": grads if many else grads[0]}
+    return types.SimpleNamespace(**case)
+
+
+def pack(arrays: Iterable[Any]) -> tuple[list[Any], bytes]:
+    """Return the dtypes and shapes of arrays, and their bytes one after another."""
+    whole = [np.asarray(x, order="C") for x in arrays]
+    return [[x.dtype.str, x.shape] for x in whole], b"".join(x.tobytes() for x in whole)
+
+
+def unpack(stream: BinaryIO, kinds: Sequence[Any]) -> list[Any]:
+    """Return what was packed; each array is writable and has memory of its own."""
+    empty = [np.empty(shape, dtype) for dtype, shape in kinds]
+    return [np.frombuffer(stream.read(x.nbytes), x.dtype).reshape(x.shape).copy() for x in empty]
 
 
 def limit_memory(gigabytes: float) -> None:
@@ -81,28 +102,51 @@ def limit_memory(gigabytes: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 2**30),) * 2)
 
 
-def run_case(directory: Path, index: int, run: Any, case: Any) -> None:
-    """Run one case and write what came of it."""
-    supports = set(getattr(run, "supports", ()))
-    missing = set(case.flags) & set(NEEDS) - supports
-    apart = "apart" in case.flags and missing == {"tensors"}
-    if missing and not apart:
-        words = ", ".join(map(repr, sorted(missing)))
-        answer(directory, index, status="unsupported", message=f"run.supports has no {words}")
-        return
+class Outcome(NamedTuple):
+    """What came of one case: ``ok`` with arrays, ``unsupported`` or ``error`` with why."""
+
+    status: str
+    arrays: Sequence[Any] = ()
+    message: str = ""
+    error: BaseException | None = None
+
+
+def outcome_of(run: Any, case: Any) -> Outcome:
+    """Run one case. Here it is decided what is unsupported and what is an error."""
+    refused = refusal(supported(run), case.flags)
+    if refused:
+        return Outcome("unsupported", message=refused)
     try:
-        many = "tensors" in case.flags
-        whole = one_by_one(run, case) if apart else run(case)
-        results, grads = (whole, case.grads) if many else ([whole], [case.grads])
-        arrays = [flat(x, g.shape) for x, g in zip(results, grads, strict=True)]
-        np.savez(directory / f"{index}.npz", *arrays)
+        return Outcome("ok", arrays_of(run, case))
     except BaseException as error:
         names = [kind.__name__ for kind in type(error).__mro__]
-        refused = isinstance(error, Exception) and set(case.flags) & set(REFUSABLE)
-        status = "unsupported" if "Unsupported" in names or refused else "error"
-        answer(directory, index, status=status, **describe(error))
-    else:
-        answer(directory, index, status="ok")
+        may_refuse = isinstance(error, Exception) and set(case.flags) & set(REFUSABLE)
+        status = "unsupported" if "Unsupported" in names or may_refuse else "error"
+        return Outcome(status, message=describe(error)["message"], error=error)
+
+
+def supported(run: Any) -> set[str]:
+    """Return the words in ``run.supports``."""
+    words = getattr(run, "supports", ())
+    return {words} if isinstance(words, str) else set(words)
+
+
+def refusal(supports: Iterable[str], flags: Iterable[str]) -> str:
+    """Return why a case is not asked, or nothing; tensors may be run one by one."""
+    missing = set(flags) & set(NEEDS) - set(supports)
+    if not missing or ("apart" in flags and missing == {"tensors"}):
+        return ""
+    return f"run.supports has no {', '.join(map(repr, sorted(missing)))}"
+
+
+def arrays_of(run: Any, case: Any) -> list[Any]:
+    """Run a case and return its trajectories, (T, n), one a tensor."""
+    if "tensors" not in case.flags:
+        return [flat(run(case), case.grads.shape)]
+    whole = run(case) if "tensors" in supported(run) else one_by_one(run, case)
+    if not isinstance(whole, Sequence) or len(whole) != len(case.grads):
+        raise ValueError("run returned no list of one array a tensor")
+    return [flat(x, g.shape) for x, g in zip(whole, case.grads, strict=True)]
 
 
 def one_by_one(run: Any, case: Any) -> list[Any]:
@@ -115,12 +159,22 @@ def one_by_one(run: Any, case: Any) -> list[Any]:
 
 def flat(result: Any, shape: tuple[int, ...]) -> Any:
     """Return a result as float64, (T, n), if it has the right shape and holds real numbers."""
-    result = np.asarray(result)
+    array = np.asarray(result)
     rows = (shape[0], math.prod(shape[1:]))
-    if result.shape not in (shape, rows):
-        words = "(T, n)" if len(shape) == 2 else "(T, *shape of theta0)"
-        raise ValueError(f"run returned shape {result.shape}: expected {shape}, {words}")
-    return result.reshape(rows).astype(np.float64, casting="same_kind")
+    if array.shape not in (shape, rows):
+        got = "None" if result is None else f"shape {in_letters(array.shape, *rows)}"
+        raise ValueError(
+            f"run returned {got}: expected (T, n), the parameters after each step, "
+            "or (T, *theta0.shape)"
+        )
+    return array.reshape(rows).astype(np.float64, casting="same_kind")
+
+
+def in_letters(shape: tuple[int, ...], T: int, n: int) -> str:
+    """Write a shape in the letters of the contract: a mistake reads the same in every case."""
+    letters = {T - 1: "T-1", T + 1: "T+1", n: "n", T: "T"}
+    words = [letters.get(size, str(size)) for size in shape]
+    return f"({words[0]},)" if len(words) == 1 else f"({', '.join(words)})"
 
 
 def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
@@ -128,10 +182,17 @@ def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
     provide_unsupported()
     if target["kind"] == "module":
         sys.path.insert(0, str(Path.cwd()))
-        found = importlib.import_module(target["module"])
-        return getattr(found, target["function"]), found
-    path = Path(target["file"])
-    if target["kind"] == "file":
+        module = importlib.import_module(target["module"])
+    else:
+        module = load_file(Path(target["file"]), adapter=target["kind"] == "adapter")
+    if target["kind"] == "adapter":
+        return runnable(module.load(target["optimizer"], **target["options"])), module
+    return runnable(getattr(module, target["function"])), module
+
+
+def load_file(path: Path, *, adapter: bool) -> Any:
+    """Return the module in a file."""
+    if not adapter:
         sys.path.append(str(path.parent))  # last: a target called torch.py must not shadow torch
     # for the same reason no name of a package
     spec = importlib.util.spec_from_file_location(f"wdref_target_{path.stem}", path)
@@ -140,9 +201,25 @@ def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    if target["kind"] == "adapter":
-        return module.load(target["optimizer"], **target["options"]), module
-    return getattr(module, target["function"]), module
+    return module
+
+
+def runnable(target: Any) -> Any:
+    """Return a target that can be called with a case, or raise TypeError."""
+    if isinstance(target, type):
+        raise TypeError(f"{target.__name__} is a class: {TARGET}")
+    if not callable(target):
+        raise TypeError(f"{type(target).__name__!r} object: {TARGET}")
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):  # of compiled code nothing is known
+        return target
+    try:
+        signature.bind(None)
+    except TypeError:
+        name = getattr(target, "__name__", type(target).__name__)
+        raise TypeError(f"{name}{signature} cannot be called with a case alone: {TARGET}") from None
+    return target
 
 
 def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
@@ -162,15 +239,41 @@ def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
 
 
 def probe_all(module: Any, dtypes: list[str]) -> dict[str, Any]:
-    """Measure the module's primitives in each dtype that NumPy and the module have."""
-    measured: dict[str, Any] = {}
+    """Measure the module's primitives in each dtype that NumPy and the module have.
+
+    Raises TypeError or ValueError, naming what is wrong with them.
+    """
     if not hasattr(module, "primitives"):
-        return measured
-    for dtype in dtypes:
-        if dtype != "bfloat16":
-            with contextlib.suppress(Exception):  # it lacks the dtype: its cases will say so
-                measured[dtype] = probe(module.primitives(dtype), dtype)
-    return measured
+        return {}
+    offered = {dtype: offered_in(module, dtype) for dtype in dtypes if dtype != "bfloat16"}
+    return {dtype: probe(f, dtype) for dtype, f in offered.items() if f}
+
+
+def offered_in(module: Any, dtype: str) -> dict[str, Any]:
+    """Return the module's primitives in `dtype`, nothing where it lacks that, or raise."""
+    place = f"primitives({dtype!r})"
+    try:
+        functions = module.primitives(dtype)
+        missing = [name for name in PRIMITIVES if name not in functions]
+        odd = [name for name, count in PRIMITIVES.items() if name not in missing
+               and not is_elementwise(functions[name], count, dtype)]  # fmt: skip
+    except Exception as error:
+        if "Unsupported" in [kind.__name__ for kind in type(error).__mro__]:
+            return {}  # its cases will say so
+        why = f"{place} raises {describe(error)['message']}"
+        raise ValueError(f"{why}; raise Unsupported for a dtype that it lacks") from error
+    if missing:
+        raise ValueError(f"{place} lacks {', '.join(missing)}: expected {', '.join(PRIMITIVES)}")
+    if odd:
+        raise ValueError(f"{place}: {', '.join(odd)} should give an array like its arguments'")
+    return dict(functions)
+
+
+def is_elementwise(f: Any, arity: int, dtype: str) -> bool:
+    """Whether a primitive gives a NumPy array of the shape and dtype of its arguments."""
+    ones = np.ones(2, dtype)
+    got = f(*(ones,) * arity)
+    return isinstance(got, np.ndarray) and (got.dtype, got.shape) == (ones.dtype, ones.shape)
 
 
 def probe(f: dict[str, Any], dtype: str) -> dict[str, Any]:
@@ -197,6 +300,7 @@ def probe(f: dict[str, Any], dtype: str) -> dict[str, Any]:
     }
 
 
+@cache
 def host_power() -> float:
     """Worst error of Python's β^t in float64, in halves of a unit in the last place."""
     worst = 1.0
@@ -216,7 +320,8 @@ def halves(got: Any, exact: Any, dtype: str) -> float:
 
 def provide_unsupported() -> None:
     """Let targets import wdref.oracle.Unsupported where wdref is not installed."""
-    if importlib.util.find_spec("wdref") is not None:
+    spec = importlib.util.find_spec("wdref")
+    if spec is not None and spec.origin is not None:  # none: a mere folder of that name
         return
     package, module = types.ModuleType("wdref"), types.ModuleType("wdref.oracle")
     module.Unsupported = type("Unsupported", (Exception,), {})  # type: ignore[attr-defined]  # made here
@@ -230,11 +335,20 @@ def describe(error: BaseException) -> dict[str, str]:
     return {"message": text, "traceback": "".join(traceback.format_exception(error))}
 
 
-def answer(directory: Path, name: object, **content: Any) -> None:
+def answer(directory: Path, name: str, **content: Any) -> None:
     """Write an answer whole or not at all."""
     temporary = directory / f"{name}.json.part"
     temporary.write_text(json.dumps(content))
     temporary.replace(directory / f"{name}.json")
+
+
+def append(file: Path, index: int, outcome: Outcome) -> None:
+    """Write what came of a case behind the others; opened anew, for a target may close files."""
+    kinds, content = pack(outcome.arrays)
+    words = describe(outcome.error) if outcome.error else {"message": outcome.message}
+    head = json.dumps({"case": index, "status": outcome.status, "arrays": kinds, **words})
+    with file.open("ab") as stream:
+        stream.write(head.encode() + b"\n" + content)
 
 
 if __name__ == "__main__":
