@@ -40,7 +40,8 @@ def constants(name):
 
 def adapter(name):
     if name != "loopback":
-        pytest.importorskip(name, reason="the extra `frameworks` installs it")
+        library = name.removeprefix("wdref_")
+        pytest.importorskip(library, reason="the extra `frameworks` installs it")
     return importlib.import_module(f"wdref.frameworks.{name}")
 
 
@@ -258,6 +259,7 @@ def test_thinc_on_cupy_needs_a_gpu():
         ("mlx", "SGD", {"nesterov": True}, "sgd", "float32", "refuses Nesterov with dampening"),
         ("tinygrad", "SGD", {}, "sgd", "float32", "has no dampening"),
         ("torch", "NAdam", {}, "sgd", "float32", "needs beta1"),
+        ("wdref_optax", "AdamW", {"horizon": 4}, "adamw", "float32", "ends after 4 steps"),
     ],
 )
 def test_what_a_framework_cannot_do_is_unsupported(name, optimizer, options, claim, dtype, reason):
