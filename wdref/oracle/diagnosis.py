@@ -70,8 +70,9 @@ def diagnose(
     where = None
     if first is not None:
         where = place(claim, judged[first], cases[first], results[first], measured)
-        told = where.message or changed(claim, cases[first], results[first], where)
-        where = replace(where, message=told)
+        if not (where.message or (identity and identity.certified)):  # its formula says it all
+            told = changed(claim, cases[first], results[first], where)
+            where = replace(where, message=told)
     return Diagnosis(
         judged, identity, where, mistakes.of_run(claim, cases, results), from_cases(cases, judged)
     )
