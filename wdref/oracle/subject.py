@@ -88,4 +88,4 @@ class Subject:
     def found(self) -> list[str]:
         """What the results of all cases are, in lines."""
         results = [self._tried(case) for case in self.suite]
-        return diagnose(self.dialect, self.suite, results, self.measured).lines()
+        return diagnose(self.dialect, self.suite, results, self.measured).lines("found")

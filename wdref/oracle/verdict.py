@@ -129,7 +129,7 @@ def _reconciled(verdicts: Sequence[CaseVerdict]) -> list[CaseVerdict]:
 
 
 def _alone(verdict: CaseVerdict, others: Sequence[CaseVerdict]) -> CaseVerdict:
-    """A case of which float32 would leave nothing certified: it deviates if no other has float32."""
+    """A case of which float32 leaves nothing certified deviates where no other says float32."""
     dtype = verdict.id.rpartition("/")[2]
     told = [v.message for v in others if v.verdict == "imprecise" and v.id.endswith(f"/{dtype}")]
     single = any("in float32" in words for words in told if words != reasons.NOTHING)
