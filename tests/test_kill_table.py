@@ -29,7 +29,7 @@ from wdref.oracle.kill import (
 from wdref.oracle.mutants import Mutant
 from wdref.oracle.right_orders import Order, run
 from wdref.oracle.targets import Result
-from wdref.oracle.verdict import judge, overall
+from wdref.oracle.verdict import LIMIT, judge, overall
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
@@ -85,7 +85,9 @@ def test_no_false_alarm(pair):
     """Of 400 right implementations those of one claim in one dtype."""
     for seed in range(pair, RIGHTS, PAIRS):
         right = worst_right(seed, long=seed in LONG)
-        assert right.ratio <= 2.0, right
+        # with β2 = 0 a lerp is v + (g² - v), which loses the digits of a g² far below v
+        loses = right.order.average == "lerp" and right.case.startswith("beta2-0")
+        assert right.ratio <= (LIMIT if loses else 2.0), right
 
 
 def test_long_cases_are_met_in_every_family_and_dtype():

@@ -249,6 +249,11 @@ def test_a_claim_is_needed():
         shadow(optax.adamw(1e-3))
 
 
+def test_a_name_that_no_rule_has():
+    with pytest.raises(ValueError, match=r"\Ahyper has b1: wdref's words are learning_rate,"):
+        shadow(optax.adamw(1e-3), claim="adamw", hyper={"b1": 0.9})
+
+
 def test_hyperparameters_are_needed():
     with pytest.raises(ValueError, match=r"hyper=\{\.\.\.\} with learning_rate, beta1, beta2, eps"):
         train(shadow(optax.adamw(1e-3), claim="adamw"))

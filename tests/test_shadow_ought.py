@@ -261,6 +261,7 @@ BAD = [
     ({"hyper": [{"weight_decay": 0.1}]}, "hyper has 1 groups, the optimizer 2"),
     ({"hyper": [{}, {"lr": 0.1}]}, "hyper has lr: wdref's words are learning_rate, beta1, beta2, "
                                    "eps, momentum, dampening, weight_decay, clip"),
+    ({"hyper": 3}, "hyper=3: expected a mapping, or one a parameter group"),
     ({"hyper": "lr"}, "hyper='lr': expected a mapping, or one a parameter group"),
     ({"first_step": 0}, "first_step=0: expected a whole number >= 1"),
     ({"slots": {"mu": "exp_avg"}}, "slots has mu: expected m, v, v_max and their keys"),
@@ -274,15 +275,19 @@ def test_bad_options(options, message):
         shadow(opt, **options)
 
 
-def test_one_rate_for_groups_of_different_rates_is_refused():
+@pytest.mark.parametrize(
+    ("name", "theirs", "value"), [("learning_rate", "lr", 1e-3), ("weight_decay", None, 0.2)]
+)
+def test_one_number_for_groups_that_differ_is_refused(name, theirs, value):
     rows = runs.groups(runs.network())
-    rows[1]["lr"] = 1e-3
+    rows[1][theirs or name] = value
+    first = 0.01 if theirs else 0.1
     text = (
-        "one learning_rate in hyper for groups that have 0.01 and 0.001: give one mapping a "
+        f"one {name} in hyper for groups that have {first} and {value}: give one mapping a "
         "group, hyper=[{…}, {…}]"
     )
     with pytest.raises(ValueError, match=rf"\A{re.escape(text)}\Z"):
-        shadow(torch.optim.AdamW(rows, lr=1e-2), hyper={"learning_rate": 1e-2})
+        shadow(torch.optim.AdamW(rows, lr=1e-2), hyper={name: 1e-2})
 
 
 def test_slots_that_lack_one():
@@ -303,6 +308,16 @@ def test_a_group_that_is_added_later():
         opt.add_param_group(rows[1])
         with pytest.raises(ValueError, match=r"param_groups\[1\] is one more"):
             runs.train(net, opt, 1)
+
+
+def test_a_group_without_decay_that_is_added_later_is_not_accused():
+    net = runs.network()
+    rows = runs.groups(net)
+    opt = torch.optim.AdamW(rows[:1], lr=1e-2, weight_decay=0.1)
+    with shadow(opt, hyper={"weight_decay": 0.1}, on_departure="raise") as watch:
+        opt.add_param_group(rows[1])
+        runs.train(net, opt, 2)
+    assert watch.leaves == WEIGHTS | BIASES
 
 
 def test_a_function_that_gives_no_rate():

@@ -114,6 +114,24 @@ def test_another_place_of_eps_is_another_rule():
         load(opt, torch_state())
 
 
+@pytest.mark.parametrize("options", [{}, {"nesterov": False, "weight_decay": 0.1}])
+def test_sgd_without_momentum(options):
+    pair = torch_state("SGD", momentum=0.0, **options)
+    assert load(sgd(momentum=0.0, **options), pair, step=STEPS).step == STEPS
+    momentum = torch_state("SGD", **options)
+    with pytest.raises(ValueError, match=r"no place here for momentum_buffer"):
+        load(sgd(momentum=0.0, **options), momentum, step=STEPS)
+
+
+def test_a_setting_that_is_no_number():
+    params, saved = torch_state()
+    saved["param_groups"][0]["eps"] = [1e-8, 1e-8]
+    with pytest.raises(
+        ValueError, match=r"eps of 0 is \[1e-08, 1e-08\] in the state and 1e-08 here"
+    ):
+        load(adamw(), (params, saved))
+
+
 # -- groups ---------------------------------------------------------------------------------------
 
 GROUPS = [{"weight_decay": 0.1}, {"weight_decay": 0.0}]
@@ -149,6 +167,28 @@ def test_a_scheduler_is_the_schedule_of_the_paper(steps, late):
             assert load(adamw(schedule=wrong), pair, may_differ=[free]).step == steps
 
 
+SCHEDULERS = {
+    "exponential": (lambda s, o: s.ExponentialLR(o, 0.97), lambda t: 0.97 ** (t - 1)),
+    "steps": (lambda s, o: s.StepLR(o, 7, 0.3), lambda t: 0.3 ** ((t - 1) // 7)),
+    "linear": (lambda s, o: s.LinearLR(o, 0.1, 1, 50), lambda t: 0.1 + 0.9 * min(t - 1, 50) / 50),
+    "polynomial": (lambda s, o: s.PolynomialLR(o, 100, 2.0), lambda t: (1 - (t - 1) / 100) ** 2),
+    "restarts": (lambda s, o: s.CosineAnnealingWarmRestarts(o, 10, 2),
+                 wdref.schedules.warm_restarts(10, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [1, 40, 99])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_other_schedulers(name, steps):
+    made, eta = SCHEDULERS[name]
+    pair = torch_state(schedule=lambda s: lambda opt: made(s, opt), steps=steps)
+    assert load(adamw(schedule=eta), pair).step == steps
+    saved = pair[1]["param_groups"][0]
+    saved["lr"] += 1e-9 * RATE
+    with pytest.raises(ValueError, match=r"may_differ=\['schedule'\]"):
+        load(adamw(schedule=eta), pair)
+
+
 def test_the_rate_of_the_start_is_alpha():
     pair = torch_state(schedule=lambda s: lambda opt: s.StepLR(opt, 2, 0.5))
     drops = wdref.schedules.step_drop((2, 4, 6), 0.5)
@@ -174,6 +214,13 @@ def test_a_decay_that_is_a_function_is_read_at_this_step():
     assert load(adamw(weight_decay=lambda t: 0.05 * (t - 1)), pair).step == STEPS  # the next one's
     with pytest.raises(ValueError, match=r"is 0.25 in the state and 0.5\d* or 0.6\d* here"):
         load(adamw(weight_decay=lambda t: 0.1 * t), pair)
+
+
+def test_a_decay_that_is_a_function_is_not_asked_of_a_new_state():
+    opt = adamw(weight_decay=lambda t: DECAY / t)
+    params, new = torch_state(steps=0)
+    dumped = wdref.states.dump(opt, params, opt.init(params, step=50), new, "pytorch")
+    assert dumped["state"][0]["step"] == 50
 
 
 def test_a_new_state_is_dumped_into_whatever_its_scheduler_says():

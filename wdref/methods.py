@@ -9,7 +9,7 @@ from .arguments import check_program, decay_number, hyper_numbers, items, overri
 from .backend import available
 from .conventions import dialect
 from .decay import WeightDecay
-from .dialects import Dialect, Form, MomentumDialect, Order
+from .dialects import Dialect, Form, MomentumDialect, Nesterov, Order
 from .optimizer import Optimizer, Predicate, Tree
 from .schedules import Constant, Schedule
 from .words import defaults, meant
@@ -127,7 +127,7 @@ class _Momentum(_Method):
         weight_decay: WeightDecay | None = None,
         momentum: float = 0.9,
         dampening: float | None = None,
-        nesterov: bool | None = None,
+        nesterov: Nesterov | None = None,
         schedule: Schedule | None = None,
         variant: str = "paper",
         form: Form | None = None,

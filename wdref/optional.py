@@ -7,13 +7,15 @@ from types import ModuleType
 
 
 def installed(module: str, /) -> bool:
-    """Say whether `module` is installed; nothing of a top-level module is imported.
+    """Say whether `module` is installed, without an import of it.
+
+    A mere folder of that name, which Python would take for a namespace, is not.
 
     >>> installed("numpy"), installed("no_such_library")
     (True, False)
     """
     spec = find_spec(module)
-    return spec is not None and spec.origin is not None  # none: a mere folder of that name
+    return spec is not None and spec.origin is not None
 
 
 def optional(module: str, /) -> ModuleType | None:

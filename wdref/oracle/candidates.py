@@ -20,7 +20,7 @@ from ..dialects import AdamDialect, Dialect, Form, MomentumDialect, Nesterov
 from ..rules.adam_dialect import adam_dialect
 from ..rules.sgd_dialect import sgd_dialect
 from .case import Case
-from .mutants import multipliers
+from .mutants import Twisted, multipliers
 
 Array = NDArray[np.float64]
 DECOUPLED = ("paper", "lr", "fixed", "initial_lr")
@@ -104,6 +104,8 @@ def stacked(dialect: Any, rows: Sequence[Sequence[Any]], case: Case) -> Array:
 
 def _structure(d: Any) -> Any:
     """The dialect with the answers that only scalars know put to their plainest."""
+    if isinstance(d, Twisted) and d.step is None:
+        return _structure(d.base)
     if not isinstance(d, AdamDialect | MomentumDialect):
         return d
     plain = replace(d, form="paper" if d.form in DECOUPLED else d.form, schedule="now")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,8 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from wdref import optional
 
 FOLDER = Path(__file__).parent / "findings"
 WORKER = Path(__file__).parent / "try_findings.py"
@@ -80,7 +79,7 @@ def read(path: Path) -> Finding:
 
 def installed(module: str) -> str | None:
     """Return the installed version of what is imported as `module`, None where it is missing."""
-    if not optional.installed(module):
+    if importlib.util.find_spec(module) is None:
         return None
     name = DISTRIBUTIONS.get(module, module).partition("[")[0]
     try:

@@ -37,6 +37,7 @@ KINDS: tuple[tuple[str, Has], ...] = (
     ("gradients that are infinite or no numbers", lambda case: "nonfinite" in case.flags),
     ("tensors that have no gradient at some steps", lambda case: "none" in case.flags),
     ("tensors that begin late", lambda case: "late" in case.flags),
+    ("tensors without a gradient for a while", lambda case: bool({"none", "late"} & {*case.flags})),
     ("groups with hyperparameters of their own", lambda case: "groups" in case.flags),
     ("an empty tensor", _array(lambda part: part.theta0.size == 0)),
     ("several tensors", lambda case: "tensors" in case.flags),

@@ -117,7 +117,10 @@ def identify(
     tied.sort(key=lambda c: _oddity(c.rule))
     held = [c for c in tied if _holds(c.rule, probes, measured)]
     held = held or _altered(found, single, measured, claim)
-    whole = [c for c in held if _certified(c.rule, single, measured)]
+    # a bug that the probes cannot tell from a rule, as one that needs many steps, comes after it
+    plain = [c for c in held if not isinstance(c.rule, Twisted)]
+    twisted = [c for c in held if isinstance(c.rule, Twisted)]
+    whole = _whole(plain, single, measured) or _whole(twisted, single, measured)
     nearest = (whole or held or found)[0]
     left = departures(nearest.rule, pairs, measured)
     first = _placed(nearest.rule, left[0], pairs, measured) if left else None
@@ -129,13 +132,19 @@ def identify(
         nearest,
         bool(held) and not left,
         others[0] if others else None,
-        tuple(c.rule for c in (whole or held)[1:]),
+        tuple(c.rule for c in (whole or plain or held)[1:]),
         known_bugs(nearest.rule, claim) + several if held else (),
         "" if held or first is None else str(first),
         () if held else _hints(found, nearest),
         bool(held),
         first if held else None,
     )
+
+
+def _whole(
+    held: Sequence[Candidate], pairs: Sequence[tuple[Case, Result]], measured: Measured
+) -> list[Candidate]:
+    return [c for c in held if _certified(c.rule, pairs, measured)]
 
 
 def _altered(

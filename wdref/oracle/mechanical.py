@@ -193,9 +193,9 @@ def _dialects() -> Iterator[Any]:
     yield replace(sgd, damping="dampening", first="gradient")
     yield replace(sgd, lr="inside", damping="ema", nesterov=True, schedule="late")
     yield replace(sgd, buffer=False)
-    yield MomentumDialect(form="l2", nesterov="twice")
-    yield from (MomentumDialect(form="l2", nesterov="reread", clip=c) for c in ("none", "sum"))
-    yield from (MomentumDialect(form="l2", lr="outside", clip=c) for c in ("sum", "gradient"))
+    l2 = MomentumDialect(form="l2", lr="outside")
+    yield from (replace(l2, nesterov=n) for n in ("twice", "reread"))
+    yield from (replace(l2, clip=c) for c in ("sum", "gradient"))
 
 
 DIALECTS = tuple(_dialects())

@@ -19,7 +19,7 @@ from .enclosure import enclose
 from .held import held
 
 Array = NDArray[np.float64]
-# Right implementations stay below 2, whatever the order of their operations; the classic mistakes
+# Right implementations reach 2.3, whatever the order of their operations; the classic mistakes
 # reach thousands: see the figures in the documentation. The limit lies between.
 LIMIT = 4.0
 OWN = 2.0**-10  # of its bound; one rounding in a thousand is smaller

@@ -95,9 +95,8 @@ def _path(order: Order, part: Case, at: Any, dialect: Any) -> Array:
                 beta = part.hyper[name]
                 powers[name] = powers[name] * beta if order.powers == "running" else beta**t
             step = _Step(order, machine, dialect, part.hyper, eta, t, powers)
-            theta = machine.parameters(
-                step.taken(theta, machine.array(part.grads[t - 1, at]), slots)
-            )
+            g = machine.array(part.grads[t - 1, at])
+            theta = machine.parameters(step.parameters(theta, g, slots))
             slots = [machine.state(x) for x in slots]
             path.append(machine.shown(theta)[None])
     return np.concatenate(path)
@@ -119,22 +118,36 @@ class _Step:
     def rate(self) -> float:
         return float(self.eta * self.hyper["learning_rate"])
 
-    def taken(self, theta: Any, g: Any, slots: list[Any]) -> Any:
+    def parameters(self, theta: Any, g: Any, slots: list[Any]) -> Any:
         """Return the new θ; `slots` are written."""
-        lam, kind = self.hyper["weight_decay"], self.machine.number
-        momentum = isinstance(self.dialect, MomentumDialect)
-        if self.dialect.form == "l2":
-            if momentum and self.order.l2 == "buffer" and not self.dialect.nesterov:
-                return theta - self._momentum(g, slots, theta)
-            g = self.machine.fma(theta, kind(lam), g)
-        if momentum:
-            return self._decayed(theta, self._momentum(g, slots))
-        brackets = {"lr": (self.rate, 1.0), "paper": (self.eta, self.hyper["learning_rate"])}
+        if isinstance(self.dialect, MomentumDialect):
+            return self._by_momentum(theta, g, slots)
+        g, (outer, inner) = self._gradient(theta, g), self._brackets()
+        step = self._adam(g, slots, inner)
+        if outer is None:
+            return self._decayed(theta, step)
+        kind = self.machine.number
+        return theta - kind(outer) * (step + kind(self.hyper["weight_decay"]) * theta)
+
+    def _by_momentum(self, theta: Any, g: Any, slots: list[Any]) -> Any:
+        coupled = self.dialect.form == "l2" and not self.dialect.nesterov
+        if coupled and self.order.l2 == "buffer":
+            return theta - self._momentum(g, slots, theta)
+        return self._decayed(theta, self._momentum(self._gradient(theta, g), slots))
+
+    def _gradient(self, theta: Any, g: Any) -> Any:
+        if self.dialect.form != "l2":
+            return g
+        return self.machine.fma(theta, self.machine.number(self.hyper["weight_decay"]), g)
+
+    def _brackets(self) -> tuple[float | None, float]:
+        """Return what multiplies step and decay, where these stand in brackets; the step's rate."""
         if self.order.decay == "brackets" and self.dialect.order == "together":
-            outer, inner = brackets.get(self.dialect.form, (None, self.rate))
-            if outer is not None:
-                return theta - kind(outer) * (self._adam(g, slots, inner) + kind(lam) * theta)
-        return self._decayed(theta, self._adam(g, slots, self.rate))
+            if self.dialect.form == "lr":
+                return self.rate, 1.0
+            if self.dialect.form == "paper":
+                return self.eta, self.hyper["learning_rate"]
+        return None, self.rate
 
     def _adam(self, g: Any, slots: list[Any], rate: float) -> Any:
         h, kind, one = self.hyper, self.machine.number, self.machine.number(1)

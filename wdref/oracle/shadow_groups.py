@@ -10,9 +10,8 @@ from ..arithmetic import all_narrow
 from ..checks import check_number
 from ..conventions import dialect
 from ..dialects import Dialect
+from .shadow_watch import Hyper, check_names
 
-Hyper = Mapping[str, Any]  # numbers, or functions of t = 1, 2, …
-KNOWN = ("learning_rate", "beta1", "beta2", "eps", "momentum", "dampening", "weight_decay", "clip")
 WORDS = {"lr": "learning_rate", "eps": "eps", "weight_decay": "weight_decay",
          "momentum": "momentum", "dampening": "dampening"}  # fmt: skip
 
@@ -44,15 +43,18 @@ class Groups:
         hyper: Hyper | Sequence[Hyper] | None,
     ) -> None:
         self.claim, self.convention, self.answers = claim, convention, answers
-        self._one = hyper is None or isinstance(hyper, Mapping)
-        self._asked = _asked(groups, hyper)
+        if hyper is None or isinstance(hyper, Mapping):
+            self._one: Hyper | None = check_names(hyper or {})
+            self._asked = _shared(groups, self._one)
+        else:
+            self._one, self._asked = None, _one_each(groups, hyper)
         self._rates: dict[int, float] = {}
         self._initial: dict[int, float] = {}
 
     def remember(self, groups: Sequence[Mapping[str, Any]], t: int) -> None:
         """Keep the rates of a step that is not watched."""
         for i, group in enumerate(groups):
-            asked = self._of(i).get("learning_rate", group["lr"])
+            asked = self._of(i, group).get("learning_rate", group["lr"])
             if not isinstance(asked, torch.Tensor):  # which may wait for a device
                 self._rates[i] = _at("learning_rate", asked, t)
 
@@ -61,28 +63,35 @@ class Groups:
         return [self._take(i, group, t) for i, group in enumerate(groups)]
 
     def _take(self, i: int, group: Mapping[str, Any], t: int) -> Group:
-        said, asked = _said(group), self._of(i)
+        said, asked = _said(group), self._of(i, group)
         d = self._dialect(group, {**said, **asked})
         missing = [name for name in d.hyper if name not in said and name not in asked]
         if missing:
             raise ValueError(f"param_groups[{i}] has no {', '.join(missing)}: give hyper={{...}}")
         hyper = {name: _at(name, asked.get(name, said.get(name)), t) for name in d.hyper}
         own = {name: float(said.get(name, hyper[name])) for name in d.hyper} if asked else hyper
-        rate = asked.get("learning_rate")
-        start = rate(1) if callable(rate) else group.get("initial_lr", hyper["learning_rate"])
-        initial = self._initial.setdefault(i, float(start))
-        before, self._rates[i] = self._rates.get(i), hyper["learning_rate"]
+        before, initial = self._rates_of(i, group, hyper["learning_rate"], asked)
         on_device = group.get("capturable") or isinstance(group["lr"], torch.Tensor)
         narrow = all_narrow(hyper) if on_device else ()
         sign = -1.0 if group.get("maximize") else 1.0
         return Group(d, hyper, own, before, initial, sign, narrow, bool(group.get("fused")))
 
-    def _of(self, i: int) -> Hyper:
+    def _rates_of(
+        self, i: int, group: Mapping[str, Any], now: float, asked: Hyper
+    ) -> tuple[float | None, float]:
+        """The rate of the step before, and that of the start."""
+        rate = asked.get("learning_rate")
+        start = rate(1) if callable(rate) else group.get("initial_lr", now)
+        before, self._rates[i] = self._rates.get(i), now
+        return before, self._initial.setdefault(i, float(start))
+
+    def _of(self, i: int, group: Mapping[str, Any]) -> Hyper:
         if i < len(self._asked):
             return self._asked[i]
-        if self._one:  # a group that was added later
-            return self._asked[0] if self._asked else {}
-        raise ValueError(f"hyper has {len(self._asked)} groups: param_groups[{i}] is one more")
+        if self._one is None:
+            raise ValueError(f"hyper has {len(self._asked)} groups: param_groups[{i}] is one more")
+        self._asked += [_of_one(self._one, decays=_decays(group))]
+        return self._asked[i]
 
     def _dialect(self, group: Mapping[str, Any], hyper: Hyper) -> Dialect:
         claim = self.claim
@@ -99,25 +108,14 @@ class Groups:
         return found
 
 
-def _asked(
-    groups: Sequence[Mapping[str, Any]], hyper: Hyper | Sequence[Hyper] | None
-) -> list[Hyper]:
-    """What is asked of each group: by one mapping for all, or by one a group."""
-    if hyper is None or isinstance(hyper, Mapping):
-        return _shared(groups, check_names(hyper or {}))
-    if isinstance(hyper, str) or not all(isinstance(own, Mapping | None) for own in hyper):
+def _one_each(groups: Sequence[Mapping[str, Any]], hyper: Sequence[Hyper | None]) -> list[Hyper]:
+    """What is asked of each group by a mapping of its own."""
+    rows: list[Any] = list(hyper) if isinstance(hyper, list | tuple) else [hyper]
+    if not all(isinstance(own, Mapping | None) for own in rows):
         raise TypeError(f"hyper={hyper!r}: expected a mapping, or one a parameter group")
-    if len(hyper) != len(groups):
-        raise ValueError(f"hyper has {len(hyper)} groups, the optimizer {len(groups)}")
-    return [check_names(own or {}) for own in hyper]
-
-
-def check_names(hyper: Hyper) -> Hyper:
-    """Refuse a name that no rule has."""
-    unknown = ", ".join(str(name) for name in hyper if name not in KNOWN)
-    if unknown:
-        raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(KNOWN)}")
-    return hyper
+    if len(rows) != len(groups):
+        raise ValueError(f"hyper has {len(rows)} groups, the optimizer {len(groups)}")
+    return [check_names(own or {}) for own in rows]
 
 
 def _shared(groups: Sequence[Mapping[str, Any]], hyper: Hyper) -> list[Hyper]:
@@ -125,14 +123,23 @@ def _shared(groups: Sequence[Mapping[str, Any]], hyper: Hyper) -> list[Hyper]:
     said = [_said(group) for group in groups]
     for name in hyper:
         values = dict.fromkeys(float(own[name]) for own in said if name in own)
-        if name != "weight_decay" and len(values) > 1:
+        if name == "weight_decay":
+            values.pop(0.0, None)
+        if len(values) > 1:
             raise ValueError(
                 f"one {name} in hyper for groups that have {' and '.join(map(repr, values))}: give "
                 "one mapping a group, hyper=[{…}, {…}]"
             )
-    bare = {name: x for name, x in hyper.items() if name != "weight_decay"}
-    decay = [bool(own.get("weight_decay", True)) for own in said]
-    return [hyper if own or not any(decay) else bare for own in decay]
+    decay = list(map(_decays, groups))
+    return [_of_one(hyper, decays=own or not any(decay)) for own in decay]
+
+
+def _of_one(hyper: Hyper, *, decays: bool) -> Hyper:
+    return {name: x for name, x in hyper.items() if decays or name != "weight_decay"}
+
+
+def _decays(group: Mapping[str, Any]) -> bool:
+    return bool(group.get("weight_decay", True))
 
 
 def _said(group: Mapping[str, Any]) -> dict[str, Any]:

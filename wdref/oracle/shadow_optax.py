@@ -20,7 +20,7 @@ from ..arithmetic import Primitives, all_narrow
 from ..conventions import dialect
 from ..dialects import Dialect
 from .shadow_step import WIDTHS, Array, Before, Rule
-from .shadow_watch import Batch, Departure, Part, Watch, sampled
+from .shadow_watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
 
 SLOTS = {"m": ("mu", "trace"), "v": ("nu",), "v_max": ("nu_max",), "t": ("count",)}
 WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's
@@ -54,7 +54,7 @@ class OptaxWatch(Watch):
         *,
         convention: str,
         claim: str | None,
-        hyper: Mapping[str, Any] | None = None,
+        hyper: Hyper | None = None,
         mask: Any = None,
         answers: Mapping[str, Any] | None = None,
         slots: Callable[[Any], Mapping[str, Any]] | None = None,
@@ -64,7 +64,7 @@ class OptaxWatch(Watch):
         if claim is None:
             raise ValueError('optax does not say what a transformation is: claim="adamw"')
         self.base: Any = dialect(claim, convention, **(answers or {}))
-        self.hyper, self.mask, self.find = dict(hyper or {}), mask, slots or _found
+        self.hyper, self.mask, self.find = dict(check_names(hyper or {})), mask, slots or _found
 
     def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:
         """Work out what a step of these shapes is to compute; runs while it is traced."""

@@ -6,7 +6,7 @@ is judged on from its own state, so that one fault does not spread over the repo
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self
 
@@ -20,6 +20,8 @@ from .shadow_step import Array, Before, Certified, Rule, certify
 from .verdict import LIMIT
 
 Action = Literal["raise", "warn", "collect"]
+Hyper = Mapping[str, Any]  # numbers, or functions of t
+KNOWN = ("learning_rate", "beta1", "beta2", "eps", "momentum", "dampening", "weight_decay", "clip")
 NAMED = 16  # departures for which a name is searched: that takes a tenth of a second
 
 
@@ -85,6 +87,14 @@ class Batch:
     before: Before
     after: Sequence[Array | None]
     parts: Sequence[Part]
+
+
+def check_names(hyper: Hyper) -> Hyper:
+    """Refuse a name that no rule has."""
+    unknown = ", ".join(str(name) for name in hyper if name not in KNOWN)
+    if unknown:
+        raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(KNOWN)}")
+    return hyper
 
 
 def sampled(size: int, sample: int, step: Any) -> Any:

@@ -52,7 +52,7 @@ def sgd_dialect(
     if s.decay is not None:
         new = new - s.decay * (new if d.order == "after" else theta)
 
-    if d.nesterov == "reread" and d.buffer and s.l2 is not None:
+    if d.nesterov == "reread" and d.buffer:
         new_slots = (s.beta1 * slots[0] + s.gain * _gradient(d, xp, new, loss, s),)
     return new, new_slots
 

@@ -40,7 +40,7 @@ def _records(found: Any) -> Iterator[Any]:
             yield found
         for part in found:
             yield from _records(part)
-    elif isinstance(found, Mapping):
+    elif type(found) is dict:
         for part in found.values():
             yield from _records(part)
 
@@ -62,7 +62,7 @@ def write(opt: Optimizer, columns: Columns, into: Any, step: int, spec: optree.P
     theirs = {NAMES[opt.dialect.family][name]: column for name, column in columns.items()}
 
     def rebuilt(found: Any) -> Any:
-        if isinstance(found, Mapping):
+        if type(found) is dict:
             return {name: rebuilt(part) for name, part in found.items()}
         if not isinstance(found, tuple):
             return found

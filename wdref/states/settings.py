@@ -35,11 +35,11 @@ def check(
     times = (max(steps, 1), steps + 1)  # the update made last, and the next
     for path, k, own in zip(tree.paths(spec), opt._assign(thetas, spec), said, strict=True):
         hyper = [opt._hyper(k // 2, t) | ({"weight_decay": 0.0} if k % 2 else {}) for t in times]
-        leaf = _Leaf(opt, framework, f" of {path}" if path else "", own, hyper, steps, free)
+        leaf = _Leaf(opt, framework, f" of {path}" if path else "", own, hyper, steps, free, new)
         leaf.check_options()
         leaf.check_answers()
         leaf.check_numbers()
-        leaf.check_rate([opt._multiplier(t) for t in times], new)
+        leaf.check_rate([opt._multiplier(t) for t in times])
 
 
 def _answers(d: Dialect) -> list[str]:
@@ -57,6 +57,7 @@ class _Leaf:
     hyper: Sequence[Any]
     steps: int
     free: set[str]
+    new: bool
 
     def check_options(self) -> None:
         """Refuse what wdref cannot do."""
@@ -96,13 +97,21 @@ class _Leaf:
         """Refuse other hyperparameters; the learning rate is looked at apart."""
         for name, there in self.said.hyper.items():
             own = [h.get(name, 0.0) for h in self.hyper]
-            slack = 0.0 if own[0] == own[1] else _slack(there, self.steps, max(own))
+            varies = name == "weight_decay" and self._decay_is_a_function()
+            if varies and self.new:
+                continue
+            slack = _slack(there, self.steps, max(own)) if varies else 0.0
             if name not in ("learning_rate", *self.free) and not _is_in(there, own, slack):
                 theirs = find(self.opt.dialect.family, self.framework).their(name)
                 word = name if theirs == name else f"{name} ({theirs})"
                 refuse(f"{word}{self.of} is {_shown(there)} in the state and {_or(own)} here", name)
 
-    def check_rate(self, eta: Sequence[float], new: bool) -> None:
+    def _decay_is_a_function(self) -> bool:
+        groups = [over for _, over in self.opt.groups]
+        given = [self.opt.weight_decay, *(over.get("weight_decay") for over in groups)]
+        return any(map(callable, given))
+
+    def check_rate(self, eta: Sequence[float]) -> None:
         """Refuse another α, or a rate that is η α neither of the last update nor of the next.
 
         A scheduler steps after the update, and a state is saved before or after that.
@@ -114,10 +123,10 @@ class _Leaf:
         if first is not None and not _is_in(first, [alpha], 0.0):
             refuse(f"learning_rate{self.of} is {_shown(first)} in the state and {alpha} here",
                    "learning_rate")  # fmt: skip
-        plain = first is None and isinstance(self.opt.schedule, Constant)
-        rates = [alpha * x for x in eta]
-        slack = 0.0 if eta[0] == eta[1] else _slack(there, self.steps, alpha)
-        if "schedule" in self.free or (new and not plain) or _is_in(there, rates, slack):
+        constant = isinstance(self.opt.schedule, Constant)
+        plain, rates = first is None and constant, [alpha * x for x in eta]
+        slack = 0.0 if constant else _slack(there, self.steps, alpha)
+        if "schedule" in self.free or (self.new and not plain) or _is_in(there, rates, slack):
             return
         when = "" if plain else f" after {self.steps} updates"
         refuse(
@@ -128,7 +137,10 @@ class _Leaf:
 
 def _is_in(there: Any, values: Sequence[float], slack: float) -> bool:
     """Whether a number of the state is one of ours, rounded as it is."""
-    return any(abs(float(there) - _like(there, x)) <= slack for x in values)
+    try:
+        return any(abs(float(there) - _like(there, x)) <= slack for x in values)
+    except (TypeError, ValueError):  # a list, an array of several
+        return False
 
 
 def _like(there: Any, x: float) -> float:
@@ -148,4 +160,7 @@ def _or(values: Sequence[float]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return repr(value if isinstance(value, int | float) else float(value))
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        return f"{value!r:.60}"

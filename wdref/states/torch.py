@@ -59,7 +59,7 @@ def _said(family: str, group: Mapping[str, Any]) -> Said:
 
 def _hyper(family: str, group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for ours, theirs in find(family, "pytorch").names.items():
-        if theirs in group:
+        if group.get(theirs) is not None:  # None: no decay at all
             pair = zip(("beta1", "beta2"), group[theirs], strict=True) if ours == "betas" else None
             yield from pair or [(ours, group[theirs])]
 
