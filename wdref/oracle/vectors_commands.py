@@ -169,7 +169,9 @@ def _cell(value: Any) -> str:
 
 
 def _print(judged: "Judgement") -> None:
-    from .show import print_identity
+    from rich.console import Console
+
+    from .show import print_lines
 
     made, document = judged.outputs, judged.as_json()
     rows = [{"case": v.id, **vars(v)} for v in judged.verdicts]
@@ -177,5 +179,4 @@ def _print(judged: "Judgement") -> None:
     _table(["case", "verdict", "ratio", "ulp", "step", "coordinate"], rows, title)
     worst = document["worst_ratio"]
     click.echo(judged.verdict + ("" if worst is None else f", worst ratio {worst:.3g}"))
-    if judged.identity is not None:
-        print_identity(judged.identity, made.implementation)
+    print_lines(Console(highlight=False), made.implementation, judged.diagnosis.lines())

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ..dialects import Dialect
 from .case import Case
-from .identify import Identity, identify
+from .diagnosis import Diagnosis, diagnose
+from .identify import Identity
 from .targets import Result
 from .vectors import Suite, Vector, suite
 from .vectors_read import OUTPUTS_SCHEMA, VectorsError, kind, read, shorten
-from .verdict import CaseVerdict, judge, overall, worst_ratio
+from .verdict import CaseVerdict, worst_ratio
 
 Array = NDArray[np.float64]
 
@@ -43,13 +44,22 @@ class Judgement:
 
     target: str
     outputs: Outputs
-    verdicts: tuple[CaseVerdict, ...]
-    identity: Identity | None
+    diagnosis: Diagnosis
+
+    @property
+    def verdicts(self) -> tuple[CaseVerdict, ...]:
+        """The verdict on each case."""
+        return self.diagnosis.verdicts
+
+    @property
+    def identity(self) -> Identity | None:
+        """What they are, where that had to be found."""
+        return self.diagnosis.identity
 
     @property
     def verdict(self) -> str:
         """The worst verdict, unsupported cases aside."""
-        return overall(self.verdicts)
+        return self.diagnosis.verdict
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of ``wdref check --json``."""
@@ -62,6 +72,7 @@ class Judgement:
             "worst_ratio": worst_ratio(self.verdicts),
             "cases": [dict(vars(v)) for v in self.verdicts],
             "identified": self.identity and self.identity.as_json(),
+            "diagnosis": self.diagnosis.lines(),
         }
 
 
@@ -81,12 +92,7 @@ def judge_outputs(
                 f"{path}: outputs for the {name} {given}, not {wanted}: "
                 f"export the vectors of {wanted}, or judge them as {given}"
             )
-    pairs = zip(found.cases, found.results, strict=True)
-    verdicts = tuple(judge(found.dialect, case, result) for case, result in pairs)
-    identity = None
-    if overall(verdicts) in ("deviates", "imprecise"):
-        identity = identify(found.cases, found.results, found.dialect.family, claim=found.dialect)
-    return Judgement(str(path), found, verdicts, identity)
+    return Judgement(str(path), found, diagnose(found.dialect, found.cases, found.results))
 
 
 def read_outputs(path: Path) -> Outputs:
