@@ -146,6 +146,18 @@ def test_two_changes_at_once_are_both_named():
     assert {bug.id for bug in identity.bugs} == {"M17", "M08"}
 
 
+@pytest.mark.parametrize(("answer", "value", "id"), [("lr", "inside", "M28"),
+                         ("nesterov", "twice", "M45"), ("form", "none", "M10-sgd")])  # fmt: skip
+def test_of_rules_that_are_one_function_the_claim_s_words_are_meant(answer, value, id):
+    """Nesterov's is asked with no dampening, which other dialects are without."""
+    claim = dialect("sgd", "pytorch", nesterov=True)
+    rule = replace(claim, **{answer: value})
+    cases = suite(claim)
+    identity = identify(cases, [simulated(rule, c) for c in cases], "sgd", claim=claim)
+    assert identity.nearest.rule == rule
+    assert [bug.id for bug in identity.bugs] == [id]
+
+
 def test_what_may_be_right_is_no_bug():
     for claim in ("sgd", "adam", "adamw"):
         assert known_bugs(dialect(claim, "pytorch")) == ()

@@ -250,9 +250,7 @@ def test_a_claim_is_needed():
 
 
 def test_a_name_that_no_rule_has():
-    with pytest.raises(
-        ValueError, match=r"\Ahyper has b1: wdref's words are learning_rate,"
-    ):
+    with pytest.raises(ValueError, match=r"\Ahyper has b1: wdref's words are learning_rate,"):
         shadow(optax.adamw(1e-3), claim="adamw", hyper={"b1": 0.9})
 
 
