@@ -42,6 +42,7 @@ def test_each_mutant_is_caught_and_named(bug):
     row = row_of(bug)
     assert row.caught
     assert row.named
+    assert row.agrees  # what is said to be a rule conforms to it in every case that ran
     for dtype, ratio in row.ratios.items():
         assert ratio >= WRONG[dtype]
 
@@ -131,7 +132,7 @@ def test_ids_and_references_are_there():
 
 @pytest.mark.parametrize("convention", ["paper", "keras"])
 def test_mutants_of_other_conventions_are_named(convention):
-    for bug in gallery(convention)[::4]:
+    for bug in [bug for bug in gallery(convention) if not bug.late][::4]:
         assert row_of(bug).named, bug.id
 
 
