@@ -80,16 +80,26 @@ def test_several_tensors_are_for_those_who_say_so(results):
     assert result.status == "error"
 
 
-def test_what_it_never_came_to_is_unsupported_where_it_would_have_been(results, endless):
+@pytest.fixture
+def several():
+    return [replace(case, flags=("tensors", "late"), theta0=[case.theta0], grads=[case.grads],
+                    starts=(1,)) for case in CASES]  # fmt: skip
+
+
+def test_what_a_hang_kept_from_it_is_unsupported_where_it_would_have_been(
+    results, several, endless
+):
     """A word alone is a collection of one."""
-    several = [replace(case, flags=("tensors", "late"), theta0=[case.theta0], grads=[case.grads],
-                       starts=(1,)) for case in CASES]  # fmt: skip
-    hangs = f"import sys\ndef f(case):\n    {endless}\nf.supports = 'tensors'\n"
+    hangs = f"def f(case):\n    {endless}\nf.supports = 'tensors'\n"
     first, *others = results(hangs, cases=[CASES[0], *several], timeout=2)
     assert first.status == "timeout"
     assert {other.status for other in others} == {"unsupported"}
     assert {other.message for other in others} == {"run.supports has no 'late'"}
-    first, *others = results(hangs.replace(endless, "sys.exit()"), cases=[CASES[0], *several])
+
+
+def test_what_an_exit_kept_from_it_is_unsupported_where_it_would_have_been(results, several):
+    exits = "import sys\ndef f(case):\n    sys.exit()\nf.supports = 'tensors'\n"
+    first, *others = results(exits, cases=[CASES[0], *several])
     assert (first.status, {other.status for other in others}) == ("error", {"unsupported"})
 
 

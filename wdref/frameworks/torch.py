@@ -87,7 +87,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         views = [_view(theta, dtype, case.layout, optimizer) for theta in thetas]
         params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
         own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
-        if case.starts is not None and optimizer == "SGD" and options.get("fused"):
+        buffer = options.get("momentum", case.hyper.get("momentum"))
+        if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
             # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
             raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
         groups = [

@@ -96,6 +96,12 @@ def trajectories(dialects: Sequence[Any], case: Case) -> Array:
     return result
 
 
+def stacked(dialect: Any, rows: Sequence[Sequence[Any]], case: Case) -> Array:
+    """Trajectories of one dialect under several rows of scalars, a row a trajectory."""
+    with np.errstate(all="ignore"):
+        return _together(_structure(dialect), rows, case)
+
+
 def _structure(d: Any) -> Any:
     """The dialect with the answers that only scalars know put to their plainest."""
     if isinstance(d, Twisted) and d.step is None:

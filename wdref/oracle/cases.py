@@ -74,6 +74,9 @@ BRIEF = {
     "float16": ("exaggerated", "vanishing", "underflow"),
     "bfloat16": ("exaggerated", "vanishing"),  # which holds every usual eps
 }  # fmt: skip
+# Rows that share the sizes have a quarter each of these, too.
+SHARED = {"float32": ("overshoot", "large", "eps-0", "undamped", "all-damped", "rate-0", "rate-2",
+                      "origin", "column", "square", "broad", "cube", "tensors-many")}  # fmt: skip
 BRIEF_STEPS = 400  # of the longest, but for the one that counts them
 
 
@@ -85,9 +88,10 @@ def brief(
     The sizes are one case where the target can take several tensors. `part` is the row's place
     among those that share them, and the number of these.
     """
+    row, rows = part
+    names = (*BRIEF[dtype], *SHARED.get(dtype, ())[row % 4 :: 4 if rows > 1 else 1])
     for some in (regimes, ranks, tensors):
-        asked = (c for c in some(claim, dialect, dtype) if _named(c) in BRIEF[dtype])
-        yield from map(_shorter, asked)
+        yield from map(_shorter, (c for c in some(claim, dialect, dtype) if _named(c) in names))
     yield from together(claim, dialect, dtype, part)
 
 

@@ -121,21 +121,23 @@ def identify(
 ) -> int:
     """What is TARGET: which rule, in which dialect, and which known bug?"""
     document: dict[str, Any] = {"target": target, "match": None, "residual": None,
-                                "runner_up": None, "known_bug": None, "also": []}  # fmt: skip
+                                "runner_up": None, "known_bug": None, "also": [],
+                                "but": None, "diagnosis": []}  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
-    from .cases import probes
+    from .cases import cases as suite
+    from .diagnosis import said
     from .identify import identify as find
     from .show import print_identity
 
-    said = None if claim is None else _claim(claim, convention, printed)
+    named = None if claim is None else _claim(claim, convention, printed)
     guesses = (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper"))
     answers: list[Identity] = []
     ran: list[Result] = []
     for name, whose in guesses if claim is None else ((claim, convention),):
         found = _claim(name, whose, printed)
-        cases, results, measured = _run(target, name, found, probes, printed, **settings)
-        identity = find(cases, results, found.family, claim=said, measured=measured)
+        cases, results, measured = _run(target, name, found, suite, printed, **settings)
+        identity = find(cases, results, found.family, claim=named, measured=measured)
         answers += [identity] if identity else []
         ran += results
         if identity and identity.named:
@@ -143,7 +145,7 @@ def identify(
     if not answers:
         return _no_result(target, printed, ran, settings["traceback"])
     best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
-    document |= best.as_json()
+    document |= best.as_json() | {"diagnosis": said(best)}
     if as_json:
         emit_json(document)
     else:

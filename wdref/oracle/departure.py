@@ -57,7 +57,7 @@ def _first(rule: Any, case: Case, result: Result, measured: Any) -> Any:
         at = []
         for i, part in enumerate(case.parts()):
             taken = case.steps_taken(i)
-            values = _of(case, result, i)[taken]
+            values = values_of(case, result, i)[taken]
             over = np.argwhere(enclose(rule, part, arithmetic=one).ratio(values) > LIMIT)
             at += [(taken[over[0][0]] + 1, i, int(over[0][1]))] if len(over) else []
         if at:
@@ -66,7 +66,8 @@ def _first(rule: Any, case: Case, result: Result, measured: Any) -> Any:
     return None
 
 
-def _of(case: Case, result: Result, tensor: int) -> Any:
+def values_of(case: Case, result: Result, tensor: int) -> Any:
+    """What came of a tensor at every step of the case: (T, n)."""
     return result.values[tensor] if "tensors" in case.flags else result.values
 
 
@@ -74,7 +75,7 @@ def _no_number(case: Case, result: Result, step: Any, tensor: Any, coordinate: A
     """That a value is no number, and what was there, where a case shows it."""
     if None in (step, coordinate):
         return ""
-    value = _of(case, result, tensor or 0)[step - 1, coordinate]
+    value = values_of(case, result, tensor or 0)[step - 1, coordinate]
     if np.isfinite(value):
         return ""
     grads = case.parts()[tensor or 0].grads[:step, coordinate]

@@ -5,15 +5,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from . import mistakes
 from .case import Case
+from .changed import changed
 from .departure import Departure, place
 from .hints import from_cases
 from .identify import Identity, describe, identify
+from .mutants import Twisted
 from .targets import Result
 from .verdict import FAILED, CaseVerdict, judge_all, overall
 
@@ -68,6 +70,8 @@ def diagnose(
     where = None
     if first is not None:
         where = place(claim, judged[first], cases[first], results[first], measured)
+        told = where.message or changed(claim, cases[first], results[first], where)
+        where = replace(where, message=told)
     return Diagnosis(
         judged, identity, where, mistakes.of_run(claim, cases, results), from_cases(cases, judged)
     )
@@ -77,18 +81,21 @@ def said(identity: Identity) -> list[str]:
     """Say what an identity is, in lines."""
     lines = [NO_DECAY] if _loses_decay(identity) else []
     found = describe(identity.nearest.rule)
-    kind = f" a rule of the family {found['rule']}"
-    names = f" ({', '.join(found['names'])})" if found["names"] else kind
+    names, but = _names(identity.nearest.rule), identity.but
     recurrence = [f"  {line}" for line in found["recurrence"]]
-    if identity.named:
-        lines += [f"is{names}{', but' if identity.but else ''}:", *recurrence]
+    if isinstance(identity.nearest.rule, Twisted):
+        recurrence.pop()  # what is other is said already
+    if but:
+        why = f": {but.message}" if but.message else ""
+        lines += [f"is{names}, but departs from that in {but}{why}"]
+    elif identity.named:
+        lines += [f"is{names}:"]
     elif identity.helps:
-        lines += [f"matches nothing known; the nearest is{names}:", *recurrence]
+        lines += [f"matches nothing known; the nearest is{names}:"]
     else:
         lines += ["matches nothing known, and nothing known is near"]
-    if identity.but:
-        why = f": {identity.but.message}" if identity.but.message else ""
-        lines += [f"but it departs from that in {identity.but}{why}"]
+    if identity.helps:
+        lines += recurrence
     if identity.helps:
         lines += _residuals(identity)
     bug = identity.known_bug()
@@ -98,6 +105,14 @@ def said(identity: Identity) -> list[str]:
     if identity.departure:
         lines += [f"it departs from the nearest in {identity.departure}"] * identity.helps
     return lines + [f"  {hint}" for hint in identity.hints[:4] if identity.helps]
+
+
+def _names(rule: Any) -> str:
+    """Whose rule it is, of a rule that is altered whose it was, and what is other in it."""
+    twisted = isinstance(rule, Twisted)
+    found = describe(rule.base if twisted else rule)
+    names = ", ".join(found["names"]) or f"a rule of the family {found['rule']}"
+    return f" ({names}), but: {rule.words}" if twisted else f" ({names})"
 
 
 def _residuals(identity: Identity) -> list[str]:
@@ -122,7 +137,8 @@ def notes(verdicts: Sequence[CaseVerdict]) -> list[str]:
     words += [f"{v.verdict}: {v.message}" for v in verdicts if v.message and v.verdict in told]
     kinds: dict[str, list[str]] = {}
     for line in words:
-        kinds.setdefault(re.sub(r"\d+", "#", line), []).append(line)
+        said = line.partition(": ")[2]  # the same words may have been an error and a refusal
+        kinds.setdefault(re.sub(r"\([^()]*\)|\d+", "#", said), []).append(line)
     return [
         same[0] if len(set(same)) == 1 else f"{same[0]} (and {len(same) - 1} more like it)"
         for same in kinds.values()

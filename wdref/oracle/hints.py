@@ -11,7 +11,8 @@ import numpy as np
 from .case import Case
 from .verdict import CaseVerdict
 
-TELLING = 0.25  # the share of the cases that conform that have not what all the others have
+TELLING = 0.5  # the share of the cases that conform that have not what all the others have
+FEW = 8  # elements: of a case that is no size
 Has = Callable[[Case], bool]
 
 
@@ -99,6 +100,8 @@ def _shared(failed: Sequence[Case], passed: Sequence[Case]) -> Iterator[tuple[fl
 
 def _larger(failed: Sequence[Case]) -> list[tuple[str, Has]]:
     least = min(_size(case) for case in failed)
+    if least <= FEW:
+        return []
     return [(f"a tensor of {least:,} elements or more", lambda case: _size(case) >= least)]
 
 

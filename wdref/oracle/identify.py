@@ -18,8 +18,10 @@ from ..dialects import AdamDialect, MomentumDialect
 from . import multi
 from .candidates import FAMILIES, candidates, trajectories
 from .case import Case
+from .changed import changed
 from .departure import Departure, departures, place
 from .enclosure import CaseKey, enclose
+from .fits import altered
 from .gallery import gallery
 from .mutants import Twisted, changes
 from .targets import Result
@@ -29,6 +31,9 @@ Measured = Mapping[str, Mapping[str, Any]]
 
 PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
 NEAR = 0.1  # what is further from a target than this is no help
+# A rule with another number in it must hold everywhere but where programs branch.
+BRANCHING = {"shape", "shaped", "bound", "nonfinite", "small", "burst", "long"}
+BASES = 6  # of the nearest rules: one of them may have a number other
 FAR = 0.01  # of the parameters: scalars in float32 explain a thousandth of that
 
 
@@ -111,6 +116,7 @@ def identify(
     tied = [c for c in found if c.residual <= reach]
     tied.sort(key=lambda c: _oddity(c.rule, claim))
     held = [c for c in tied if _holds(c.rule, probes, measured)]
+    held = held or _altered(found, single, measured, claim)
     # a bug that the probes cannot tell from a rule, as one that needs many steps, comes after it
     plain = [c for c in held if not isinstance(c.rule, Twisted)]
     twisted = [c for c in held if isinstance(c.rule, Twisted)]
@@ -141,11 +147,30 @@ def _whole(
     return [c for c in held if _certified(c.rule, pairs, measured)]
 
 
+def _altered(
+    found: Sequence[Candidate], single: Sequence[tuple[Case, Result]], measured: Measured,
+    claim: Any,
+) -> list[Candidate]:  # fmt: skip
+    """The first dialect with one thing other, a factor or a constant, that ordinary cases hold."""
+    claims = CONVENTIONS["pytorch"].values() if claim is None else [claim]
+    near = [c.rule for c in found[:BASES] if not isinstance(c.rule, Twisted)]
+    known = {c.rule for c in found}
+    bases = [rule for rule in dict.fromkeys([*claims, *near]) if rule in known]
+    probes = _probes(single)
+    usual = [pair for pair in single if not BRANCHING & set(pair[0].flags)]
+    case, result = probes[0]
+    for rule in altered(bases, case, result.values, 16 * _noise(probes)):
+        if _holds(rule, probes, measured) and _holds(rule, usual, measured):
+            return _ranked((rule,), probes)
+    return []
+
+
 def _placed(
     rule: Any, verdict: CaseVerdict, pairs: Sequence[tuple[Case, Result]], measured: Measured
 ) -> Departure:
     case, result = next(pair for pair in pairs if pair[0].id == verdict.id)
-    return place(rule, verdict, case, result, measured)
+    at = place(rule, verdict, case, result, measured)
+    return replace(at, message=at.message or changed(rule, case, result, at))
 
 
 def known_bugs(rule: Any, claim: Any = None) -> tuple[Any, ...]:

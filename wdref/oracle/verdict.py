@@ -89,7 +89,7 @@ def judge_all(
         primitives = primitives_in(dtype, measured)
         found[i] = judge(dialect, case, results[i], primitives=primitives, excuse=excuse)
         lost |= {dtype} if found[i].verdict == "deviates" else set()
-    return _reconciled([found[i] for i in range(len(cases))])
+    return _reconciled([_unflushed(found[i], cases[i].dtype in lost) for i in range(len(cases))])
 
 
 def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Primitives:
@@ -104,6 +104,13 @@ def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Prim
 def arithmetic_in(dtype: str, primitives: Primitives = CORRECT) -> Arithmetic:
     """Return the arithmetic by which a case of `dtype` is judged."""
     return replace(Arithmetic.of(dtype), primitives=primitives)
+
+
+def _unflushed(verdict: CaseVerdict, lost: bool) -> CaseVerdict:
+    """What flushing would explain, were it not that other cases of the dtype deviate too."""
+    if not lost or verdict.finding != reasons.FLUSHED:
+        return verdict
+    return replace(verdict, verdict="deviates", finding="")
 
 
 def _reconciled(verdicts: Sequence[CaseVerdict]) -> list[CaseVerdict]:
