@@ -75,7 +75,8 @@ def transferred(mutant: Mutant, dialect: Any) -> Any:
     changed = changes(mutant.claim, mutant.rule)
     if any(getattr(dialect, name) != getattr(mutant.claim, name) for name in changed):
         return None
-    return replace(dialect, **{name: getattr(mutant.rule, name) for name in changed})
+    found = replace(dialect, **{name: getattr(mutant.rule, name) for name in changed})
+    return None if found.recurrence() == dialect.recurrence() else found  # the same function
 
 
 def _has_place(twisted: Twisted, dialect: Any) -> bool:
