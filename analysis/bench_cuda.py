@@ -1,8 +1,9 @@
 """Who is measured on a CUDA device: CuPy's plain path, wdref's kernel, PyTorch, a device copy."""
 
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
+
+from wdref.optional import optional
 
 from .bench_cases import Arrays, Case
 from .bench_peers import torch_step
@@ -11,10 +12,9 @@ from .bench_subjects import LIMIT, Absent, Step, Subject, optimizer, step_of
 
 def device_name() -> str | None:
     """Name of the CUDA device, None where CuPy or a device is missing."""
-    if find_spec("cupy") is None:
+    cupy = optional("cupy")
+    if cupy is None:
         return None
-    import cupy
-
     try:
         found = cupy.cuda.runtime.getDeviceProperties(0)["name"]
     except cupy.cuda.runtime.CUDARuntimeError:

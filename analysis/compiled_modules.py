@@ -4,13 +4,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from wdref.optional import optional
+
 
 @cache
 def compiled_module(name: str) -> Any:
     """Return the module `name` of this package, or None without numba."""
-    try:
-        return import_module(f"{__package__}.{name}")
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("llvmlite", "numba"):
-            raise
+    if optional("numba") is None:
         return None
+    return import_module(f"{__package__}.{name}")

@@ -7,9 +7,9 @@ figure; ``NAME.svg`` the figure. Each is written whole or not at all.
 import platform
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LIBRARIES = ("wdref", "numpy", "scipy", "scikit-learn", "xarray", "matplotlib")
-MODULES = {"scikit-learn": "sklearn"}
 
 
 class Clock:
@@ -37,7 +36,9 @@ def made_by(command: Sequence[str], clock: Clock) -> dict[str, Any]:
     """Return what a reader needs to make a document again: command, versions, date, duration."""
     seconds, processor = clock.read()
     versions = {"python": platform.python_version()}
-    versions |= {name: version(name) for name in LIBRARIES if find_spec(MODULES.get(name, name))}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return {
         "command": shlex.join(command),
         "versions": versions,

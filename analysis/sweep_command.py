@@ -1,7 +1,6 @@
 """What the commands that train many settings share: their options, costs, runs and refusals."""
 
 import ast
-import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from wdref.optional import installed
 
 if TYPE_CHECKING:
     from .jobs import Sweep
@@ -43,7 +44,7 @@ def needed(options: Mapping[str, Any]) -> None:
     scheduler = options["scheduler"]
     if scheduler:
         module = "ray" if scheduler == "ray" else "distributed"
-        if importlib.util.find_spec(module) is None:
+        if not installed(module):
             stop(f"--scheduler {scheduler} needs {module}: pip install {module}", options)
 
 

@@ -270,6 +270,9 @@ class Number:
     def __truediv__(self, other: Any) -> "Number":
         return self._new(self.ball / as_ball(other), other)
 
+    def __rtruediv__(self, other: Any) -> "Number":
+        return self._new(as_ball(other) / self.ball, other)
+
     def __pow__(self, n: int) -> "Number":
         ball = self.ball**n
         if self.power is None and self.widen is not None:
@@ -293,6 +296,8 @@ def as_ball(x: Any) -> arb:
 
 
 def _repeat(widen: Widen, ball: arb, times: int) -> arb:
+    if times > 4:  # at once: every factor rounds, and so does every one of the parts lost
+        return ball * widen.factor**times + widen.term * (2 * times)
     for _ in range(times):
         ball = widen(ball)
     return ball

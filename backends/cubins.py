@@ -1,7 +1,7 @@
 """Compiled kernels on disk: a second process compiles nothing.
 
-A file is its own digest and the cubin, written whole or not at all. What cannot be read, written or
-trusted is compiled again; that is no error.
+They are in ``cubins`` of the user's cache folder. A file is its own digest and the cubin, written
+whole or not at all. What cannot be read, written or trusted is compiled again; that is no error.
 """
 
 import hashlib
@@ -10,23 +10,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from .cache_folder import cache_folder
+
 DIGEST = 32  # bytes of SHA-256
-
-
-def folder() -> Path:
-    """Where the cubins are, in the user's cache folder (``~/.cache/wdref/cubins`` on Linux)."""
-    import platformdirs  # of the extra `cupy`; who has CuPy without it compiles in each process
-
-    return platformdirs.user_cache_path("wdref", appauthor=False) / "cubins"
 
 
 def cached(key: str, make: Callable[[], bytes]) -> bytes:
     """Return the cubin kept under `key`, made and kept now if there is none."""
     name = hashlib.sha256(key.encode()).hexdigest()
     try:
-        path = folder() / name
+        path = cache_folder() / "cubins" / name
         found = _read(path)
-    except (ImportError, OSError, RuntimeError):  # no platformdirs; unreadable; no home
+    except OSError:  # no place, or unreadable
         return make()
     if found is None:
         found = make()

@@ -1,13 +1,12 @@
 """NumPy's own backend: numba's loop where numba is installed, blocks otherwise. The same bits."""
 
 from wdref.backend import Backend
+from wdref.optional import optional
 
 backend: Backend
-try:
-    from .numba import backend
-except ModuleNotFoundError as missing:  # the extra `fast`
-    if missing.name not in ("llvmlite", "numba", "platformdirs"):
-        raise
+if optional("numba") is None:  # the extra `fast`
     from .numpy import backend
+else:
+    from .numba import backend
 
 __all__ = ["backend"]

@@ -68,6 +68,7 @@ class Exact:
             for t, g in enumerate(grads, start=1):
                 s = host.scalars(dialect, hyper, t, eta[t - 1], eta[max(t - 2, 0)])
                 s = type(s)(*(_to_array_dtype(value, context.every) for value in s))
+                s = _cancelling(s, arithmetic)
                 theta, new = dialect.apply(theta, Balls(g, context), slots, s)
                 theta, slots = _rounded(theta, store), [_rounded(x, keep) for x in new]
                 doubts |= {i: t for i in context.doubts if i not in doubts}
@@ -163,6 +164,17 @@ class _Host:
 
     def _widen(self, name: str) -> Widen | None:
         return self.single if name in self.narrow else self.wide
+
+
+def _cancelling(s: Any, arithmetic: Arithmetic | None) -> Any:
+    """Scalars of averages made as g - β g: what is subtracted has a rounding of its own."""
+    if arithmetic is None or not arithmetic.cancels:
+        return s
+    unit = Widen.by(arithmetic.compute).factor - 1
+    pairs = (("one_minus_beta1", "beta1"), ("one_minus_beta2", "beta2"))
+    wider = {name: getattr(s, name) + getattr(s, beta) * unit
+             for name, beta in pairs if hasattr(s, name)}  # fmt: skip
+    return s._replace(**wider)
 
 
 def _storage(arithmetic: Arithmetic | None) -> tuple[Widen | None, Widen | None]:

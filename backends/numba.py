@@ -9,6 +9,7 @@ from functools import cache
 from operator import mod
 from typing import Any
 
+import numba  # noqa: F401  # what is generated needs it: told here, not in the first step
 import numpy as np
 
 from wdref.backend import Leaf

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import platformdirs
+from .cache_folder import cache_folder
 
 
 def load(source: Callable[[bool], str], /) -> Any:
     """Compile ``source(cached)`` and return its ``run``; anew where there is no place on disk."""
     try:
         return _module(_written(source(True))).run
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: numba finds no place for compiled code
         names: dict[str, Any] = {}
         exec(compile(source(False), "<wdref numba>", "exec"), names)  # our own text
         return names["run"]
@@ -25,7 +25,7 @@ def load(source: Callable[[bool], str], /) -> Any:
 
 def _written(text: str) -> Path:
     """Return the file that holds `text`, named by it, written whole or not at all."""
-    folder = platformdirs.user_cache_path("wdref", appauthor=False) / "numba"
+    folder = cache_folder() / "numba"
     file = folder / f"wdref_{hashlib.sha256(text.encode()).hexdigest()[:24]}.py"
     if not file.exists() or file.read_text("utf-8") != text:
         folder.mkdir(parents=True, exist_ok=True)

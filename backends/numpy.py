@@ -71,8 +71,11 @@ def check(backend: str, leaves: Sequence[Leaf], /) -> None:
 
 
 def flat(arrays: Sequence[Array], /) -> bool:
-    """Whether every array is one run of memory in C order: a flat view then costs nothing."""
-    return all(x.flags.c_contiguous for x in arrays)
+    """Whether every array is one run of memory in C order: a flat view then costs nothing.
+
+    NumPy's scalars lie nowhere.
+    """
+    return all(isinstance(x, np.ndarray) and x.flags.c_contiguous for x in arrays)
 
 
 def evaluate(leaf: Leaf, outputs: Sequence[Array], /) -> None:

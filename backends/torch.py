@@ -11,15 +11,13 @@ from typing import Any
 import torch
 
 from wdref.backend import PLAIN, Leaf
+from wdref.optional import optional
 
 from .default import backend as numpy
 
-try:
-    from ml_dtypes import bfloat16
-except ModuleNotFoundError:  # any other dtype needs it not
-    bfloat16 = None
-
 Array = Any
+
+bfloat16 = getattr(optional("ml_dtypes"), "bfloat16", None)  # any other dtype needs it not
 
 
 class Torch:

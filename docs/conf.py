@@ -26,6 +26,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"
 default_role = "py:obj"  # `name` in a docstring
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["pytest"]  # `wdref.testing` is for who has it; these pages need it not
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 90  # else one parameter a line
 numpydoc_show_class_members = False

@@ -1,7 +1,9 @@
 """Writers killed at random moments: after each the file must be whole. Prints one JSON document.
 
 A process of its own, so that the children are forked from one without threads. Each child writes
-the versions after the last one seen, one over the other, until it is killed.
+the versions after the last one seen, one over the other, until it is killed: at a random line of
+the code that writes files, by itself, or by its parent, who is told of that line and kills it where
+it is by then. Moments are counted in lines, because those of a clock depend on the machine.
 """
 
 import json
@@ -9,12 +11,12 @@ import os
 import random
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 import wdref
+from wdref import checkpoint_file
 
 OPT = wdref.AdamW(weight_decay=0.1)
 
@@ -26,11 +28,45 @@ def version(k):
     return params, wdref.State(k, slots, OPT.init(params).rule)
 
 
-def write(path, first):
-    """Write one version after the other, for ever."""
+def save(path, k):
+    """Write version `k`."""
+    params, state = version(k)
+    wdref.save(path, params, state, optimizer=OPT)
+
+
+def at_each_line(action):
+    """Call `action` before each line of the code that writes files."""
+
+    def look(frame, event, _):
+        if frame.f_code.co_filename != checkpoint_file.__file__:
+            return None
+        if event == "line":
+            action()
+        return look
+
+    sys.settrace(look)
+
+
+def write(path, first, moment, reached):
+    """Write one version after the other, for ever; call `reached` at line number `moment`."""
+    lines = iter(range(moment))
+    at_each_line(lambda: next(lines, None) is None and reached())
     for k in range(first, sys.maxsize):
-        params, state = version(k)
-        wdref.save(path, params, state, optimizer=OPT)
+        save(path, k)
+
+
+def killed(path, first, moment, alone):
+    """Fork a writer, which is killed at `moment`, by itself if it is `alone`."""
+    read, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        die = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731  # one of two actions
+        write(path, first, moment, die if alone else lambda: os.write(tell, b"."))
+    os.close(tell)
+    os.read(read, 1)  # nothing comes from one that is dead
+    os.close(read)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def seen(path):
@@ -45,24 +81,17 @@ def seen(path):
 
 def main(path, kills):
     """Kill `kills` writers."""
-    moments, parts, versions = random.Random(7), 0, 0
-    params, state = version(0)
-    began = time.perf_counter()
-    for _ in range(5):
-        wdref.save(path, params, state, optimizer=OPT)
-    longest, old = 3 * (time.perf_counter() - began) / 5, 0  # of three versions
-    for _ in range(kills):
-        child = os.fork()
-        if child == 0:
-            write(path, old + 1)
-        time.sleep(moments.uniform(0, longest))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    moments, parts, versions, old, lines = random.Random(7), 0, 0, 0, []
+    at_each_line(lambda: lines.append(None))
+    save(path, 0)
+    sys.settrace(None)
+    for i in range(kills):
+        killed(path, old + 1, moments.randrange(3 * len(lines)), alone=i % 2 == 0)
         new = seen(path)
         assert new >= old, f"version {new} after {old}"
         versions, old = versions + (new > old), new
         parts += bool([*path.parent.glob(".*.part")])
-    wdref.save(path, params, state, optimizer=OPT)
+    save(path, old)
     left = sorted(file.name for file in path.parent.iterdir())
     print(json.dumps({"kills": kills, "inside": parts, "moved": versions, "left": left}))
 

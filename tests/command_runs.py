@@ -12,7 +12,7 @@ KEYS = {"target", "claim", "convention", "dtype", "verdict", "worst_ratio", "cas
 CASE_KEYS = {"id", "verdict", "ratio", "ulp", "step", "coordinate"}
 IDENTITY_KEYS = {"match", "residual", "runner_up", "known_bug", "also"}
 TARGET = """
-import numpy as np, sys, time
+import numpy as np, sys
 from wdref.oracle import Unsupported
 
 def adamw(case, decay=lambda h, eta: eta * h["weight_decay"]):
@@ -51,7 +51,7 @@ def exits(case):
     sys.exit()
 
 def hangs(case):
-    time.sleep(60)
+    ENDLESS
 
 def signs(case):
     steps = case.hyper["learning_rate"] * case.eta[:, None] * np.sign(case.grads)
@@ -60,9 +60,9 @@ def signs(case):
 
 
 @pytest.fixture
-def target(tmp_path, monkeypatch):
+def target(tmp_path, monkeypatch, endless):
     monkeypatch.chdir(tmp_path)
-    Path("target.py").write_text(TARGET)
+    Path("target.py").write_text(TARGET.replace("ENDLESS", endless))
     Path("broken.py").write_text("raise RuntimeError('at import')")
 
 

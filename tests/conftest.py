@@ -1,9 +1,11 @@
 """Shared by the tests: Hypothesis' profile, and what "the same bits" means."""
 
 import os
-import shutil
+import subprocess
+import time
 
 import numpy as np
+import programs
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -33,9 +35,7 @@ def assert_same_bits(got, want):
 def chromium():
     """A real browser, driven by selenium."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="the extra `dev` installs it")
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (browser and driver):
-        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+    browser, driver = programs.needed("chromium"), programs.needed("chromedriver")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
@@ -44,6 +44,32 @@ def chromium():
         yield found
 
 
+@pytest.fixture
+def endless(tmp_path, monkeypatch):
+    """An expression that waits for ever. A limit on a process ends when it is reached, not before.
+
+    So no test waits, and none asks how fast the machine is.
+    """
+    reached, wait = tmp_path / "reached", subprocess.Popen.wait
+
+    def until_reached(process, timeout=None):
+        while timeout is not None and process.poll() is None:
+            if reached.exists():
+                raise subprocess.TimeoutExpired(process.args, timeout)
+            time.sleep(0.01)
+        return wait(process)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", until_reached)
+    return f"open({str(reached)!r}, 'w').close() or __import__('threading').Event().wait()"
+
+
 @pytest.fixture(scope="session")
 def same_bits():
     return assert_same_bits
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in one place what could not be tried, and what to install for it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for line in programs.summary([str(report.longrepr) for report in skipped]):
+        terminalreporter.write_line(line)

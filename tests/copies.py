@@ -118,10 +118,8 @@ def sgd(s, theta, g, m, v):
 
 def sgd_lerp(s, theta, g, m, v):
     g = s.lam * theta + g
-    if s.t > 1:
-        m = s.mu * m if s.tau == 1 else (1 - s.tau) * (g + s.mu / (1 - s.tau) * m)
-    else:
-        m = g
+    damped = s.mu * m if s.tau == 1 else (1 - s.tau) * (g + s.mu / (1 - s.tau) * m)
+    m = g if s.t == 1 else damped
     return theta - m * s.lr, m, v
 
 

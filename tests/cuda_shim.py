@@ -6,7 +6,6 @@ with its tables. Blocks and threads are loops. `run(leaves, in_place=…)` is a 
 
 import ctypes
 import hashlib
-import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from programs import needed
 
 from wdref.backends.cuda import Tuning
 from wdref.backends.cuda_driver import Driver
@@ -74,7 +74,6 @@ extern "C" void host_advance(int grid, int block, void** a)
 """
 
 OBJECTS = Path(__file__).parents[1] / ".pytest_cache" / "cuda-shim"  # `make clean` removes it
-COMPILER = shutil.which("g++")
 # -O1: each kernel is compiled once and runs on little. Contraction is what gcc does on its own.
 FLAGS = ("-std=c++17", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-fPIC", "-shared")
 
@@ -88,16 +87,15 @@ def translated(source):
 @cache
 def compiled(source, flags=FLAGS):
     """The shared object of a text, kept for later runs and shared with other processes."""
-    assert COMPILER, "the tests of the generated CUDA need a C++ compiler, g++"
-    text = translated(source)
-    version = subprocess.run([COMPILER, "--version"], capture_output=True, check=True).stdout
+    compiler, text = needed("g++"), translated(source)
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     key = hashlib.sha256(repr((text, flags, version)).encode()).hexdigest()[:20]
     library = OBJECTS / f"{key}.so"
     if not library.exists():
         OBJECTS.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=OBJECTS) as folder:
             made = Path(folder, library.name)
-            command = [COMPILER, *flags, "-x", "c++", "-", "-o", str(made)]
+            command = [compiler, *flags, "-x", "c++", "-", "-o", str(made)]
             subprocess.run(command, input=text.encode(), check=True)
             made.replace(library)  # whole or not at all, whoever else compiles
     return ctypes.CDLL(str(library))

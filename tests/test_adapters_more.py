@@ -11,15 +11,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from programs import needed
 
 import wdref
 import wdref.frameworks
 from wdref.conventions import dialect
 from wdref.oracle import Unsupported
 from wdref.oracle.cases import regimes
-from wdref.oracle.shapes import tensors
+from wdref.oracle.shapes import ranks, tensors
 from wdref.oracle.targets import Result, parse_options
 from wdref.oracle.verdict import judge
+from wdref.oracle.worker import NEEDS, flat
 
 NAMES = ("loopback", "mlx", "onnx", "paddle", "sklearn", "thinc", "tinygrad", "torch")
 FEW = ("exaggerated", "first", "stop")
@@ -39,8 +41,15 @@ def constants(name):
 
 def adapter(name):
     if name != "loopback":
-        pytest.importorskip(name, reason="the extra `frameworks` installs it")
+        library = name.removeprefix("wdref_")
+        pytest.importorskip(library, reason="the extra `frameworks` installs it")
     return importlib.import_module(f"wdref.frameworks.{name}")
+
+
+def loaded(name, optimizer, **options):
+    if name == "tinygrad":
+        needed("clang")  # its CPU compiles with it
+    return adapter(name).load(optimizer, **options)
 
 
 def rows(*names):
@@ -53,17 +62,22 @@ def verdicts(name, row, dtype, few=FEW):
     optimizer, options = parse_options(row)
     claim, answers = parse_options(said.OPTIMIZERS[row])
     rule = dialect(claim, said.CONVENTION, **answers)
-    run = adapter(name).load(optimizer, **options)
-    cases = [c for c in regimes(claim, rule, dtype) if c.id.partition("/")[0] in few]
+    run = loaded(name, optimizer, **options)
+    asked = [case for some in (regimes, ranks, tensors) for case in some(claim, rule, dtype)]
+    cases = [c for c in asked if c.id.partition("/")[0] in few]
     return [judge(rule, case, result(run, case)) for case in cases]
 
 
 def result(run, case):
+    if set(case.flags) & set(NEEDS) - set(getattr(run, "supports", ())):
+        return Result("unsupported")
     with np.errstate(all="ignore"):
         try:
-            return Result("ok", run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)})))
+            values = run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)}))
         except Unsupported as reason:
             return Result("unsupported", message=str(reason))
+    many = "tensors" in case.flags
+    return Result("ok", values if many else flat(values, case.grads.shape))
 
 
 # -- what is said without the framework ------------------------------------------------------
@@ -141,6 +155,42 @@ def test_no_decay_vanishes_where_none_is_claimed(row, vanishes):
     assert [v.finding.startswith("vanishing decay") for v in found] == [vanishes]
 
 
+# -- tensors of any shape, and several, each with its own ---------------------------------------
+
+SEVERAL = ("groups-own", "gaps", "late", "tall")
+REFUSED = {
+    ("torch", "AdamW"): (),
+    ("torch", "SGD[fused=True]"): ("late",),
+    ("loopback", "AdamW"): ("gaps", "late"),
+    ("paddle", "AdamW"): (),
+    ("paddle", "Momentum"): (),
+    ("paddle", "Adam[use_multi_tensor=True]"): ("gaps", "late"),
+    ("thinc", "Adam"): (),
+    ("mlx", "AdamW"): (),
+    ("mlx", "SGD"): (),
+    ("mlx", "Adam[bias_correction=True]"): ("gaps", "late"),
+    ("tinygrad", "SGD"): ("gaps", "late"),
+    ("sklearn", "SGD"): ("groups-own", "gaps", "late"),
+    ("onnx", "Adam"): ("groups-own", "gaps", "late"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "row"), REFUSED)
+def test_tensors_have_their_own(name, row):
+    """Group 0's betas for all, or a decay without a gradient, would deviate."""
+    found = {v.id.partition("/")[0]: v.verdict for v in verdicts(name, row, "float32", SEVERAL)}
+    assert found.keys() == set(SEVERAL)
+    refused = {one for one in found if found[one] == "unsupported"}
+    assert refused == set(REFUSED[name, row])
+    assert set(found.values()) <= {"conforms", "unsupported"}
+
+
+def test_thinc_without_beta2_is_sgd():
+    """`Optimizer.__call__` asks for both betas above 0, and steps plainly without."""
+    found = verdicts("thinc", "Adam", "float32", ("beta2-0",))
+    assert [v.verdict for v in found] == ["deviates"]
+
+
 # -- defaults --------------------------------------------------------------------------------
 
 
@@ -216,10 +266,11 @@ def test_thinc_on_cupy_needs_a_gpu():
         ("mlx", "SGD", {"nesterov": True}, "sgd", "float32", "refuses Nesterov with dampening"),
         ("tinygrad", "SGD", {}, "sgd", "float32", "has no dampening"),
         ("torch", "NAdam", {}, "sgd", "float32", "needs beta1"),
+        ("wdref_optax", "AdamW", {"horizon": 4}, "adamw", "float32", "ends after 4 steps"),
     ],
 )
 def test_what_a_framework_cannot_do_is_unsupported(name, optimizer, options, claim, dtype, reason):
-    run = adapter(name).load(optimizer, **options)
+    run = loaded(name, optimizer, **options)
     case = next(regimes(claim, dialect(claim, "pytorch"), dtype))
     with pytest.raises(Unsupported, match=reason):
         run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)}))
@@ -241,7 +292,7 @@ REACHABLE = [
     [(n, each, claim) for n, all_, claim in REACHABLE for each in all_],
 )
 def test_optimizers_without_a_rule_can_be_asked(name, optimizer, claim):
-    run = adapter(name).load(optimizer)
+    run = loaded(name, optimizer)
     case = next(regimes(claim, dialect(claim, "paper"), "float32"))
     values = np.asarray(run(SimpleNamespace(**{**vars(case), "hyper": dict(case.hyper)})))
     assert values.shape == case.grads.shape

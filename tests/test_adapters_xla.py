@@ -23,7 +23,7 @@ from wdref.oracle.targets import Result, TargetError, parse, parse_options, star
 from wdref.oracle.verdict import judge, judge_all, overall, worst_ratio
 
 SHORT = ("exaggerated", "sparse", "bursts")
-SEVERAL = ("groups", "tensors-empty-last")
+SEVERAL = ("groups", "groups-own", "tensors-empty-last")
 FOLDER = Path(wdref.frameworks.__file__).parent
 
 
@@ -156,11 +156,14 @@ def test_tensorflow_powers_kept_as_products():
 
 def test_tensorflow_late_gradients_and_groups():
     """An operator's caller counts t for each variable; AdamOptimizer one t for all."""
-    names = (*SEVERAL, "late")
-    found = verdicts("tensorflow", "ApplyAdam[decay=l2]", "adam[form=l2]", names=names)
-    assert {v.verdict for v in found} == {"conforms"}
-    found = verdicts("tensorflow", "AdamOptimizer", "adam", names=("late",))
-    assert [(v.verdict, "one t" in v.message) for v in found] == [("unsupported", True)]
+    names = (*SEVERAL, "late", "gaps")
+    for row, claim in (("ApplyAdam[decay=l2]", "adam[form=l2]"),
+                       ("GradientDescentOptimizer", "sgd[buffer=False]")):  # fmt: skip
+        found = verdicts("tensorflow", row, claim, names=names)
+        assert {v.verdict for v in found} == {"conforms"}
+        assert len(found) == len(names)
+    found = verdicts("tensorflow", "AdamOptimizer", "adam", names=("late", "gaps"))
+    assert [(v.verdict, "one t" in v.message) for v in found] == 2 * [("unsupported", True)]
 
 
 # Keras' cast of a Python number is a float32 tensor on tensorflow, whatever floatx is
@@ -179,11 +182,12 @@ def test_keras_in_float64(target, verdict, late, scalar):
         pytest.importorskip(package, reason="the extra `frameworks` installs it")
     claim = constants("keras")["OPTIMIZERS"][target]
     found = rule_of("keras", claim)
-    cases = few(claim, found, "float64", ("exaggerated", "groups", "late"))
+    cases = few(claim, found, "float64", ("exaggerated", "groups", "groups-own", "late", "gaps"))
     with start(parse(f"keras:{target}"), cases, timeout=300) as running:
         judged = judge_all(found, cases, *running.answers())
     grades = {v.id.partition("/")[0]: v.verdict for v in judged}
-    assert grades == {"exaggerated": verdict, "groups": verdict, "late": late}
+    assert grades == {"exaggerated": verdict, "groups": verdict, "groups-own": verdict,
+                      "late": late, "gaps": late}  # fmt: skip
     assert all(scalar in v.message for v in judged if v.verdict == "imprecise")
 
 

@@ -10,7 +10,7 @@ import pytest
 from wdref.conventions import dialect
 from wdref.oracle import moment
 from wdref.oracle.branches import CONDITIONS, NO_GRADIENT, Branch, branches
-from wdref.oracle.cases import cases
+from wdref.oracle.cases import brief, cases
 from wdref.oracle.targets import Result
 from wdref.oracle.verdict import judge
 
@@ -140,11 +140,16 @@ def deviates(rule, case, path):
 
 
 def caught(rule, branch, surveyed):
+    """Whether some case deviates, in float64 but for what the dtype is the condition of."""
+    dtype = "float32" if branch.condition == "θ is in float32" else "float64"
+    return caught_in(rule, branch, [one for one in surveyed if one[0].dtype == dtype])
+
+
+def caught_in(rule, branch, surveyed):
     """Whether some case deviates; the cases that show it plainly are judged first."""
     unclear = []
     for case, right, met in surveyed:
-        float32 = branch.condition == "θ is in float32"
-        if branch.condition not in met or (case.dtype == "float32") != float32:
+        if branch.condition not in met:
             continue
         path = moment.run(rule, case, branch)
         far = distance(path, right)
@@ -162,6 +167,20 @@ def test_every_wrong_turn_is_caught(claim, part, surveys):
     assert len(mutants) > 200
     survivors = [b.id for b in mutants[part::4] if not caught(rule, b, surveys(claim))]
     assert survivors == []
+
+
+@pytest.mark.parametrize("claim", ["adamw", "sgd"])
+def test_the_matrix_catches_them(claim):
+    """All but what depends on the number of elements: its sizes are a case of their own."""
+    rule, surveyed = CLAIMS[claim], []
+    for case in (c for dtype in ("float64", "float32") for c in brief(claim, rule, dtype)):
+        if "shape" not in case.flags:
+            census = Census()
+            surveyed.append((case, moment.run(rule, case, census), census.met))
+    surveyed.sort(key=lambda one: "long" in one[0].flags)
+    mutants = [b for b in branches(rule) if not same_function(rule, b)][::12]
+    survivors = [b.id for b in mutants if not caught_in(rule, b, surveyed)]
+    assert [one for one in survivors if "elements: " not in one] == []
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

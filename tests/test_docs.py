@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tomllib
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ import click
 import docs_pages
 import pytest
 from docs_pages import PAGES, ROOT, blocks, commands
+from programs import needed
 
 from wdref import cli
 
@@ -36,10 +36,10 @@ RUN = [
 @pytest.mark.parametrize("page", RUN, ids=ids)
 def test_the_examples_run(page, tmp_path, monkeypatch):
     consoles = [b for b in blocks(page) if b.language == "console"]
-    if consoles and not shutil.which("bash"):
-        pytest.skip("no bash for the page's commands")
-    if any("$ node " in b.text for b in consoles) and not shutil.which("node"):
-        pytest.skip("no node for the page's program")
+    if consoles:
+        needed("bash")
+    if any("$ node " in b.text for b in consoles):
+        needed("node")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
@@ -66,8 +66,18 @@ def test_commands_exist(page):
         elif words[:1] == ["make"]:
             assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text("utf-8"), line
         elif words[:2] == ["pip", "install"]:
-            named = [extra for word in words for extra in re.findall(r"wdref\[(.+)\]", word)]
+            named = [extra for word in words for extra in re.findall(r"(?:wdref|\.)\[(.+)\]", word)]
             assert {extra for names in named for extra in names.split(",")} <= set(EXTRAS), line
+
+
+def test_one_page_says_how_wdref_is_installed():
+    """A release changes that page; the others name an extra and lead there."""
+    by_name = re.compile(r"pip install [^\n`]*\bwdref\b")
+    assert [page.name for page in PAGES if by_name.search(page.read_text("utf-8"))] == [
+        "install.md"
+    ]
+    named = [page for page in PAGES if re.search(r"[Ii]nstall wdref", page.read_text("utf-8"))]
+    assert [page.name for page in named if "(install.md)" not in page.read_text("utf-8")] == []
 
 
 def assert_parses(words: list[str], where: str) -> None:
@@ -143,8 +153,8 @@ def test_a_command_that_does_not_exist_is_noticed():
             assert_parses(words, "here")
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 def test_another_output_is_noticed(tmp_path, monkeypatch):
+    needed("bash")
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
     page.write_text("```console\n$ false\n$ echo $?\n1\n$ echo a\na\n```\n", "utf-8")

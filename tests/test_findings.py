@@ -44,7 +44,7 @@ BODIES = {
     "fixed": "return {'x': 2}, False",
     "raises": "raise KeyError('gone')",
     "exits": "import os; os._exit(3)",
-    "hangs": "import time; time.sleep(60)",
+    "hangs": "import threading; threading.Event().wait()",
 }
 
 

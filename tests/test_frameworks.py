@@ -178,6 +178,7 @@ def check(monkeypatch, capsys):
 
 
 WHOLE = [
+    ("torch:SGD[momentum=0]", "sgd[buffer=False]", "pytorch"),
     ("torch:AdamW[fused=True]", "adamw", "pytorch"),
     ("sklearn:Adam", "adam", "sklearn"),
     ("loopback:AdamW", "adamw", "paper"),

@@ -1,23 +1,35 @@
 """Every known bug is caught and named, and no right implementation is accused.
 
-One test a mutant of the gallery; 200 right implementations in other orders, folded, fused.
+One test a mutant of the gallery; 400 right implementations in other orders, folded, fused.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from wdref.arithmetic import Primitives
 from wdref.conventions import dialect
-from wdref.oracle import multi, rightful
+from wdref.oracle import multi
 from wdref.oracle.case import DTYPES
 from wdref.oracle.cases import brief
 from wdref.oracle.gallery import gallery
 from wdref.oracle.identify import identify, known_bugs
-from wdref.oracle.kill import row_of, simulated, suite, worst_right
+from wdref.oracle.kill import (
+    CLAIMS,
+    LONG,
+    RIGHTS,
+    implemented,
+    row_of,
+    simulated,
+    suite,
+    worst_right,
+)
 from wdref.oracle.mutants import Mutant
+from wdref.oracle.right_orders import Order, run
 from wdref.oracle.targets import Result
-from wdref.oracle.verdict import judge, overall
+from wdref.oracle.verdict import LIMIT, judge, overall
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
@@ -36,13 +48,14 @@ def test_each_mutant_is_caught_and_named(bug):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_matrix_sees_every_mutant(dtype):
-    """In each dtype alone; bugs of several tensors in the one dtype that every framework has."""
-    singles = [bug for bug in BUGS if isinstance(bug, Mutant)]
+    """In each dtype alone; bugs of several tensors, and what needs hundreds of steps, in the one
+    dtype that every framework has."""
+    singles = [bug for bug in BUGS if isinstance(bug, Mutant) and not bug.late]
     for bug in singles if dtype == "float64" else BUGS:
         claim = bug.claim if isinstance(bug, Mutant) else dialect("adamw", "pytorch")
         rule, spoil = (bug.rule, None) if isinstance(bug, Mutant) else (claim, bug)
-        cases = [case for case in brief(claim.family, claim, dtype)
-                 if not {"long", "shape"} & set(case.flags)]  # fmt: skip
+        aside = {"shape"} if getattr(bug, "late", False) else {"shape", "long"}
+        cases = [c for c in brief(claim.family, claim, dtype) if not aside & set(c.flags)]
         found = (judge(claim, case, simulated(rule, case, spoil)).verdict for case in cases)
         assert "deviates" in found, bug.id
 
@@ -64,15 +77,50 @@ def test_the_matrix_sees_a_kernel_that_skips_elements(dtype, part):
         assert judge(claim, case, Result("ok", spoiled)).verdict == "deviates"
 
 
-@pytest.mark.parametrize("first", range(0, 200, 20))
-def test_no_false_alarm(first):
-    for seed in range(first, first + 20):
-        family, dtype = ("adam", "sgd")[seed % 2], ("float64", "float32")[seed // 2 % 2]
-        assert worst_right(family, dtype, seed) <= 2.0, rightful.Order.draw(seed)
+PAIRS = 2 * sum(map(len, CLAIMS.values()))  # of a claim and a dtype
+
+
+@pytest.mark.parametrize("pair", range(PAIRS))
+def test_no_false_alarm(pair):
+    """Of 400 right implementations those of one claim in one dtype."""
+    for seed in range(pair, RIGHTS, PAIRS):
+        right = worst_right(seed, long=seed in LONG)
+        # with β2 = 0 a lerp is v + (g² - v), which loses the digits of a g² far below v
+        loses = right.order.average == "lerp" and right.case.startswith("beta2-0")
+        assert right.ratio <= (LIMIT if loses else 2.0), right
+
+
+def test_long_cases_are_met_in_every_family_and_dtype():
+    found = [(claim.family, dtype) for claim, dtype, _ in map(implemented, LONG)]
+    assert len(set(found)) == len(found) == 4
 
 
 def test_right_implementations_differ_from_each_other():
-    assert len({rightful.Order.draw(seed) for seed in range(200)}) > 50
+    rights = [(seed % PAIRS, Order.draw(seed)) for seed in range(RIGHTS)]
+    assert len(set(rights)) == RIGHTS
+    answers = [vars(order) for _, order in rights]
+    for name in answers[0]:
+        assert len({order[name] for order in answers}) > 1
+    for name, least in {"division": 5, "memory": 4, "correction": 3, "decay": 4}.items():
+        assert len({order[name] for order in answers}) == least
+
+
+def test_a_machine_that_flushes_is_one():
+    """And only an envelope that knows it takes its answers."""
+    claim = dialect("adamw", "pytorch")
+    (case,) = (c for c in suite(claim) if c.id == "subnormal/float32")
+    flushing = replace(Order.draw(0), flush=True, memory="same")
+    result = Result("ok", run(flushing, case, claim))
+    assert judge(claim, case, result).ratio > 4
+    assert judge(claim, case, result, primitives=Primitives(flush=True)).ratio <= 2
+
+
+@pytest.mark.parametrize("memory", ["operations", "state", "parameters"])
+def test_what_is_wider_shows(memory):
+    claim = dialect("adamw", "pytorch")
+    (case,) = (c for c in suite(claim) if c.id == "bursts/float32")
+    same, wider = (run(replace(Order.draw(0), memory=m), case, claim) for m in ("same", memory))
+    assert not np.array_equal(same, wider)
 
 
 def test_ids_and_references_are_there():

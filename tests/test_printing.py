@@ -1,7 +1,6 @@
 """Rules printed in other languages are compiled, run, and give NumPy's bits."""
 
 import math
-import shutil
 
 import numpy as np
 import printed_runs
@@ -9,6 +8,7 @@ import pytest
 from command_runs import one_line, target, wdref  # noqa: F401  # fixtures
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import needed
 
 from wdref.backend import PLAIN, Leaf
 from wdref.backends import host
@@ -48,16 +48,12 @@ def check(found, want, same_bits):
 
 @pytest.fixture(scope="module")
 def in_c(tmp_path_factory):
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        pytest.skip("needs a C compiler")
-    return printed_runs.compile_c(PROGRAMS, tmp_path_factory.mktemp("c"), compiler)
+    return printed_runs.compile_c(PROGRAMS, tmp_path_factory.mktemp("c"), needed("cc"))
 
 
 @pytest.fixture(scope="module")
 def in_rust(tmp_path_factory):
-    if shutil.which("rustc") is None:
-        pytest.skip("needs rustc")
+    needed("rustc")
     return printed_runs.compile_rust(PROGRAMS, tmp_path_factory.mktemp("rust"))
 
 
@@ -81,8 +77,7 @@ def test_every_program_in_c(in_c, same_bits):
 
 
 def test_javascript(tmp_path, same_bits):
-    if shutil.which("node") is None:
-        pytest.skip("needs Node.js")
+    needed("node")
     jobs = [job(program, i, t) for i, program in enumerate(PROGRAMS) for t in (1, 2, 57, 10**4)]
     for own, found in zip(jobs, printed_runs.run_node(jobs, tmp_path), strict=True):
         check(found, expected(*own), same_bits)

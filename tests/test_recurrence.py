@@ -48,6 +48,12 @@ def test_of_other_answers():
         "v̂ ← v_max/(1-β2^t)",
     )
     assert dialect("sgd", nesterov=True).recurrence()[-1] == "θ ← θ - (β1 m + η α g)"
+    twice = dialect("sgd", nesterov="twice").recurrence()
+    assert twice[-1] == "θ ← θ - (β1 (β1 m + η α g) + η α g)"
+    assert dialect("sgd", nesterov="reread").recurrence()[1:] == (
+        "m ← β1 m + η α g   (kept with the new θ in g)",
+        "θ ← θ - (β1 m + η α g)",
+    )
     assert AdamDialect(bias="in_place").recurrence()[3] == "m ← m/(1-β1^t), v ← v/(1-β2^t)"
     scaled = AdamDialect(form="scaled_l2").recurrence()[0]
     assert scaled == "g ← ∇f(θ) + (λ/α) s θ   (s: the denominator of the step before)"

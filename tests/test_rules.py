@@ -81,15 +81,21 @@ def momentum_60(d, h, theta, grads):
     alpha, beta, lam = h["learning_rate"], h["momentum"], h["weight_decay"]
     weights = {"none": 1, "dampening": 1 - h["dampening"], "ema": 1 - beta}
     m = mpf(0)
-    for t, g in enumerate(grads, start=1):
+    coefficient = {"l2": lam, "scaled_l2": lam / alpha}.get(d.form, 0)
+    for t, loss in enumerate(grads, start=1):
         eta = multiplier(d, t)
-        g = gradient(d, h, g, {"l2": lam, "scaled_l2": lam / alpha}.get(d.form, 0), theta)
+        g = gradient(d, h, loss, coefficient, theta)
         weight = 1 if d.first == "gradient" and t == 1 else weights[d.damping]
         rate = eta * alpha if d.lr == "inside" else 1
-        m = (beta * m if d.buffer else 0) + rate * weight * g
+        old = beta * m if d.buffer else 0
+        m = old + rate * weight * g
         ahead = beta * m + rate * g if d.nesterov else m
+        if d.nesterov == "twice":  # as Chainer writes it
+            ahead = beta**2 * m + (1 + beta) * rate * g
         step = ahead if d.lr == "inside" else eta * alpha * ahead
         theta = moved(d, h, eta, theta, step)
+        if d.nesterov == "reread":  # MXNet's kernel: the weight is written before the buffer
+            m = old + rate * weight * gradient(d, h, loss, coefficient, theta)
         yield theta
 
 
@@ -144,7 +150,8 @@ def test_adam_dialects(eps, bias):
 @pytest.mark.parametrize("damping", ["none", "dampening", "ema"])
 @pytest.mark.parametrize("first", ["damped", "gradient"])
 def test_momentum_dialects(lr, damping, first):
-    for form, order, nesterov, buffer in product(FORMS, ORDERS, (False, True), (False, True)):
+    ahead = (False, True, "twice", "reread")
+    for form, order, nesterov, buffer in product(FORMS, ORDERS, ahead, (False, True)):
         d = MomentumDialect(form, order, lr, damping, first, nesterov, buffer)
         want = run_60(momentum_60, d)
         np.testing.assert_allclose(run(d), want, rtol=1e-12, atol=1e-13, err_msg=d)
@@ -157,9 +164,10 @@ def test_how_the_schedule_is_read_and_the_gradient_clipped(schedule, clip):
         answers = dict(form=form, order=order, schedule=schedule, clip=clip)
         d = AdamDialect(**answers, eps="hat" if hat else "outside", amsgrad="raw")
         np.testing.assert_allclose(run(d), run_60(adam_60, d), rtol=1e-12, atol=1e-13, err_msg=d)
-        d = MomentumDialect(**answers, lr="inside" if hat else "outside", nesterov=True)
-        want = run_60(momentum_60, d)
-        np.testing.assert_allclose(run(d), want, rtol=1e-12, atol=1e-13, err_msg=d)
+        for nesterov in (True, "reread"):
+            d = MomentumDialect(**answers, lr="inside" if hat else "outside", nesterov=nesterov)
+            want = run_60(momentum_60, d)
+            np.testing.assert_allclose(run(d), want, rtol=1e-12, atol=1e-13, err_msg=d)
 
 
 def some_arrays(seed, dtype, count):

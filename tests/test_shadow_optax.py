@@ -215,12 +215,43 @@ def test_the_first_departure_ends_a_compiled_training():
         jax.block_until_ready(train(tx))
 
 
+# -- where t begins -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_state_that_was_not_loaded(jit):
+    with shadow(adamw(), **WATCHED, on_departure="collect", first_step=7) as tx:
+        train(tx, jit=jit)
+    (d,) = tx.departures
+    assert (d.array, d.got, d.expected) == ("step counter", 0.0, 6.0)
+    assert d.closest == "its state is fresh"
+
+
+def test_a_run_that_begins_where_it_should():
+    params, right = {"layer": {"w": jnp.ones((12, 5)), "b": jnp.ones(5)}}, adamw()
+    state = right.init(params)
+    for _ in range(6):
+        _, state = right.update(params, state, params)
+    for first in (7, 9):
+        with shadow(right, **WATCHED, on_departure="collect", first_step=first) as tx:
+            for _ in range(2):
+                _, now = tx.update(params, tx.init(params)._replace(inner=state), params)
+        found = [d.closest for d in tx.departures]
+        assert found == ([] if first == 7 else ["t begins at 7, not 9"])
+    assert int(now.count) == 1
+
+
 # -- bad use --------------------------------------------------------------------------------------
 
 
 def test_a_claim_is_needed():
     with pytest.raises(ValueError, match='what a transformation is: claim="adamw"'):
         shadow(optax.adamw(1e-3))
+
+
+def test_a_name_that_no_rule_has():
+    with pytest.raises(ValueError, match=r"\Ahyper has b1: wdref's words are learning_rate,"):
+        shadow(optax.adamw(1e-3), claim="adamw", hyper={"b1": 0.9})
 
 
 def test_hyperparameters_are_needed():

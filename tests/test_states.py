@@ -260,7 +260,9 @@ BAD = [
     (ADAMW, P * 2, moments(2), "pytorch", {},
      "the state is of 1 parameters, params have 2 leaves"),
     (ADAMW, P, moments(3), "pytorch", {}, "m of 0: shape (3,), the parameter has (2,)"),
-    (ADAMW, P, moments(2), "pytorch", {}, "m of 0: dtype float64 does not fit into float32"),
+    (ADAMW, P, moments(2), "pytorch", {},
+     "m of 0: dtype float64 in the state, float32 here; if that is meant, give "
+     "may_differ=['state_dtype']"),
     (ADAMW, P, moments(2), "pytorch", {"step": 4},
      "step=4: the state says that 3 updates were made"),
     (ADAMW, P, moments(2, max_exp_avg_sq=np.ones(2)), "pytorch", {},
@@ -307,23 +309,3 @@ def test_the_loaded_arrays_are_copies():
     state = wdref.states.load(ADAMW, [np.zeros(2)], found, "pytorch")
     ADAMW.step([np.zeros(2)], [np.ones(2)], state)
     np.testing.assert_array_equal(found["state"][0]["exp_avg"], np.zeros(2))
-
-
-def test_bfloat16_of_numpy():
-    ml_dtypes = pytest.importorskip("ml_dtypes", reason="the extra `dev` installs it")
-    opt = wdref.AdamW.like("pytorch", weight_decay=0.0, state_dtype="params")
-    params, half = [np.zeros(2, ml_dtypes.bfloat16)], np.ones(2, ml_dtypes.bfloat16)
-    found = moments(2, exp_avg=half, exp_avg_sq=half)
-    assert wdref.states.load(opt, params, found, "pytorch").slots["m"][0].dtype == half.dtype
-    with pytest.raises(ValueError, match=r"\Am of 0: dtype float32 does not fit into bfloat16\Z"):
-        wdref.states.load(opt, params, moments(2, exp_avg=np.ones(2, "f4")), "pytorch")
-
-
-def test_master_weights_begin_from_the_parameters():
-    params = [np.ones(2, np.float16)]
-    found = {"state": {0: {"step": 1.0, "exp_avg": np.ones(2, np.float16),
-                           "exp_avg_sq": np.ones(2, np.float16)}},
-             "param_groups": [{"params": [0]}]}  # fmt: skip
-    opt = wdref.AdamW.like("pytorch", weight_decay=0.0, master_weights=True)
-    slots = wdref.states.load(opt, params, found, "pytorch").slots
-    assert {slots[name][0].dtype for name in ("master", "m", "v")} == {np.dtype("float32")}

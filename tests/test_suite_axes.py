@@ -9,7 +9,7 @@ from wdref.arithmetic import Arithmetic, Primitives
 from wdref.conventions import dialect
 from wdref.oracle import worker
 from wdref.oracle.case import noise, rounded
-from wdref.oracle.cases import cases, regimes
+from wdref.oracle.cases import brief, cases, regimes
 from wdref.oracle.enclosure import enclose
 from wdref.oracle.gallery import gallery
 from wdref.oracle.kill import plainly, simulated
@@ -87,6 +87,26 @@ def test_a_late_tensor_must_not_move_early():
     result.values[1][0] *= 0.9
     verdict = judge(CLAIM, case, result)
     assert (verdict.verdict, verdict.message) == ("deviates", "moved before its first gradient")
+
+
+@pytest.mark.parametrize("claim", ["sgd", "adamw"])
+def test_rows_that_share_have_all_together(claim):
+    rule = dialect(claim, "pytorch")
+
+    def asked(*part):
+        return {case.id for case in brief(claim, rule, "float32", part)}
+
+    parts = [asked(row, 4) for row in range(4)]
+    assert set().union(*parts) == asked(0, 1)
+    assert max(map(len, parts)) < len(asked(0, 1)) - 5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_name_is_one_case(dtype):
+    """Verdicts, vectors and BRIEF find cases by their names."""
+    for claim in ("sgd", "adamw"):
+        names = [case.id for case in cases(claim, dialect(claim), dtype, with_views=True)]
+        assert len(set(names)) == len(names)
 
 
 def test_views_are_asked_for():

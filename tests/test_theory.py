@@ -26,7 +26,8 @@ from wdref.analysis.timescale import budgets, constant_timescale, timescale
 from wdref.analysis.variants import ABLATION, CAUTIOUS
 from wdref.conventions import dialect
 from wdref.dialects import AdamDialect
-from wdref.oracle.mutants import Twisted, l2_in_step_only
+from wdref.oracle.mutants import Twisted
+from wdref.oracle.twists import l2_in_step_only
 
 QUICK = ("2", "5", "6", "8-bfloat16-half", "8-bfloat16-above", "8-bfloat16-double", "9")
 WITHOUT_CONTROL = {"3-adamw-norm", "3-adamw-angle", "3-l2-norm", "3-l2-angle", "3-sgd0-norm",

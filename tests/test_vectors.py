@@ -28,7 +28,7 @@ from wdref.oracle.vectors_sources import DTYPES, SOURCES
 HERE = Path(__file__).parent / "vectors"
 DIGESTS = HERE / "digests"
 CHECK_KEYS = ["target", "claim", "convention", "dtype", "verdict", "worst_ratio", "cases",
-              "identified"]  # fmt: skip
+              "identified", "diagnosis"]  # fmt: skip
 
 
 def wdref(*args):

@@ -32,13 +32,15 @@ class Arithmetic:
 
     Every operation rounds to `compute`; after each step the parameters are stored in `theta` and
     the slots in `state`. The host computes scalars in float64, but for those named in `narrow`,
-    which it holds in float32: names of hyperparameters, or ``bias``, the powers β^t alone.
+    which it holds in float32: names of hyperparameters, or ``bias``, the powers β^t alone. With
+    `cancels` (1 - β) g may be the difference g - β g, which loses what the two have in common.
     """
 
     compute: str
     theta: str = ""
     state: str = ""
     narrow: tuple[str, ...] = ()
+    cancels: bool = False
     primitives: Primitives = field(default=CORRECT)
 
     @classmethod

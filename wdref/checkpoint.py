@@ -17,13 +17,14 @@ Tensors are called ``params.PATH`` and ``slots.NAME.PATH``.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import Any
 
 import optree
 
 from . import tree
 from .checkpoint_file import CheckpointError, Tensors, read, write
 from .checkpoint_tree import Unsayable, by_name, held, names, nested, nesting, numpy_array, placed
+from .checks import check_may_differ, refuse
 from .optimizer import Optimizer, State, _state
 
 __all__ = ["CheckpointError", "describe", "load", "save"]
@@ -159,29 +160,21 @@ def _check_settings(
 ) -> None:
     """Refuse a file whose settings, or the numbers that follow from them, are not those here."""
     known = {*here["settings"], "decay_mask"}
-    if free - known:
-        raise ValueError(
-            f"may_differ has {', '.join(sorted(free - known))}: {optimizer.name} has "
-            f"{', '.join(sorted(known))}"
-        )
+    check_may_differ(free, known, optimizer.name)
     for name in known - free - {"decay_mask"}:
         there, own = found["settings"].get(name), here["settings"][name]
         if there is not None and own is not None and there != own:
-            _refuse(f"{name} is {there} in the file and {own} here", name)
+            refuse(f"{name} is {there} in the file and {own} here", name)
     if not free & {"groups", "decay_mask"}:
         places = dict(found["leaves"])
         for name, own in here["leaves"]:
             if places[name] != own:
-                _refuse(
+                refuse(
                     f"{name or 'the parameter'} is in another group, or decays in one only",
                     "groups",
                 )
     if not free and found["scalars"] != here["scalars"]:
-        _refuse("schedule or decay give other numbers at the step of the file", "schedule")
-
-
-def _refuse(what: str, name: str) -> NoReturn:
-    raise ValueError(f"{what}; if that is meant, give may_differ=[{name!r}]")
+        refuse("schedule or decay give other numbers at the step of the file", "schedule")
 
 
 # -- trees --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import tree
 from .checkpoint_file import HELD
+from .optional import optional
 
 Array = Any
 Tree = Any
@@ -103,13 +104,12 @@ def numpy_array(dtype: str, values: NDArray[Any], /) -> NDArray[Any]:
     """Return a NumPy array of its own with the values of a file."""
     if dtype != "bfloat16":
         return np.array(values, dtype=dtype)
-    try:
-        from ml_dtypes import bfloat16
-    except ModuleNotFoundError as missing:
+    ml_dtypes = optional("ml_dtypes")
+    if ml_dtypes is None:
         raise ImportError(
             "NumPy has bfloat16 with ml_dtypes only: pip install ml_dtypes, or give like="
-        ) from missing
-    return np.array(values, dtype=np.uint16).view(bfloat16)
+        )
+    return np.array(values, dtype=np.uint16).view(ml_dtypes.bfloat16)
 
 
 def placed(dtype: str, values: NDArray[Any], like: Array, /) -> Array:

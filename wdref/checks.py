@@ -4,7 +4,7 @@ import ast
 import math
 import warnings
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 
 def check_number(
@@ -35,17 +35,31 @@ def check_number(
     raise ValueError(f"{name}={_shown(value)}: expected {wanted}")
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return `value` as a Python int if it is a whole number of at least 1.
+def check_count(name: str, value: Any, *, low: int = 1) -> int:
+    """Return `value` as a Python int if it is a whole number of at least `low`.
 
     >>> check_count("steps", 0)
     Traceback (most recent call last):
     ValueError: steps=0: expected a whole number >= 1
     """
-    number: Any = value if isinstance(value, Real) and not _no_number(value) else 0
-    if number >= 1 and number % 1 == 0:
+    number: Any = value if isinstance(value, Real) and not _no_number(value) else low - 1
+    if number >= low and number % 1 == 0:
         return int(number)
-    raise ValueError(f"{name}={_shown(value)}: expected a whole number >= 1")
+    raise ValueError(f"{name}={_shown(value)}: expected a whole number >= {low}")
+
+
+def check_may_differ(given: set[str], known: set[str], of: str) -> None:
+    """Refuse names in ``may_differ`` of what `of` has not."""
+    if given - known:
+        raise ValueError(
+            f"may_differ has {', '.join(sorted(given - known))}: {of} has "
+            f"{', '.join(sorted(known))}"
+        )
+
+
+def refuse(what: str, name: str) -> NoReturn:
+    """Refuse a difference that ``may_differ`` would allow by `name`."""
+    raise ValueError(f"{what}; if that is meant, give may_differ=[{name!r}]")
 
 
 def literal(text: str) -> Any:

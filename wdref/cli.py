@@ -4,7 +4,6 @@ Exit status: 0 the question was answered yes, 1 answered no, 2 it could not be a
 on stderr says why. click and rich come with the extras ``oracle`` and ``analysis``.
 """
 
-import importlib.util
 import io
 import json
 import math
@@ -14,6 +13,8 @@ import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, NoReturn
+
+from .optional import installed
 
 RUNS_ON = ("numpy", "array-api-compat", "optree", "numba", "cupy-cuda13x", "python-flint")
 
@@ -79,7 +80,7 @@ def fail(message: str, document: dict[str, Any] | None = None) -> NoReturn:
 
 def need(module: str, extra: str, document: dict[str, Any] | None = None) -> None:
     """Fail with the extra to install where `module` is not installed."""
-    if importlib.util.find_spec(module) is None:
+    if not installed(module):
         fail(f"this needs {module}: pip install 'wdref[{extra}]'", document or _empty())
 
 

@@ -111,7 +111,8 @@ def _momentum(before: Training, goal: MomentumDialect, name: str, varying: bool)
     if beta != 0 and not goal.buffer:
         raise NoConversion(f"{name} has no momentum")
     if d.nesterov != goal.nesterov:
-        raise NoConversion(f"{name} has no Nesterov momentum")
+        such = f" as nesterov={d.nesterov!r}" if isinstance(d.nesterov, str) else ""
+        raise NoConversion(f"{name} has no Nesterov momentum{such}")
     found = {**h, **_damping(d, goal, h, name)}
     found["momentum"] = _buffered(before, goal, name, varying) if d.lr != goal.lr else beta
     alpha = found["learning_rate"]

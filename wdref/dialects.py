@@ -20,6 +20,7 @@ Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2"]
 Order = Literal["together", "after"]
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 Clip = Literal["none", "sum", "gradient"]  # of g by value: after the L2 term is added, or before
+Nesterov = Literal[False, True, "twice", "reread"]
 Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
 Hyper = Mapping[str, Any]
 Sqrt = Callable[[Any], Any]
@@ -62,7 +63,9 @@ class MomentumDialect:
     ``lr``: η α inside the buffer (the paper) or outside (PyTorch, the authors' program).
     ``damping``: the gradient's weight in the buffer is 1, 1 - τ ("dampening") or 1 - β1 ("ema").
     ``first``: whether the first step is damped like the others or takes g itself (PyTorch).
-    ``nesterov``: the step looks ahead, d = β1 m + c g. ``buffer=False`` is plain SGD, no momentum.
+    ``nesterov``: the step looks ahead, d = β1 m + c g; "twice" looks ahead once more, β1 d + c g
+    (Chainer's NesterovAG, whose β1² m reads the m just made); with "reread" the L2 term that the
+    buffer keeps is of the θ just made (MXNet's kernel). ``buffer=False`` is plain SGD.
     """
 
     form: Form = "paper"
@@ -70,7 +73,7 @@ class MomentumDialect:
     lr: Literal["inside", "outside"] = "inside"
     damping: Literal["none", "dampening", "ema"] = "none"
     first: Literal["damped", "gradient"] = "damped"
-    nesterov: bool = False
+    nesterov: Nesterov = False
     buffer: bool = True
     schedule: Reading = "now"
     clip: Clip = "none"
@@ -125,11 +128,16 @@ class MomentumDialect:
         moment = f"m ← β1 m + {inside}{weight}g" if self.buffer else f"m ← {inside}{weight}g"
         if self.first == "gradient" and self.damping != "none":
             moment += "   (first step: m ← g)"
-        step = f"{outside}m"
-        if self.nesterov:
-            step = f"{outside}(β1 m + {inside}g)"
-        lines = _step_lines(self.form, self.order, step)
+        if self.nesterov == "reread" and self.form in ("l2", "scaled_l2"):
+            moment += "   (kept with the new θ in g)"
+        lines = _step_lines(self.form, self.order, outside + self._direction(inside))
         return _read_lines(self.schedule, _gradient_line(self.form, "·", self.clip), moment, *lines)
+
+    def _direction(self, inside: str) -> str:
+        ahead = f"(β1 m + {inside}g)"
+        if self.nesterov == "twice":
+            return f"(β1 {ahead} + {inside}g)"
+        return ahead if self.nesterov else "m"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import optree
 import torch
 
 from . import tree
+from .arguments import hyper_numbers
 from .checks import check_number
-from .methods import _checked
 from .optimizer import Optimizer
 
 Tensor = Any
@@ -126,7 +126,7 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
             lam = lam(t)
         if lam is not None:  # None: no decay at all, as a mask has it
             lam = check_number("weight_decay", _number(lam), low=0.0)
-        return {**_checked(given), "weight_decay": lam}
+        return {**hyper_numbers(given), "weight_decay": lam}
 
     # -- state ------------------------------------------------------------------------------------
 

@@ -1,19 +1,18 @@
 """The paper's methods by name: SGD, SGDW (Algorithm 1), Adam, AdamW (Algorithm 2)."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from typing import Any, ClassVar, Literal, ParamSpec, Self, get_args
 
+from .arguments import check_program, decay_number, hyper_numbers, items, overrides, pair
 from .backend import available
-from .checks import check_number
 from .conventions import dialect
 from .decay import WeightDecay
-from .dialects import Dialect, Form, MomentumDialect, Order
+from .dialects import Dialect, Form, MomentumDialect, Nesterov, Order
 from .optimizer import Optimizer, Predicate, Tree
 from .schedules import Constant, Schedule
-from .words import defaults
+from .words import defaults, meant
 
 P = ParamSpec("P")
 Groups = Mapping[str | Predicate, Mapping[str, Any]]
@@ -48,7 +47,9 @@ class _Method(Optimizer):
         """Return the optimizer that `convention` ("pytorch", "keras", …) means by this name.
 
         What is not given has the convention's default, but for the decay of AdamW and SGDW, which
-        is asked for. Raises ValueError for a decay or a momentum that the convention has not.
+        is asked for. Raises ValueError for an option that the convention has not or means otherwise
+        (a decay, momentum, Nesterov's, dampening, AMSGrad's maximum), TypeError for one that it has
+        no default of. `form`, `order`, `answers` and `clip` put another rule in place of its own.
 
         >>> import wdref
         >>> opt = wdref.AdamW.like("keras", weight_decay=1e-2)
@@ -56,14 +57,17 @@ class _Method(Optimizer):
         ('lr', 1e-07)
         """
         found = dialect(cls.claim, convention)
-        if found.form == "none" and "form" not in options and options.get("weight_decay", 0) != 0:
-            raise ValueError(f"{convention} has no weight decay in its {cls.claim}: leave it out")
-        known = defaults(cls.claim, convention)
-        if isinstance(found, MomentumDialect) and not found.buffer:
-            known["momentum"] = 0.0
-            if options.get("momentum", 0) != 0:
-                raise ValueError(f"{convention} has no momentum in its {cls.claim}: leave it out")
-        return cls(variant=convention, **{**known, **options})  # type: ignore[call-arg]  # the four have it
+        given = {**defaults(cls.claim, convention), **options}
+        bare = isinstance(found, MomentumDialect) and not found.buffer
+        if bare and given.setdefault("momentum", 0.0) != 0:
+            raise ValueError(f"{convention} has no momentum in its {cls.claim}: leave it out")
+        words = meant(cls.claim, convention)
+        for name in ("learning_rate", "momentum"):
+            if name in words.names and name not in given:
+                raise TypeError(
+                    f"{convention} has no default of {name} in its {cls.claim}: give it"
+                )
+        return cls(variant=convention, **given)  # type: ignore[call-arg]  # the four have it
 
     def _dialect(
         self,
@@ -89,7 +93,7 @@ class _Method(Optimizer):
                 "no default is right"
             )
         weight_decay = 0.0 if weight_decay is None else weight_decay
-        groups = _groups(options.pop("groups"), hyper)
+        groups = overrides(options.pop("groups"), hyper)
         if options["backend"] is not None and options["backend"] not in available():
             known = ", ".join(available())
             raise ValueError(f"no backend {options['backend']!r}: wdref knows {known}")
@@ -103,8 +107,8 @@ class _Method(Optimizer):
         super().__init__(
             name=type(self).__name__,
             dialect=found,
-            hyper=_checked(hyper),
-            weight_decay=_weight_decay(weight_decay),
+            hyper=hyper_numbers(hyper),
+            weight_decay=decay_number(weight_decay),
             schedule=Constant() if schedule is None else schedule,
             groups=groups,
             **options,
@@ -123,7 +127,7 @@ class _Momentum(_Method):
         weight_decay: WeightDecay | None = None,
         momentum: float = 0.9,
         dampening: float | None = None,
-        nesterov: bool | None = None,
+        nesterov: Nesterov | None = None,
         schedule: Schedule | None = None,
         variant: str = "paper",
         form: Form | None = None,
@@ -142,7 +146,7 @@ class _Momentum(_Method):
             own["damping"] = "dampening"
         found = self._dialect(variant, own, answers, clip)
         assert isinstance(found, MomentumDialect)  # the claim fixes it
-        if momentum == 0 and not any("momentum" in over for _, over in _items(groups)):
+        if momentum == 0 and not any("momentum" in over for _, over in items(groups)):
             found = _without_momentum(found, dialect(self.claim, variant))
         hyper = {"learning_rate": learning_rate, "momentum": momentum}
         if "dampening" in found.hyper:
@@ -151,6 +155,7 @@ class _Momentum(_Method):
         options = dict(schedule=schedule, groups=groups, decay_mask=decay_mask, backend=backend)
         options |= dict(state_dtype=state_dtype, master_weights=master_weights)
         self._setup(found, hyper, weight_decay, options)
+        check_program(self, self.claim, variant, {**own, "dampening": dampening})
 
 
 class _Adam(_Method):
@@ -178,12 +183,13 @@ class _Adam(_Method):
         """Set up the optimizer; a ValueError names the argument that cannot be."""
         own = {"form": form, "order": order, "amsgrad": amsgrad}
         found = self._dialect(variant, own, answers, clip)
-        beta1, beta2 = _betas(betas)
+        beta1, beta2 = pair(betas)
         hyper = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "eps": eps}
         hyper |= {} if clip is None else {"clip": clip}
         options = dict(schedule=schedule, groups=groups, decay_mask=decay_mask, backend=backend)
         options |= dict(state_dtype=state_dtype, master_weights=master_weights)
         self._setup(found, hyper, weight_decay, options)
+        check_program(self, self.claim, variant, own)
 
 
 class SGD(_Momentum):
@@ -275,58 +281,3 @@ def _without_momentum(found: MomentumDialect, convention: Dialect) -> MomentumDi
     theirs = getattr(convention, "damping", "none") == "dampening"
     damped = not found.nesterov and found.first == "damped" and not theirs
     return replace(found, buffer=False, nesterov=False, damping=found.damping if damped else "none")
-
-
-def _weight_decay(value: Any, where: str = "") -> WeightDecay:
-    if callable(value):
-        return value  # type: ignore[no-any-return]  # any callable
-    return check_number(f"{where}weight_decay", value, low=0.0)
-
-
-def _checked(hyper: Mapping[str, Any], where: str = "") -> dict[str, float]:
-    below = {"momentum": 1.0, "beta1": 1.0, "beta2": 1.0}
-    return {
-        name: check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
-        for name, value in hyper.items()
-    }
-
-
-def _betas(betas: Any, where: str = "") -> tuple[Any, Any]:
-    try:
-        beta1, beta2 = betas
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}betas={betas!r}: expected a pair of numbers") from None
-    return beta1, beta2
-
-
-def _items(groups: Any) -> list[tuple[Any, Mapping[str, Any]]]:
-    if groups is None:
-        return []
-    if not isinstance(groups, Mapping):
-        raise TypeError(f"groups={groups!r}: expected a mapping from patterns to hyperparameters")
-    for key, over in groups.items():
-        if not (isinstance(key, str) or callable(key)):
-            raise TypeError(f"groups[{key!r}]: expected a glob pattern or a callable as the key")
-        if not isinstance(over, Mapping):
-            raise TypeError(f"groups[{key!r}]={over!r}: expected a mapping of hyperparameters")
-    return list(groups.items())
-
-
-def _groups(groups: Any, hyper: Mapping[str, Any]) -> tuple[tuple[Any, dict[str, Any]], ...]:
-    return tuple((key, _overrides(key, over, hyper)) for key, over in _items(groups))
-
-
-def _overrides(key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the hyperparameters of one group."""
-    given, where = dict(over), f"groups[{key!r}]: "
-    if "betas" in given and "beta1" in hyper:
-        given["beta1"], given["beta2"] = _betas(given.pop("betas"), where)
-    unknown = set(given) - set(hyper) - {"weight_decay"}
-    if unknown:
-        allowed = ", ".join([*hyper, "weight_decay"])
-        raise ValueError(
-            f"{where}no hyperparameter {', '.join(sorted(unknown))} here, only {allowed}"
-        )
-    decays = "weight_decay" in given
-    decay = {"weight_decay": _weight_decay(given.pop("weight_decay"), where)} if decays else {}
-    return {**_checked(given, where), **decay}

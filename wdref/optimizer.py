@@ -12,7 +12,8 @@ from array_api_compat import array_namespace, device
 
 from . import memory, tree
 from .backend import PLAIN, Backend, Leaf, default_for, load
-from .checks import check_number
+from .begin import columns
+from .checks import check_count, check_number
 from .decay import WeightDecay
 from .dialects import Dialect
 from .kernel import Kernel
@@ -66,21 +67,36 @@ class Optimizer:
 
     # -- state ------------------------------------------------------------------------------
 
-    def init(self, params: Tree, /) -> State:
+    def init(
+        self, params: Tree, /, *, step: int = 0, slots: Mapping[str, Tree] | None = None
+    ) -> State:
         """Return the state before the first update: zeros beside each parameter.
 
         Slots are arrays of the parameter's library, shape, device and sharding, in its dtype; for
-        float16 and bfloat16 parameters in float32 unless ``state_dtype="params"``.
+        float16 and bfloat16 parameters in float32 unless ``state_dtype="params"``. `step` are the
+        updates that have been made: the next one is ``step + 1`` to the schedule and the bias
+        correction. `slots` maps names (``m``, ``v``, ``v_max``, ``master``) to trees like `params`,
+        which are copied; one that is not given is zeros, and ``master`` the parameters.
+
+        Raises TypeError or ValueError, naming the leaf, for a slot whose structure, library, shape,
+        dtype or device is another than `init` itself would make, for numbers below 0 in ``v`` and
+        ``v_max``, and for a ``master`` that does not round to the parameters.
+
+        >>> import numpy as np
+        >>> import wdref
+        >>> opt = wdref.SGD(learning_rate=0.5)
+        >>> opt.init([np.zeros(2)], step=7, slots={"m": [np.ones(2)]})
+        State(step=7, slots=mappingproxy({'m': [array([1., 1.])]}))
         """
         leaves, spec = tree.flatten(params)
         for i, p in enumerate(leaves):
             tree.check_leaf("params", spec, i, p)
         self._assign(leaves, spec)  # a mask or group that does not fit is told here already
-        slots = {
-            name: optree.tree_unflatten(spec, [self._zero_slot(name, p) for p in leaves])
-            for name in self._slot_names
-        }
-        return _state(0, slots, self._rule_name)
+        begun = {name: [self._zero_slot(name, p) for p in leaves] for name in self._slot_names}
+        if slots is not None:
+            begun = columns(slots, begun, leaves, spec, self.name)
+        trees = {name: optree.tree_unflatten(spec, column) for name, column in begun.items()}
+        return _state(check_count("step", step, low=0), trees, self._rule_name)
 
     def _zero_slot(self, name: str, p: Array) -> Array:
         xp = array_namespace(p)
@@ -158,14 +174,19 @@ class Optimizer:
         eta = self._multiplier(t)
         before = self._multiplier(t - 1) if self.dialect.schedule == "late" and t > 1 else None
         found: list[Any] = []
-        for overrides in ({}, *(over for _, over in self.groups)):
-            h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
-            lam = h["weight_decay"]
-            if callable(lam):
-                h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
-            decayed = self.dialect.scalars(h, t, eta, before=before)
+        for group in range(1 + len(self.groups)):
+            decayed = self.dialect.scalars(self._hyper(group, t), t, eta, before=before)
             found += [decayed, decayed._replace(l2=None, decay=None)]
         return tuple(found)
+
+    def _hyper(self, group: int, t: int) -> dict[str, float]:
+        """Hyperparameters of a group at step `t`; group 0 are the leaves of none."""
+        overrides = self.groups[group - 1][1] if group else {}
+        h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
+        lam = h["weight_decay"]
+        if callable(lam):
+            h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
+        return h
 
     def _multiplier(self, t: int) -> float:
         return check_number(f"schedule({t})", self.schedule(t), low=0.0)

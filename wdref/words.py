@@ -53,6 +53,7 @@ class Words:
     names: Mapping[str, str]  # wdref's to theirs, in their order
     defaults: Mapping[str, float]
     switches: tuple[Switch, ...]
+    beside: Mapping[str, Any]  # answers that another constructor has
     scheduled: str
 
     @property
@@ -66,6 +67,15 @@ class Words:
         if name in ("beta1", "beta2") and "betas" in self.names:
             return f"{self.names['betas']}[{int(name == 'beta2')}]"
         return self.names.get(name, name)
+
+    @property
+    def answers(self) -> Mapping[str, Any]:
+        """What `like` may put in place of the convention's answers, and means the program by it."""
+        found: dict[str, Any] = {}
+        for switch in self.switches:
+            found |= switch.answers
+        found |= {"damping": "dampening"} if "dampening" in self.names else {}
+        return {**found, **self.beside}
 
     def write(self, hyper: Mapping[str, Any], found: Dialect) -> dict[str, Any]:
         """Return `hyper` and the switches that are on in their words."""
@@ -89,7 +99,16 @@ class Words:
 
 @cache
 def table() -> Mapping[str, Mapping[str, Words]]:
-    """Return the words of every convention and claim that has some."""
+    """Return the words of every convention and claim that has a constructor."""
+    found = {
+        convention: {claim: words for claim, words in claims.items() if words.line}
+        for convention, claims in _all().items()
+    }
+    return {convention: claims for convention, claims in found.items() if claims}
+
+
+@cache
+def _all() -> Mapping[str, Mapping[str, Words]]:
     text = files(__package__).joinpath("words.toml").read_text("utf-8")
     return {
         convention: {claim: _words(entry) for claim, entry in claims.items()}
@@ -102,10 +121,11 @@ def _words(entry: Mapping[str, Any]) -> Words:
     names = {ours: theirs or ours for ours, _, theirs in pairs}
     default = f"multiply {names['learning_rate']} by η_t at step t"
     return Words(
-        line=entry["line"],
+        line=entry.get("line", ""),
         names=names,
         defaults=entry.get("defaults", {}),
         switches=tuple(map(Switch.parse, entry.get("switches", "").split())),
+        beside=entry.get("beside", {}),
         scheduled=entry.get("scheduled", default),
     )
 
@@ -122,13 +142,18 @@ def find(claim: str, convention: str) -> Words:
     return has(convention)[claim]
 
 
+def meant(claim: str, convention: str) -> Words:
+    """Return the words of `claim` under `convention`, also of a program without a constructor."""
+    none = Words("", {}, {}, (), {}, "")
+    return _all().get(convention.replace("-", "_"), {}).get(claim, none)
+
+
 def defaults(claim: str, convention: str) -> dict[str, Any]:
     """Return what the program takes for what is not given, as options of wdref's methods.
 
     Without the decay, and without dampening, which a method has when it is asked for.
     """
-    words = table().get(convention.replace("-", "_"), {}).get(claim)
-    found: dict[str, Any] = dict(words.defaults) if words else {}
+    found: dict[str, Any] = dict(meant(claim, convention).defaults)
     if "beta1" in found:
         found["betas"] = (found.pop("beta1"), found.pop("beta2"))
     return {k: x for k, x in found.items() if k not in ("weight_decay", "dampening")}

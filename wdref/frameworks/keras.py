@@ -85,7 +85,7 @@ def load(
     def run(case: Any) -> Any:
         if case.hyper.get("dampening", 0.0):
             raise Unsupported("keras.optimizers.SGD has no dampening")
-        if case.starts is not None and optimizer != "SGD":
+        if (case.starts or case.gaps) and optimizer != "SGD":
             raise Unsupported("Keras counts one t for all variables of an optimizer")
         own = floatx or ("float64" if case.dtype == "float64" else "float32")
         keras.config.set_floatx(own)
@@ -93,7 +93,7 @@ def load(
             warnings.simplefilter("ignore", UserWarning)  # Keras tells of every missing gradient
             return _train(keras, cls, case, options, jit_compile)
 
-    run.supports = ("tensors", "groups", "late")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -168,10 +168,10 @@ def _train(keras: Any, cls: Any, case: Any, options: dict[str, Any], jit_compile
         steppers.append((members, _stepper(keras, opt, of_set, jit_compile)))
     path: list[list[Any]] = [[] for _ in variables]
     for t, eta in enumerate(case.eta.tolist()):
-        late = [t + 1 < start for start in case.starts or [1] * len(variables)]
         for members, step in steppers:
-            now = [None if late[i] else keras.ops.convert_to_tensor(grads[i][t], dtype=case.dtype)
-                   for i in members]  # fmt: skip
+            given = [None if _waits(case, i, t) else grads[i][t] for i in members]
+            now = [g if g is None else keras.ops.convert_to_tensor(g, dtype=case.dtype)
+                   for g in given]  # fmt: skip
             step(own[members[0]]["learning_rate"] * eta, now)
         for v, values in zip(variables, path, strict=True):
             values.append(keras.ops.convert_to_numpy(v.value).astype(np.float64))
@@ -184,12 +184,19 @@ def _cast(x: Any, dtype: str) -> Any:
     return x.astype(jax.numpy.bfloat16) if jax and dtype == "bfloat16" else x
 
 
+def _waits(case: Any, i: int, t: int) -> bool:
+    """Whether tensor `i` has no gradient at step `t`, from 0."""
+    late = case.starts is not None and t + 1 < case.starts[i]
+    return late or (case.gaps is not None and t + 1 in case.gaps[i])
+
+
 def _sets(own: Sequence[Any]) -> list[list[int]]:
-    """Indices of the variables that share an optimizer: a rate and a decay, or none."""
+    """Indices of the variables that share an optimizer: all hyperparameters, but for no decay."""
     sets: dict[Any, list[int]] = {}
     for i in sorted(range(len(own)), key=lambda i: own[i]["weight_decay"] == 0):
-        rate, decay = own[i]["learning_rate"], own[i]["weight_decay"]
-        host = next((key for key in sets if key[0] == rate and decay == 0), (rate, decay))
+        decay = own[i]["weight_decay"]
+        others = tuple(value for name, value in own[i].items() if name != "weight_decay")
+        host = next((key for key in sets if key[0] == others and decay == 0), (others, decay))
         sets.setdefault(host, []).append(i)
     return list(sets.values())
 

@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.optional import optional
 from wdref.oracle import Unsupported
 
-try:
-    import ml_dtypes
-except ImportError:
-    ml_dtypes = None  # type: ignore[assignment]  # asked for below
-
+ml_dtypes: Any = optional("ml_dtypes")
 INSTALL = "pip install wdref"
 CONVENTION = "paper"
 OPTIMIZERS = {

@@ -1,11 +1,12 @@
 """Adapter for mlx.optimizers, on MLX's CPU stream: ``mlx:AdamW[bias_correction=True]``.
 
 Options go to the constructor as they are. The schedule sets ``learning_rate`` before each step.
-Adam has no weight decay: what a case prescribes is left out.
+Adam has no weight decay: what a case prescribes is left out. Tensors with hyperparameters of their
+own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has none.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -53,21 +54,26 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         dtype = getattr(mx, case.dtype)
-        params = {str(i): _array(x, dtype, optimizer) for i, x in enumerate(thetas)}
-        opt = cls(**{**_hyper(optimizer, case, options), **options})
+        params = {f"p{i}": _array(x, dtype, optimizer) for i, x in enumerate(thetas)}
+        if options.get("bias_correction") and (case.starts or case.gaps):
+            raise Unsupported("MLX counts one t for all parameters of an optimizer")
+        own = [{**case.hyper, **group} for group in case.groups or [{}]]
+        opts = [cls(**{**_hyper(optimizer, h, options), **options}) for h in own]
+        opt = opts[0] if case.groups is None else optimizers.MultiOptimizer(opts, _filters(opts))
         opt.init(params)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
-            opt.learning_rate = case.hyper["learning_rate"] * eta
-            now = {str(i): _array(g[t], dtype, optimizer) for i, g in enumerate(grads)}
-            params = opt.apply_gradients(now, params)
+            for each, h in zip(opts, own, strict=True):
+                each.learning_rate = h["learning_rate"] * eta
+            now = {f"p{i}": _array(g[t], dtype, optimizer) for i, g in enumerate(grads)
+                   if not _waits(case, i, t)}  # fmt: skip
+            params |= opt.apply_gradients(now, params)
             mx.eval(params, opt.state)
             for steps, p in zip(path, params.values(), strict=True):
                 steps.append(np.array(p.astype(mx.float64)).ravel())
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    # not "late": one step is counted for all; not "groups": these are optimizers of their own
-    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -113,12 +119,26 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
 
 def _array(x: Any, dtype: Any, optimizer: str) -> Any:
     array = mx.array(x, dtype=dtype)
-    return array.reshape(1, -1) if optimizer == "Muon" else array  # which leaves vectors alone
+    alone = optimizer == "Muon" and array.ndim < 2  # which leaves vectors alone
+    return array.reshape(1, -1) if alone else array
 
 
-def _hyper(optimizer: str, case: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def _waits(case: Any, i: int, t: int) -> bool:
+    """Whether tensor `i` has no gradient at step `t`, from 0."""
+    late = case.starts is not None and t + 1 < case.starts[i]
+    return late or (case.gaps is not None and t + 1 in case.gaps[i])
+
+
+def _filters(opts: Sequence[Any]) -> list[Callable[..., bool]]:
+    """For each optimizer but the last, whether a tensor is its own."""
+    return [lambda path, _, i=i: path == f"p{i}" for i in range(len(opts) - 1)]
+
+
+def _hyper(
+    optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any]
+) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words, but for those that are options."""
-    given = {"dampening": 0.0, **case.hyper}
+    given = {"dampening": 0.0, **hyper}
     if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
     found = {}

@@ -50,7 +50,7 @@ OPTIMIZERS = {
         "adam[form=none,bias=none,amsgrad=raw]",
 }  # fmt: skip
 
-LONGEST = 1024  # steps of a schedule: of one length, that a program fits several cases
+LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
 NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip

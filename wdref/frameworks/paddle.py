@@ -60,23 +60,23 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             raise Unsupported(f"paddle has no kernel of {optimizer} for {case.dtype} on the CPU")
         if options.get("use_multi_tensor") and case.dtype == "float64":
             raise Unsupported("paddle's use_multi_tensor refuses float64")
-        if options.get("use_multi_tensor") and case.starts is not None:
+        if options.get("use_multi_tensor") and (case.starts or case.gaps):
             # "The size of Input(grad) must be equal to Input(param)"
-            raise Unsupported("paddle's use_multi_tensor fails where a gradient begins late")
+            raise Unsupported("paddle's use_multi_tensor fails where a tensor has no gradient")
         params = [_parameter(theta, case.dtype) for theta in thetas]
         opt = _make(cls, optimizer, params, case, options)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             opt.set_lr(eta if case.groups else case.hyper["learning_rate"] * eta)
             for i, p in enumerate(params):
-                late = case.starts is not None and t + 1 < case.starts[i]
-                p.grad = None if late else paddle.to_tensor(grads[i][t], dtype=case.dtype)
+                g = None if _waits(case, i, t) else paddle.to_tensor(grads[i][t], dtype=case.dtype)
+                p.grad = g
             opt.step()
             for p, steps in zip(params, path, strict=True):
                 steps.append(p.numpy().astype(np.float64))
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors", "groups", "late")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -126,6 +126,12 @@ def _parameter(x: Any, dtype: str) -> Any:
     return paddle.base.framework.EagerParamBase.from_tensor(paddle.to_tensor(x, dtype=dtype))
 
 
+def _waits(case: Any, i: int, t: int) -> bool:
+    """Whether tensor `i` has no gradient at step `t`, from 0."""
+    late = case.starts is not None and t + 1 < case.starts[i]
+    return late or (case.gaps is not None and t + 1 in case.gaps[i])
+
+
 def _make(cls: Any, optimizer: str, params: Any, case: Any, options: Mapping[str, Any]) -> Any:
     """Return the optimizer; with groups their rates are factors of a rate of 1."""
     hyper = _hyper(optimizer, case.hyper)
@@ -133,8 +139,8 @@ def _make(cls: Any, optimizer: str, params: Any, case: Any, options: Mapping[str
     if case.groups is None:
         return cls(parameters=params, **hyper, **options)
     groups = [
-        {"params": [p], **{name: own[name] for name in ("learning_rate", "weight_decay")}}
-        for p, own in zip(params, case.groups, strict=True)
+        {"params": [p], **_hyper(optimizer, {**case.hyper, **group})}
+        for p, group in zip(params, case.groups, strict=True)
     ]
     return cls(parameters=groups, **{**hyper, "learning_rate": 1.0}, **options)
 

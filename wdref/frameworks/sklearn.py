@@ -2,10 +2,11 @@
 
 Both are private classes of scikit-learn, driven here as MLPRegressor drives them: its own
 ``_compute_loss_grad`` adds the L2 term to a gradient that is prescribed exactly (one sample whose
-inputs are the gradient, with an error signal of 1), then its optimizer updates the weights.
+inputs are the gradient, with an error signal of 1), then its optimizer updates the weights. Each
+tensor is the weights of a layer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,18 +37,22 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     def run(case: Any) -> Any:
         if case.dtype not in ("float32", "float64"):
             raise Unsupported(f"scikit-learn's MLP has no {case.dtype}")
-        weights = case.theta0.reshape(-1, 1).copy()
+        many = "tensors" in case.flags
+        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
+        weights = [theta.reshape(-1, 1).copy() for theta in thetas]
         mlp = MLPRegressor(alpha=case.hyper["weight_decay"])
-        mlp.coefs_ = [weights]
-        opt = MAKE[optimizer]([weights], case.hyper, **options)
-        path = []
-        for g, eta in zip(case.grads, case.eta.tolist(), strict=True):
+        mlp.coefs_ = weights
+        opt = MAKE[optimizer](weights, case.hyper, **options)
+        path: list[list[Any]] = [[] for _ in weights]
+        for t, eta in enumerate(case.eta.tolist()):
             lr = case.hyper["learning_rate"] * eta
             opt.learning_rate_init, opt.learning_rate = lr, lr
-            opt.update_params([weights], [_gradient(mlp, g)])
-            path.append(weights[:, 0].copy())
-        return np.array(path)
+            opt.update_params(weights, _gradients(mlp, [g[t] for g in grads]))
+            for w, steps in zip(weights, path, strict=True):
+                steps.append(w[:, 0].copy())
+        return [np.array(steps) for steps in path] if many else np.array(path[0])
 
+    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -83,12 +88,13 @@ def _check(optimizer: str, options: Mapping[str, Any]) -> None:
             raise ValueError(f"sklearn adapter: {optimizer} has no option {name!r}; it has {has}")
 
 
-def _gradient(mlp: Any, g: Any) -> Any:
+def _gradients(mlp: Any, gs: Sequence[Any]) -> Any:
     """Let scikit-learn add its L2 term: (g · 1 + alpha w) / 1 sample."""
-    coef_grads, intercept_grads = [None], [None]
-    one = np.ones((1, 1), dtype=g.dtype)
-    mlp._compute_loss_grad(0, 1, [g.reshape(1, -1)], [one], coef_grads, intercept_grads)
-    return coef_grads[0]
+    coef_grads, intercept_grads = [None] * len(gs), [None] * len(gs)
+    inputs, ones = [g.reshape(1, -1) for g in gs], [np.ones((1, 1), dtype=g.dtype) for g in gs]
+    for layer in range(len(gs)):
+        mlp._compute_loss_grad(layer, 1, inputs, ones, coef_grads, intercept_grads)
+    return coef_grads
 
 
 def _adam(params: Any, hyper: Any) -> Any:

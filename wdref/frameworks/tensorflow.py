@@ -82,11 +82,11 @@ def load(
     def run(case: Any) -> Any:
         if case.hyper.get("dampening", 0.0):
             raise Unsupported("TensorFlow has no dampening")
-        if case.starts is not None and optimizer == "AdamOptimizer":
+        if (case.starts or case.gaps) and optimizer == "AdamOptimizer":
             raise Unsupported("AdamOptimizer counts one t for all variables")
         return _train(case, optimizer, options, decay, jit_compile, powers)
 
-    run.supports = ("tensors", "groups", "late")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -128,59 +128,80 @@ def _train(
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
     variables = [tf.Variable(tf.constant(theta, case.dtype)) for theta in thetas]
     own = [{**case.hyper, **group} for group in case.groups or [{}] * len(thetas)]
+    whole = optimizer in CLASSES and case.groups is None  # an object for all, as users have it
+    sets = [list(range(len(thetas)))] if whole else [[i] for i in range(len(thetas))]
     make = _by_class if optimizer in CLASSES else _by_operator
-    steppers = [make(optimizer, v, h, options, powers) for v, h in zip(variables, own, strict=True)]
+    steps = [make(optimizer, [variables[i] for i in its], own[its[0]], options, powers)
+             for its in sets]  # fmt: skip
 
-    def one(i: int) -> Any:
-        def step(g: Any, *scalars: Any) -> None:
-            if decay == "l2":
-                g = g + tf.constant(own[i]["weight_decay"], g.dtype) * variables[i]
-            steppers[i](g, *scalars)
+    def decayed(step: Any, its: Any) -> Any:
+        def with_l2(gs: Any, *scalars: Any) -> None:
+            lam = own[its[0]]["weight_decay"]
+            step([g if g is None else g + tf.constant(lam, g.dtype) * variables[i]
+                  for i, g in zip(its, gs, strict=True)], *scalars)  # fmt: skip
 
-        return tf.function(step, jit_compile=jit_compile or None)
+        return tf.function(with_l2 if decay == "l2" else step, jit_compile=jit_compile or None)
 
-    steps = [one(i) for i in range(len(variables))]
+    compiled = [decayed(step, its) for step, its in zip(steps, sets, strict=True)]
     path: list[list[Any]] = [[] for _ in variables]
-    counts = [0] * len(variables)
     for t, eta in enumerate(case.eta.tolist()):
-        for i, (h, g) in enumerate(zip(own, grads, strict=True)):
-            if case.starts is None or t + 1 >= case.starts[i]:
-                counts[i] += 1
-                scalars = [h["learning_rate"] * eta]
-                if optimizer.startswith("ApplyAdam") and powers == "float64":
-                    scalars += [h["beta1"] ** counts[i], h["beta2"] ** counts[i]]
-                steps[i](*(tf.constant(x, case.dtype) for x in (g[t], *scalars)))
-            path[i].append(tf.cast(variables[i], tf.float64).numpy())
+        for its, step in zip(sets, compiled, strict=True):
+            gs = [None if _waits(case, i, t) else tf.constant(grads[i][t], case.dtype) for i in its]
+            if any(g is not None for g in gs):
+                scalars = _scalars(case, optimizer, its[0], t, powers, own[its[0]], eta)
+                step(gs, *(tf.constant(x, case.dtype) for x in scalars))
+        for variable, values in zip(variables, path, strict=True):
+            values.append(tf.cast(variable, tf.float64).numpy())
     return [np.array(values) for values in path] if many else np.array(path[0])
 
 
-def _by_class(
-    optimizer: str, variable: Any, hyper: Any, options: dict[str, Any], powers: str
-) -> Any:
-    """Return ``step(g, rate)`` of an object of tf.compat.v1.train; each variable has its own."""
-    given = {name: hyper[HYPER[name]] for name in CLASSES[optimizer]}
-    rate = tf.Variable(hyper["learning_rate"], dtype=variable.dtype)
-    opt = _callable(optimizer)(lambda: rate, **given, **options)
-    opt._create_slots([variable])  # before the tf.function: slots are variables
+def _waits(case: Any, i: int, t: int) -> bool:
+    """Whether tensor `i` has no gradient at step `t`, from 0."""
+    late = case.starts is not None and t + 1 < case.starts[i]
+    return late or (case.gaps is not None and t + 1 in case.gaps[i])
 
-    def step(g: Any, now: Any) -> None:
+
+def _scalars(
+    case: Any, optimizer: str, i: int, t: int, powers: str, hyper: Any, eta: float
+) -> list[float]:
+    """What a step is told: the rate, and by an operator's caller that counts steps β^t."""
+    scalars = [hyper["learning_rate"] * eta]
+    if optimizer.startswith("ApplyAdam") and powers == "float64":
+        waited = sum(_waits(case, i, s) for s in range(t)) if case.starts or case.gaps else 0
+        count = t + 1 - waited
+        scalars += [hyper["beta1"] ** count, hyper["beta2"] ** count]
+    return scalars
+
+
+def _by_class(
+    optimizer: str, variables: Any, hyper: Any, options: dict[str, Any], powers: str
+) -> Any:
+    """Return ``step(gradients, rate)`` of an object of tf.compat.v1.train."""
+    given = {name: hyper[HYPER[name]] for name in CLASSES[optimizer]}
+    rate = tf.Variable(hyper["learning_rate"], dtype=variables[0].dtype)
+    opt = _callable(optimizer)(lambda: rate, **given, **options)
+    opt._create_slots(variables)  # before the tf.function: slots are variables
+
+    def step(gs: Any, now: Any) -> None:
         rate.assign(now)
-        opt.apply_gradients([(g, variable)])
+        opt.apply_gradients(zip(gs, variables, strict=True))
 
     return step
 
 
 def _by_operator(
-    optimizer: str, variable: Any, hyper: Any, options: dict[str, Any], powers: str
+    optimizer: str, variables: Any, hyper: Any, options: dict[str, Any], powers: str
 ) -> Any:
-    """Return ``step(g, rate, β1^t, β2^t)`` of a raw operator with slots of its own."""
+    """Return ``step([g], rate, β1^t, β2^t)`` of a raw operator with slots of its own."""
+    (variable,) = variables
     operator, dtype = _callable(optimizer), variable.dtype
     slots = {name: tf.Variable(tf.zeros_like(variable)) for name in OPERATORS[optimizer]}
     handles = {"var": variable.handle, **{name: slot.handle for name, slot in slots.items()}}
     betas = [tf.constant(hyper[name], dtype) for name in ("beta1", "beta2") if name in hyper]
     products = [tf.Variable(beta) for beta in betas] if powers == "products" else []
 
-    def step(g: Any, rate: Any, *given: Any) -> None:
+    def step(gs: Any, rate: Any, *given: Any) -> None:
+        (g,) = gs
         known = {**handles, **options, "grad": g}
         if optimizer == "ApplyGradientDescent":
             operator(var=variable.handle, alpha=rate, delta=g, **options)

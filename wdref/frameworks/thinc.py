@@ -2,11 +2,12 @@
 
 Options go to the function as they are, but for ``ops=cupy``, which asks for CuPy's arrays. The
 gradient's norm is not clipped (``grad_clip=0``) unless an option says so, since Thinc's own default
-of 1 is no part of any rule here. The schedule is one of Thinc's own.
+of 1 is no part of any rule here. The schedule is one of Thinc's own, as are hyperparameters that
+differ from tensor to tensor: a schedule is told which one it is for.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,19 +43,18 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         weights = [ops.asarray(theta.copy()) for theta in thetas]
-        hyper = _hyper(optimizer, case.hyper)
-        opt = make(_rates(case), **{"grad_clip": 0.0, **hyper, **options})
+        opt = make(_rates(case), **{"grad_clip": 0.0, **_words(optimizer, case), **options})
         path: list[list[Any]] = [[] for _ in weights]
         for t in range(len(case.eta)):
             for i, g in enumerate(grads):
-                if case.starts is None or t + 1 >= case.starts[i]:
-                    gradient = ops.asarray(g[t].copy())  # Thinc empties it
+                if not _waits(case, i, t):
+                    gradient = ops.asarray(np.array(g[t]))  # a copy: Thinc empties it
                     weights[i], _ = opt((i, "W"), weights[i], gradient)
                 path[i].append(ops.to_numpy(weights[i]).astype(np.float64))
             opt.step_schedules()
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors", "late")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -100,6 +100,12 @@ def _ops(name: str) -> Any:
     return get_ops(name)
 
 
+def _waits(case: Any, i: int, t: int) -> bool:
+    """Whether tensor `i` has no gradient at step `t`, from 0."""
+    late = case.starts is not None and t + 1 < case.starts[i]
+    return late or (case.gaps is not None and t + 1 in case.gaps[i])
+
+
 def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
     if hyper.get("dampening"):
         raise Unsupported("Thinc has no dampening")
@@ -109,6 +115,23 @@ def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
     return {own: hyper[name] for own, name in HYPER[optimizer].items()}
 
 
+def _words(optimizer: str, case: Any) -> dict[str, Any]:
+    """Numbers, or where tensors differ schedules that ask which one is meant."""
+    own = [_hyper(optimizer, {**case.hyper, **group}) for group in case.groups or [{}]]
+    if case.groups is None:
+        return dict(own[0])
+    return {word: _chosen([hyper[word] for hyper in own]) for word in own[0]}
+
+
+def _chosen(values: Sequence[float]) -> Any:
+    return Schedule("by tensor", lambda schedule, step, *, key, **_: values[key[0]])
+
+
 def _rates(case: Any) -> Any:
-    rates = (case.hyper["learning_rate"] * case.eta).tolist()
-    return Schedule("prescribed", lambda schedule, step, **_: rates[step])
+    own = [{**case.hyper, **group}["learning_rate"] for group in case.groups or [{}]]
+    rates: list[list[float]] = [(rate * case.eta).tolist() for rate in own]
+
+    def rate(schedule: Any, step: int, *, key: Any, **_: Any) -> float:
+        return rates[key[0] if case.groups else 0][step]
+
+    return Schedule("prescribed", rate)

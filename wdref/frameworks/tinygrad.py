@@ -2,8 +2,9 @@
 
 Options go to the function as they are, but for two: ``device=PYTHON`` needs no compiler, where the
 CPU needs clang, and ``OPTIM_DTYPE=float64`` is the environment's variable of that name, the dtype
-of the state, which is float32 without it. The schedule assigns ``lr`` before each step. Adam has
-no weight decay: what a case prescribes is left out, as are tensors without elements.
+of the state, which is float32 without it. The schedule assigns ``lr`` before each step. Tensors
+with hyperparameters of their own have an optimizer each, in an ``OptimizerGroup``. Adam has no
+weight decay: what a case prescribes is left out, as are tensors without elements.
 """
 
 import inspect
@@ -61,32 +62,36 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             raise Unsupported("tinygrad's CPU has bfloat16 where the compiler has it")
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        full = [i for i, theta in enumerate(thetas) if len(theta)]
+        full = [i for i, theta in enumerate(thetas) if theta.size]
         if not full:
             raise Unsupported("tinygrad's optimizers take no empty tensor")
 
         def tensor(x: Any) -> Any:
-            found = Tensor(np.ascontiguousarray(x), device=device)
+            made = Tensor(np.array(x), device=device)
             kind = getattr(dtypes, case.dtype)
-            return (found if found.dtype == kind else found.cast(kind).contiguous()).realize()
+            own = made.dtype == kind and made.ndim  # a number without axes is a constant
+            return (made if own else made.cast(kind).clone()).realize()
 
         params = [tensor(thetas[i]).is_param_(True) for i in full]
-        hyper = {**_hyper(optimizer, case.hyper), **options}
+        own = [{**case.hyper, **case.groups[i]} for i in full] if case.groups else [case.hyper]
+        hypers = [{**_hyper(optimizer, h), **options} for h in own]
+        members = [[p] for p in params] if case.groups else [params]
         with _environment("OPTIM_DTYPE", state_dtype), Context(TRAINING=1):
-            opt = make(params, **hyper)
-            step = TinyJit(partial(_step, opt))
-            path = [[np.empty(0)] * (len(case.eta) if len(theta) == 0 else 0) for theta in thetas]
+            opts = [make(its, **hyper) for its, hyper in zip(members, hypers, strict=True)]
+            step = TinyJit(partial(_step, optim.OptimizerGroup(*opts) if case.groups else opts[0]))
+            path = [[np.empty(0)] * (len(case.eta) if theta.size == 0 else 0) for theta in thetas]
             for t, eta in enumerate(case.eta.tolist()):
-                if t == 0 or eta != case.eta[t - 1]:
-                    rate = Tensor([hyper["lr"] * eta], dtype=opt.lr.dtype, device=device)
-                    opt.lr.assign(rate).realize()  # what is not realized the step would not read
+                for opt, hyper in zip(opts, hypers, strict=True):
+                    if t == 0 or eta != case.eta[t - 1]:
+                        rate = Tensor([hyper["lr"] * eta], dtype=opt.lr.dtype, device=device)
+                        opt.lr.assign(rate).realize()  # not realized it would not be read
                 step(*(tensor(grads[i][t]) for i in full))
                 for i, p in zip(full, params, strict=True):
                     path[i].append(p.numpy().astype(np.float64))
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    # not "late": one step is counted for all; not "groups": these are optimizers of their own
-    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
+    # not "late" nor "none": a step without a gradient fails
+    run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
     return run
 
 

@@ -87,7 +87,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         views = [_view(theta, dtype, case.layout, optimizer) for theta in thetas]
         params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
         own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
-        if case.starts is not None and optimizer == "SGD" and options.get("fused"):
+        buffer = options.get("momentum", case.hyper.get("momentum"))
+        if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
             # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
             raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
         groups = [
@@ -102,15 +103,14 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each
                 _set_rate(group, h["learning_rate"] * eta)
             for i, p in enumerate(params):
-                late = case.starts is not None and t + 1 < case.starts[i]
-                g = sign * grads[i][t]
-                p.grad = None if late else _view(g, dtype, case.layout, optimizer)
+                waits, g = _waits(case, i, t), sign * grads[i][t]
+                p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
             opt.step()
             for p, steps in zip(params, path, strict=True):
                 steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors", "groups", "late", "layout")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none", "layout")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -154,6 +154,12 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     return cls
 
 
+def _waits(case: Any, i: int, t: int) -> bool:
+    """Whether tensor `i` has no gradient at step `t`, from 0."""
+    late = case.starts is not None and t + 1 < case.starts[i]
+    return late or (case.gaps is not None and t + 1 in case.gaps[i])
+
+
 def _view(x: Any, dtype: Any, layout: str, optimizer: str) -> Any:
     """Return a tensor with the values of `x`: its own, every other element, or one element off."""
     values = torch.tensor(x, dtype=dtype)
@@ -161,7 +167,8 @@ def _view(x: Any, dtype: Any, layout: str, optimizer: str) -> Any:
         return torch.zeros(2 * len(x), dtype=dtype)[::2].copy_(values)
     if layout == "offset":
         return torch.zeros(len(x) + 1, dtype=dtype)[1:].copy_(values)
-    return values.reshape(1, -1) if optimizer == "Muon" else values  # which takes matrices alone
+    alone = optimizer == "Muon" and values.ndim != 2  # it takes matrices alone
+    return values.reshape(1, -1) if alone else values
 
 
 def _hyper(

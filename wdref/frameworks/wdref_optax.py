@@ -40,6 +40,8 @@ def load(optimizer: str, horizon: int | None = None, **options: Any) -> Callable
     def run(case: Any) -> Any:
         if case.starts is not None:
             raise Unsupported("wdref counts one t for a whole tree")
+        if horizon is not None and len(case.eta) > horizon:
+            raise Unsupported(f"the table ends after {horizon} steps: beyond it all is NaN")
         eta = case.eta.tolist()
         own = {str(i): _betas(group) for i, group in enumerate(case.groups or ())}
         # a table asks for steps that the case has not

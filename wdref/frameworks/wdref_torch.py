@@ -13,7 +13,7 @@ import torch
 import wdref
 from wdref.frameworks.loopback import _betas, _method
 from wdref.frameworks.loopback import defaults as defaults  # the method's
-from wdref.frameworks.torch import _view
+from wdref.frameworks.torch import _view, _waits
 from wdref.frameworks.torch import primitives as primitives  # of scalars; arrays are NumPy's
 
 INSTALL = "pip install wdref torch"
@@ -54,14 +54,14 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             for group, h in zip(opt.param_groups, words, strict=True):
                 group["lr"] = h["lr"] * eta
             for i, p in enumerate(params):
-                late = case.starts is not None and t + 1 < case.starts[i]
-                p.grad = None if late else _view(grads[i][t], dtype, case.layout, optimizer)
+                waits, g = _waits(case, i, t), grads[i][t]
+                p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
             opt.step()
             for p, steps in zip(params, path, strict=True):
                 steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors", "groups", "late", "layout")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", "late", "none", "layout")  # type: ignore[attr-defined]  # the contract
     return run
 
 

@@ -150,7 +150,7 @@ TENSORS: dict[str, Condition] = {
     "θ is not the first tensor": lambda at: at.tensor > 0,
     "θ is the last tensor": lambda at: at.tensor == at.tensors - 1 > 0,
     "θ has a group of its own": lambda at: at.of_first_group is not None,
-    "θ began late": lambda at: at.step > at.t,
+    "θ has missed steps": lambda at: at.step > at.t,
 }
 DTYPES: dict[str, Condition] = {
     "θ is in float32": lambda at: at.theta.dtype == np.float32,

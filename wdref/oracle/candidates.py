@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conventions import CONVENTIONS
-from ..dialects import AdamDialect, Dialect, Form, MomentumDialect
+from ..dialects import AdamDialect, Dialect, Form, MomentumDialect, Nesterov
 from ..rules.adam_dialect import adam_dialect
 from ..rules.sgd_dialect import sgd_dialect
 from .case import Case
+from .mutants import Twisted, multipliers
 
 Array = NDArray[np.float64]
 DECOUPLED = ("paper", "lr", "fixed", "initial_lr")
@@ -31,8 +32,8 @@ def candidates(family: str, *, clip: bool = False) -> tuple[Dialect, ...]:
 
     What is left out is another one in other words: ε before or after a correction that v does not
     have, AMSGrad's maximum of what is not corrected or is stored corrected, damping of no momentum,
-    and a clip after an L2 term that is not there. A family that is not listed in `FAMILIES` has
-    what the conventions make of it.
+    and a clip after an L2 term, or one that is read again, that is not there. A family that is not
+    listed in `FAMILIES` has what the conventions make of it.
     """
     if family in FAMILIES:
         return tuple(FAMILIES[family](clip))
@@ -67,8 +68,10 @@ def _momenta(clip: bool) -> Iterator[MomentumDialect]:
     damping = (("none", "damped"), ("dampening", "damped"), ("dampening", "gradient"),
                ("ema", "damped"), ("ema", "gradient"))  # fmt: skip
     decays, schedules = tuple(_decays(clip)), ("now", "late")
-    axes = (decays, ("inside", "outside"), damping, (False, True), schedules)
+    axes = (decays, ("inside", "outside"), damping, get_args(Nesterov), schedules)
     for decay, lr, (d, first), nesterov, schedule in product(*axes):
+        if nesterov == "reread" and decay["form"] not in ("l2", "scaled_l2"):
+            continue
         yield MomentumDialect(
             **decay, lr=lr, damping=d, first=first, nesterov=nesterov, schedule=schedule
         )
@@ -93,8 +96,16 @@ def trajectories(dialects: Sequence[Any], case: Case) -> Array:
     return result
 
 
+def stacked(dialect: Any, rows: Sequence[Sequence[Any]], case: Case) -> Array:
+    """Trajectories of one dialect under several rows of scalars, a row a trajectory."""
+    with np.errstate(all="ignore"):
+        return _together(_structure(dialect), rows, case)
+
+
 def _structure(d: Any) -> Any:
     """The dialect with the answers that only scalars know put to their plainest."""
+    if isinstance(d, Twisted) and d.step is None:
+        return _structure(d.base)
     if not isinstance(d, AdamDialect | MomentumDialect):
         return d
     plain = replace(d, form="paper" if d.form in DECOUPLED else d.form, schedule="now")
@@ -126,7 +137,8 @@ def _scalar_key(d: Any) -> Any:
 
 
 def _scalars(d: Any, case: Case) -> list[Any]:
-    eta = [*case.eta[:1].tolist(), *case.eta.tolist()]  # the step before the first reads as it
+    read = multipliers(d, case.eta).tolist()
+    eta = [*read[:1], *read]  # the step before the first reads as it
     return [
         d.scalars(case.hyper, t, now, before=before)
         for t, (before, now) in enumerate(pairwise(eta), start=1)

@@ -64,16 +64,20 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     yield from tensors(claim, dialect, dtype)
 
 
-# Of each dtype what the others do not show: a formula shows in the widest, a long run's roundings
-# and the bookkeeping of several tensors in the dtype that every framework has.
+# Of each dtype what the others do not show: a formula shows in the widest; what programs branch on,
+# a long run's roundings and the bookkeeping of several tensors in the one that every framework has.
 BRIEF = {
     "float64": ("exaggerated", "wide", "sparse", "bursts", "stop"),
     "float32": ("exaggerated", "ordinary", "wide", "sparse", "eps-rules", "subnormal", "groups",
-                "late"),
+                "late", "no-momentum", "beta1-0", "beta2-0", "pauses", "graded", "awakening",
+                "no-numbers", "counter", "scalar", "tall", "filters", "groups-own", "gaps"),
     "float16": ("exaggerated", "vanishing", "underflow"),
     "bfloat16": ("exaggerated", "vanishing"),  # which holds every usual eps
 }  # fmt: skip
-BRIEF_STEPS = 400  # of the longest
+# Rows that share the sizes have a quarter each of these, too.
+SHARED = {"float32": ("overshoot", "large", "eps-0", "undamped", "all-damped", "rate-0", "rate-2",
+                      "origin", "column", "square", "broad", "cube", "tensors-many")}  # fmt: skip
+BRIEF_STEPS = 400  # of the longest, but for the one that counts them
 
 
 def brief(
@@ -84,16 +88,16 @@ def brief(
     The sizes are one case where the target can take several tensors. `part` is the row's place
     among those that share them, and the number of these.
     """
-    yield from map(
-        _shorter, (c for c in regimes(claim, dialect, dtype) if _named(c) in BRIEF[dtype])
-    )
+    row, rows = part
+    names = (*BRIEF[dtype], *SHARED.get(dtype, ())[row % 4 :: 4 if rows > 1 else 1])
+    for some in (regimes, ranks, tensors):
+        yield from map(_shorter, (c for c in some(claim, dialect, dtype) if _named(c) in names))
     yield from together(claim, dialect, dtype, part)
-    yield from (c for c in tensors(claim, dialect, dtype) if _named(c) in BRIEF[dtype])
 
 
 def _shorter(case: Case) -> Case:
     """One coordinate and fewer steps of the cases that are long: the others say no more."""
-    if not {"long", "vanishing"} & set(case.flags):
+    if not {"long", "vanishing"} & set(case.flags) or _named(case) == "counter":
         return case
     grads, eta = case.grads[:BRIEF_STEPS, :1], case.eta[:BRIEF_STEPS]
     purpose = case.purpose.replace("a thousand", str(BRIEF_STEPS))

@@ -79,27 +79,26 @@ def check(
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
-        "findings": [], "primitives": {},
+        "findings": [], "primitives": {}, "diagnosis": [],
     }  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
     from .cases import cases as suite
-    from .identify import identify as find
+    from .diagnosis import diagnose
     from .show import print_check
-    from .verdict import judge_all, overall, worst_ratio
+    from .verdict import worst_ratio
 
     found = _claim(claim, convention, printed)
     table = partial(suite, with_views=views)
     cases, results, primitives = _run(target, claim, found, table, printed, **settings)
-    verdicts = judge_all(found, cases, results, primitives)
-    document |= {"verdict": overall(verdicts), "worst_ratio": worst_ratio(verdicts)}
+    diagnosis = diagnose(found, cases, results, primitives)
+    verdicts = diagnosis.verdicts
+    document |= {"verdict": diagnosis.verdict, "worst_ratio": worst_ratio(verdicts)}
     document["cases"] = [vars(v) for v in verdicts]
     document["findings"] = [v.finding for v in verdicts if v.finding]
     document["primitives"] = primitives
-    identity = None
-    if document["verdict"] in ("deviates", "imprecise"):
-        identity = find(cases, results, found.family, claim=found, measured=primitives)
-        document["identified"] = identity and identity.as_json()
+    document["identified"] = diagnosis.identity and diagnosis.identity.as_json()
+    document["diagnosis"] = diagnosis.lines()
     failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
     if document["verdict"] in ("error", "timeout", "unsupported"):
         one = verdicts[failed]
@@ -107,7 +106,7 @@ def check(
     if as_json:
         emit_json(document)
     else:
-        print_check(document, verdicts, identity)
+        print_check(document, diagnosis)
     return _status(document, results[failed], settings["traceback"])
 
 
@@ -122,27 +121,31 @@ def identify(
 ) -> int:
     """What is TARGET: which rule, in which dialect, and which known bug?"""
     document: dict[str, Any] = {"target": target, "match": None, "residual": None,
-                                "runner_up": None, "known_bug": None, "also": []}  # fmt: skip
+                                "runner_up": None, "known_bug": None, "also": [],
+                                "but": None, "diagnosis": []}  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
-    from .cases import probes
+    from .cases import cases as suite
+    from .diagnosis import said
     from .identify import identify as find
     from .show import print_identity
 
-    said = None if claim is None else _claim(claim, convention, printed)
+    named = None if claim is None else _claim(claim, convention, printed)
     guesses = (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper"))
     answers: list[Identity] = []
+    ran: list[Result] = []
     for name, whose in guesses if claim is None else ((claim, convention),):
         found = _claim(name, whose, printed)
-        cases, results, measured = _run(target, name, found, probes, printed, **settings)
-        identity = find(cases, results, found.family, claim=said, measured=measured)
+        cases, results, measured = _run(target, name, found, suite, printed, **settings)
+        identity = find(cases, results, found.family, claim=named, measured=measured)
         answers += [identity] if identity else []
-        if identity and identity.certified:
+        ran += results
+        if identity and identity.named:
             break
     if not answers:
-        return _no_result(target, printed, results, settings["traceback"])
-    best = min(answers, key=lambda a: (not a.certified, a.nearest.residual))
-    document |= best.as_json()
+        return _no_result(target, printed, ran, settings["traceback"])
+    best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
+    document |= best.as_json() | {"diagnosis": said(best)}
     if as_json:
         emit_json(document)
     else:
@@ -209,6 +212,7 @@ def _status(document: dict[str, Any], failed: "Result", traceback: bool) -> int:
 def _no_result(
     target: str, document: dict[str, Any] | None, results: "Sequence[Result]", traceback: bool
 ) -> int:
+    # of the first family that was tried: another's hyperparameters the target need not know
     said = [r.message for r in sorted(results, key=lambda r: r.status != "error") if r.message]
     none = any(r.status == "ok" for r in results) or not said
     message = "no probe gave a finite result" if none else said[0]

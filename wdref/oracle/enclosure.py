@@ -17,6 +17,7 @@ from ..arithmetic import Arithmetic
 from ..backend import load
 from .candidates import trajectories
 from .case import Case
+from .mutants import multipliers
 
 Array = NDArray[np.float64]
 SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
@@ -102,7 +103,7 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
     bits = 192
     while True:
         exact = _exact(dialect, key, bits)
-        path = load("exact").path(dialect, *_inputs(key), arithmetic=arithmetic, bits=bits)
+        path = load("exact").path(dialect, *_inputs(dialect, key), arithmetic=arithmetic, bits=bits)
         radius = _table(
             (_up(wide - x) for wide, x in zip(*rows, strict=True))
             for rows in zip(path.balls, exact.balls, strict=True)
@@ -116,7 +117,7 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
 
 @lru_cache(maxsize=4096)
 def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
-    balls = load("exact").path(dialect, *_inputs(key), bits=bits).balls
+    balls = load("exact").path(dialect, *_inputs(dialect, key), bits=bits).balls
     shape = key.grads.shape
     high = _table((float(x.mid()) for x in row) for row in balls).reshape(shape)
     low = _table((float(x.mid() - float(x.mid())) for x in row) for row in balls).reshape(shape)
@@ -127,9 +128,10 @@ def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
     return _Exact(balls, high, low, error)
 
 
-def _inputs(key: CaseKey) -> tuple[Any, ...]:
+def _inputs(dialect: Any, key: CaseKey) -> tuple[Any, ...]:
     grads = np.where(np.isfinite(key.grads), key.grads, 0.0)
-    return key.theta0.tolist(), grads.tolist(), key.hyper, key.eta.tolist()
+    eta = multipliers(dialect, key.eta)
+    return key.theta0.tolist(), grads.tolist(), key.hyper, eta.tolist()
 
 
 def _table(rows: Any) -> Array:

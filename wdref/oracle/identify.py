@@ -5,7 +5,7 @@ is judged by its enclosures on every case. What no enclosure holds is said to ma
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -18,15 +18,22 @@ from ..dialects import AdamDialect, MomentumDialect
 from . import multi
 from .candidates import FAMILIES, candidates, trajectories
 from .case import Case
+from .changed import changed
+from .departure import Departure, departures, place
 from .enclosure import CaseKey, enclose
+from .fits import altered
 from .gallery import gallery
 from .mutants import Twisted, changes
 from .targets import Result
-from .verdict import LIMIT, judge, primitives_in
+from .verdict import CaseVerdict, judge, primitives_in
 
 Measured = Mapping[str, Mapping[str, Any]]
 
 PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
+NEAR = 0.1  # what is further from a target than this is no help
+# A rule with another number in it must hold everywhere but where programs branch.
+BRANCHING = {"shape", "shaped", "bound", "nonfinite", "small", "burst", "long"}
+BASES = 6  # of the nearest rules: one of them may have a number other
 FAR = 0.01  # of the parameters: scalars in float32 explain a thousandth of that
 
 
@@ -40,7 +47,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Identity:
-    """The answer: the nearest rule, whether its enclosures hold, and what else is known of it."""
+    """The answer: the nearest rule, whether its enclosures hold, and what else is known of it.
+
+    `named`: the probes are certified to be the rule's. `certified`: so is every other case that
+    ran; `but` is the first that deviates from it.
+    """
 
     nearest: Candidate
     certified: bool
@@ -49,6 +60,14 @@ class Identity:
     bugs: tuple[Any, ...]
     departure: str = ""
     hints: tuple[str, ...] = ()
+    named: bool = False
+    but: Departure | None = None
+
+    @property
+    def helps(self) -> bool:
+        """Whether the nearest rule says something: it is far nearer than the next."""
+        other = self.runner_up.residual if self.runner_up else np.inf
+        return self.named or (self.nearest.residual < NEAR and 2 * self.nearest.residual < other)
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of ``wdref identify --json`` but the target's name."""
@@ -62,6 +81,7 @@ class Identity:
             "also": [describe(rule) for rule in self.also],
             "departure": self.departure,
             "hints": list(self.hints),
+            "but": self.but and asdict(self.but),
         }
 
     def known_bug(self) -> dict[str, str] | None:
@@ -95,18 +115,62 @@ def identify(
     reach = min(max(10 * found[0].residual, _noise(probes)), FAR)
     tied = [c for c in found if c.residual <= reach]
     tied.sort(key=lambda c: _oddity(c.rule))
-    held = [c for c in tied if _certified(c.rule, single, measured)]
-    nearest = held[0] if held else found[0]
+    held = [c for c in tied if _holds(c.rule, probes, measured)]
+    held = held or _altered(found, single, measured, claim)
+    # a bug that the probes cannot tell from a rule, as one that needs many steps, comes after it
+    plain = [c for c in held if not isinstance(c.rule, Twisted)]
+    twisted = [c for c in held if isinstance(c.rule, Twisted)]
+    whole = _whole(plain, single, measured) or _whole(twisted, single, measured)
+    nearest = (whole or held or found)[0]
+    left = departures(nearest.rule, pairs, measured)
+    first = _placed(nearest.rule, left[0], pairs, measured) if left else None
     others = [c for c in found if c is not nearest and c not in held]
-    bugs = known_bugs(nearest.rule, claim) + _bugs_of_several(nearest.rule, pairs) if held else ()
+    several = _bugs_of_several(nearest.rule, pairs) if held and left else ()
+    if several and first:
+        first = replace(first, message=several[0].title)
     return Identity(
         nearest,
-        bool(held),
+        bool(held) and not left,
         others[0] if others else None,
-        tuple(c.rule for c in held[1:]),
-        bugs,
-        *(("", ()) if held else (_departure(nearest.rule, probes), _hints(found, nearest))),
+        tuple(c.rule for c in (whole or plain or held)[1:]),
+        known_bugs(nearest.rule, claim) + several if held else (),
+        "" if held or first is None else str(first),
+        () if held else _hints(found, nearest),
+        bool(held),
+        first if held else None,
     )
+
+
+def _whole(
+    held: Sequence[Candidate], pairs: Sequence[tuple[Case, Result]], measured: Measured
+) -> list[Candidate]:
+    return [c for c in held if _certified(c.rule, pairs, measured)]
+
+
+def _altered(
+    found: Sequence[Candidate], single: Sequence[tuple[Case, Result]], measured: Measured,
+    claim: Any,
+) -> list[Candidate]:  # fmt: skip
+    """The first dialect with one thing other, a factor or a constant, that ordinary cases hold."""
+    claims = CONVENTIONS["pytorch"].values() if claim is None else [claim]
+    near = [c.rule for c in found[:BASES] if not isinstance(c.rule, Twisted)]
+    known = {c.rule for c in found}
+    bases = [rule for rule in dict.fromkeys([*claims, *near]) if rule in known]
+    probes = _probes(single)
+    usual = [pair for pair in single if not BRANCHING & set(pair[0].flags)]
+    case, result = probes[0]
+    for rule in altered(bases, case, result.values, 16 * _noise(probes)):
+        if _holds(rule, probes, measured) and _holds(rule, usual, measured):
+            return _ranked((rule,), probes)
+    return []
+
+
+def _placed(
+    rule: Any, verdict: CaseVerdict, pairs: Sequence[tuple[Case, Result]], measured: Measured
+) -> Departure:
+    case, result = next(pair for pair in pairs if pair[0].id == verdict.id)
+    at = place(rule, verdict, case, result, measured)
+    return replace(at, message=at.message or changed(rule, case, result, at))
 
 
 def known_bugs(rule: Any, claim: Any = None) -> tuple[Any, ...]:
@@ -162,9 +226,10 @@ def _ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> li
     """Candidates by residual: the largest distance, relative to the largest parameter."""
     residual = np.zeros(len(rules))
     for case, result in probes:
-        mine = _trajectories(rules, CaseKey(case))
+        mine, given = _trajectories(rules, CaseKey(case)), np.isfinite(result.values)
         with np.errstate(all="ignore"):
-            far = np.max(np.abs(mine - result.values), axis=(1, 2))
+            apart = np.where(given, np.abs(mine - result.values), 0.0)
+            far = np.max(apart, axis=(1, 2), initial=0.0)
             scale = np.maximum(np.max(np.abs(mine), axis=(1, 2)), 1e-300)
             residual = np.maximum(residual, np.where(np.isfinite(far), far / scale, np.inf))
     rows = [Candidate(*row) for row in zip(rules, residual.tolist(), strict=True)]
@@ -191,17 +256,6 @@ def _explains(rule: Any, bug: Any, many: Sequence[tuple[Case, Result]]) -> bool:
             if got.size and not np.max(np.abs(mine - got)) <= limit * np.max(np.abs(mine)):
                 return False
     return True
-
-
-def _departure(rule: Any, probes: Sequence[tuple[Case, Result]]) -> str:
-    """The first step and coordinate at which the target leaves `rule`."""
-    for case, result in probes:
-        ratio = enclose(rule, case).ratio(result.values)
-        over = np.argwhere(~(ratio <= LIMIT))
-        if len(over):
-            step, coordinate = over[0]
-            return f"case {case.id}, step {step + 1}, coordinate {coordinate}"
-    return ""
 
 
 def _hints(found: Sequence[Candidate], nearest: Candidate) -> tuple[str, ...]:
@@ -240,10 +294,10 @@ def describe(rule: Any) -> dict[str, Any]:
 
 
 def _probes(pairs: Sequence[tuple[Case, Result]]) -> list[tuple[Case, Result]]:
-    """Probing cases in the widest dtype that gave results."""
+    """Probing cases in the widest dtype that gave results, of which some are numbers."""
     for dtype in ("float64", "float32"):
         found = [p for p in pairs if p[0].id in [f"{name}/{dtype}" for name in PROBES]]
-        if found:
+        if any(np.any(np.isfinite(result.values)) for _, result in found):
             return found
     return []
 
@@ -253,14 +307,28 @@ def _noise(probes: Sequence[tuple[Case, Result]]) -> float:
     return float(np.finfo(probes[0][0].dtype).eps) * 64
 
 
+def _holds(rule: Any, probes: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
+    """Whether the enclosures of `rule` hold what is finite of every probe."""
+    filled = [(case, _filled(rule, case, result)) for case, result in probes]
+    return _certified(rule, filled, measured)
+
+
+def _filled(rule: Any, case: Case, result: Result) -> Result:
+    """The result with the rule's own values where it has no numbers."""
+    if np.all(np.isfinite(result.values)):
+        return result
+    own = enclose(rule, case).high
+    return replace(result, values=np.where(np.isfinite(result.values), result.values, own))
+
+
 def _certified(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
-    """Whether the enclosures of `rule` hold every result; float32 may be imprecise."""
+    """Whether the enclosures of `rule` hold every result of the widest dtype, or are imprecise."""
     widest = max(case.dtype for case, _ in pairs)  # "float64" sorts last
     # short cases first: the first that no enclosure holds is the last that is computed
     wide = sorted((p for p in pairs if p[0].dtype == widest), key=lambda p: p[0].grads.size)
     primitives = primitives_in(widest, measured)
     verdicts = (judge(rule, case, result, primitives=primitives) for case, result in wide)
-    return all(v.ratio is None or v.ratio <= LIMIT or v.verdict == "imprecise" for v in verdicts)
+    return all(v.verdict != "deviates" for v in verdicts)
 
 
 def _oddity(rule: Any) -> int:

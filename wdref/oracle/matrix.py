@@ -122,7 +122,7 @@ def _judged(row: Row, suite: Sequence[Case], outcome: Outcome) -> dict[str, Any]
         identity = identify(suite, outcome.results, _family(row), claim=row.rule,
                             measured=outcome.primitives)  # fmt: skip
     is_claim = verdict in ("conforms", "imprecise")
-    match = identity.nearest.rule if identity and identity.certified else None
+    match = identity.nearest.rule if identity and identity.named else None
     shown = row.rule if is_claim else getattr(match, "base", match)
     record = _record(row, verdict, outcome) | (answers(shown) if shown else {})
     record["worst_ratio"] = worst_ratio(verdicts)

@@ -3,7 +3,8 @@
 An adapter's file holds literal constants: ``OPTIMIZERS``, the text after the colon of a TARGET to
 the claim that it makes; ``CONVENTION``, whose meaning of the hyperparameters; ``INSTALL``, how to
 install the framework; ``COMPILES``, a regular expression that finds the rows for which a program is
-compiled for every shape: these share the sizes between them. One without ``OPTIMIZERS`` has none.
+compiled for every shape: these share the sizes, ranks and bounds. One without
+``OPTIMIZERS`` has no rows.
 """
 
 import ast

@@ -30,6 +30,11 @@ BIAS = {
     "in_place": "both, stored back",
 }
 
+_FURTHER = {
+    "twice": " twice (Nesterov)",
+    "reread": " (Nesterov), and the buffer keeps the L2 term of the new parameter",
+}
+
 
 def answers(rule: Dialect) -> dict[str, Any]:
     """Return the columns that say what the rule is; None where a question does not arise."""
@@ -54,7 +59,8 @@ def momentum(rule: Any) -> str:
     damped = {"none": "g", "dampening": "(1-τ) g", "ema": "(1-β1) g"}[rule.damping]
     gain = f"η α {damped}" if rule.lr == "inside" else damped
     first = ", first m ← g" if rule.first == "gradient" and rule.damping != "none" else ""
-    return f"m ← β1 m + {gain}{first}{', Nesterov' if rule.nesterov else ''}"
+    ahead = {False: "", True: ", Nesterov"}.get(rule.nesterov, f", Nesterov {rule.nesterov}")
+    return f"m ← β1 m + {gain}{first}{ahead}"
 
 
 def words(rule: Dialect) -> str:
@@ -119,5 +125,5 @@ def _momentum(rule: MomentumDialect) -> list[str]:
         but = ", but for the first" if rule.first == "gradient" else ""
         said.append(f"Gradients enter it times {factor}{but}.")
     if rule.nesterov:
-        said.append("The step looks ahead (Nesterov).")
+        said.append(f"The step looks ahead{_FURTHER.get(str(rule.nesterov), ' (Nesterov)')}.")
     return said

@@ -25,7 +25,7 @@ from .verdict import judge
 SUBJECTS = {
     "wdref.rules.sgd": ("sgd",),
     "wdref.rules.adam": ("adam",),
-    "wdref.rules.sgd_dialect": ("sgd_dialect", "clip"),
+    "wdref.rules.sgd_dialect": ("sgd_dialect", "_gradient", "clip"),
     "wdref.rules.adam_dialect": ("adam_dialect", "_corrected", "_denominator"),
     "wdref.dialects": ("scalars", "_weight", "_eps", "_decay", "_correction", "_read"),
 }
@@ -193,7 +193,9 @@ def _dialects() -> Iterator[Any]:
     yield replace(sgd, damping="dampening", first="gradient")
     yield replace(sgd, lr="inside", damping="ema", nesterov=True, schedule="late")
     yield replace(sgd, buffer=False)
-    yield from (MomentumDialect(form="l2", lr="outside", clip=c) for c in ("sum", "gradient"))
+    l2 = MomentumDialect(form="l2", lr="outside")
+    yield from (replace(l2, nesterov=n) for n in ("twice", "reread"))
+    yield from (replace(l2, clip=c) for c in ("sum", "gradient"))
 
 
 DIALECTS = tuple(_dialects())

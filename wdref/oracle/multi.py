@@ -5,12 +5,13 @@ they are all right, which is why they live long.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from .case import Case
+from .mutants import multipliers
 
 
 @dataclass
@@ -20,12 +21,13 @@ class Turn:
     case: Case
     tensor: int  # from 0
     step: int  # of the whole run, from 1
-    count: int  # the tensor's own t
+    count: int  # the tensor's own t, 0 before its first gradient
     theta: Any
     hyper: dict[str, float]
+    action: Literal["step", "decay", "nothing"]  # nothing, where there is no gradient
     decays: int = 1  # how often the decay is applied
     step_rate: float | None = None  # the learning rate of the step, where it is not the decay's
-    skip_decay: bool = field(default=False)
+    skip_decay: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,23 @@ def _reuse_step_size(turn: Turn) -> None:
     turn.step_rate = _own(turn.case, 0)["learning_rate"]
 
 
+def _count_the_last(turn: Turn) -> None:
+    counts = [_counted(turn.case, i, turn.step) for i in range(len(turn.case.theta0))]
+    stepping = [i for i in range(len(counts)) if turn.step - 1 in turn.case.steps_taken(i)]
+    if stepping:
+        turn.count = counts[stepping[-1]]
+
+
+def _freeze(turn: Turn) -> None:
+    if turn.hyper["weight_decay"] == 0.0:
+        turn.action = "nothing"
+
+
+def _decay_always(turn: Turn) -> None:
+    if turn.action == "nothing":
+        turn.action = "decay"
+
+
 GALLERY = (
     MultiMutant("M12", "decay applied once for each group", "huggingface/pytorch-image-models#2750",
                 _decay_each_group),
@@ -80,6 +99,11 @@ GALLERY = (
                 _count_each_tensor),
     MultiMutant("M41", "the first group's step size used for all",
                 "LiyuanLucasLiu/RAdam#24", _reuse_step_size),
+    MultiMutant("M54", "the last tensor's step count used for all", "deepspeedai/DeepSpeed#8471",
+                _count_the_last),
+    MultiMutant("M55", "a tensor without decay is not stepped", "no public report known", _freeze),
+    MultiMutant("M56", "decay of a tensor that has no gradient", "KellerJordan/Muon#54",
+                _decay_always),
 )  # fmt: skip
 
 
@@ -90,29 +114,44 @@ def simulate(
     thetas = [theta.astype(dtype) for theta in case.theta0]
     slots = [tuple(np.zeros_like(theta) for _ in dialect.slots) for theta in thetas]
     path: list[list[Any]] = [[] for _ in thetas]
-    taken = [case.steps_taken(i) for i in range(len(thetas))]
     for t in range(1, len(case.eta) + 1):
         for i, theta in enumerate(thetas):
-            if t - 1 in taken[i]:
-                turn = Turn(case, i, t, taken[i].index(t - 1) + 1, theta, _own(case, i))
-                if bug is not None:
-                    bug.spoil(turn)
-                thetas[i], slots[i] = _take(dialect, turn, slots[i])
+            action: Any = "step" if t - 1 in case.steps_taken(i) else "nothing"
+            turn = Turn(case, i, t, _counted(case, i, t), theta, _own(case, i), action)
+            if bug is not None:
+                bug.spoil(turn)
+            thetas[i], slots[i] = _take(dialect, turn, slots[i])
             path[i].append(thetas[i])
     return [np.array(steps).reshape(len(steps), -1) for steps in path]
 
 
+def _counted(case: Case, i: int, t: int) -> int:
+    """Steps that tensor `i` has taken when the run has made `t`."""
+    return sum(step < t for step in case.steps_taken(i))
+
+
 def _take(dialect: Any, turn: Turn, slots: Sequence[Any]) -> Any:
-    case, t = turn.case, turn.step
-    g = case.grads[turn.tensor][t - 1].astype(turn.theta.dtype)
-    eta, before = float(case.eta[t - 1]), float(case.eta[max(t - 2, 0)])
-    s = dialect.scalars(turn.hyper, turn.count, eta, before=before)
-    if turn.step_rate is not None:
-        own = {**turn.hyper, "learning_rate": turn.step_rate}
-        s = dialect.scalars(own, turn.count, eta, before=before)._replace(decay=s.decay, l2=s.l2)
-    if turn.skip_decay:
-        s = s._replace(decay=None, l2=None)
+    if turn.action == "nothing":
+        return turn.theta, slots
+    s = _scalars(dialect, turn)
     theta = turn.theta
-    for _ in range(turn.decays - 1 if s.decay is not None else 0):
+    alone = turn.action == "decay"
+    for _ in range(turn.decays - (not alone) if s.decay is not None else 0):
         theta = theta - s.decay * theta
-    return dialect.apply(theta, g, slots, s)
+    g = turn.case.grads[turn.tensor][turn.step - 1].astype(theta.dtype)
+    return (theta, slots) if alone else dialect.apply(theta, g, slots, s)
+
+
+def _scalars(dialect: Any, turn: Turn) -> Any:
+    # the multipliers of the tensor's own steps, as the cases of one tensor have them
+    taken = turn.case.steps_taken(turn.tensor)
+    own = multipliers(dialect, turn.case.eta[taken])
+    at = taken.index(turn.step - 1) if turn.step - 1 in taken else None
+    eta = float(turn.case.eta[turn.step - 1] if at is None else own[at])
+    before = float(own[max(at - 1, 0)]) if at else eta
+    s = dialect.scalars(turn.hyper, max(turn.count, 1), eta, before=before)
+    if turn.step_rate is not None:
+        hyper = {**turn.hyper, "learning_rate": turn.step_rate}
+        step = dialect.scalars(hyper, turn.count, eta, before=before)
+        s = step._replace(decay=s.decay, l2=s.l2)
+    return s._replace(decay=None, l2=None) if turn.skip_decay else s

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--margins", is_flag=True, help="Also the distance between right and wrong: 200 "
-              "right implementations a family and dtype (a minute).")  # fmt: skip
+@click.option("--margins", is_flag=True, help="Also the distance between right and wrong: 400 "
+              "right implementations (a minute).")  # fmt: skip
 @click.option("--mechanical", is_flag=True, help="Also spoil wdref's own rules in every place and "
               "give the share that the suite catches.")  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Markdown on stdout, as in the documentation.")

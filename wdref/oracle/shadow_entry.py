@@ -15,6 +15,7 @@ def shadow(
     sample: int = 1000,
     every: int = 1,
     on_departure: Action = "warn",
+    first_step: int | None = None,
     **options: Any,
 ) -> Any:
     """Watch a training: certify each step of `optimizer` from the very state that it is given.
@@ -24,15 +25,18 @@ def shadow(
     `convention` runs from them in certified arithmetic, and ``|got - exact|`` over what correct
     rounding allows is the ratio; beyond 4 the step *departs* from its rule. `every` watches the
     first step and every that many after it. `on_departure` is ``"raise"``, ``"warn"`` (once a
-    leaf) or ``"collect"``.
+    leaf) or ``"collect"``. `first_step` is the t at which the first step should be, 1001 for a run
+    that is continued after 1000: a state that was not loaded departs there.
 
     For a ``torch.optim.Optimizer`` a watch is returned that holds its step hooks, a context
     manager; for an optax transformation the transformation that takes its place, which works under
     ``jax.jit`` and changes no number. Both have ``departures``, ``first`` and ``report()``.
 
-    Options for torch: `names` (``model.named_parameters()``), `answers` of the dialect, `hyper` to
-    overrule what the groups say, and for optimizers that are not torch's own `slots`
-    (``{"m": "exp_avg", …}``, the keys of their state) and `counter`. For optax: `hyper`, the
+    Options for torch: `names` (``model.named_parameters()``), `answers` of the dialect, `hyper`,
+    what the groups ought to say, and for optimizers that are not torch's own `slots`
+    (``{"m": "exp_avg", …}``, the keys of their state) and `counter`. `hyper` is a mapping for all
+    groups or a sequence of one a group; values are numbers or functions of t = 1, 2, …, the calls
+    of ``step``. A decay for all groups is asked of those that decay. For optax: `hyper`, the
     hyperparameters in wdref's words, a number or a schedule of optax's count each, `mask` of the
     decay, `answers`, and `slots`, a function that finds ``{"m": tree, …, "t": count}`` in the state
     of a transformation that is not optax's own.
@@ -44,6 +48,7 @@ def shadow(
     TypeError: shadow watches torch optimizers and optax transformations: object is neither
     """
     known = {"sample": sample, "every": every, "on_departure": on_departure, **options}
+    known["first_step"] = first_step
     framework = _framework(optimizer)
     module = import_module(f".shadow_{framework}", __package__)
     if framework == "torch":

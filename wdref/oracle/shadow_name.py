@@ -157,11 +157,22 @@ def _faults(
     for t in sorted(set(counts) - {rule.t})[:8]:
         words = f"the step counter of another leaf, t={t} for {rule.t}"
         yield Guess(words, 0.9, run(replace(rule, t=t), scaled))
+    if rule.other is not None:
+        words = f"as its group says: {_differences(rule, rule.other)}"
+        yield Guess(words, 0.4, run(rule.other, scaled))
     if rule.scale != 1:
         yield Guess("a gradient that is still scaled", 0.5, run(rule, before))
     if rule.hyper.get("weight_decay") and rule.dialect.form != "none":
         yield from _decayed_twice(rule, scaled)
     yield from _cast(rule, scaled, after, chosen)
+
+
+def _differences(asked: Rule, said: Rule) -> str:
+    """What a group says in other numbers than `hyper`; the learning rate times η."""
+    pairs = {name: (said.hyper[name], x) for name, x in asked.hyper.items()}
+    rates = [rule.eta * rule.hyper["learning_rate"] for rule in (said, asked)]
+    pairs["learning_rate"] = (rates[0], rates[1])
+    return ", ".join(f"{name}={x:g}, not {y:g}" for name, (x, y) in pairs.items() if x != y)
 
 
 def _decayed_twice(rule: Rule, before: Before) -> Iterator[Guess]:

@@ -20,7 +20,7 @@ from ..arithmetic import Primitives, all_narrow
 from ..conventions import dialect
 from ..dialects import Dialect
 from .shadow_step import WIDTHS, Array, Before, Rule
-from .shadow_watch import Batch, Departure, Part, Watch, sampled
+from .shadow_watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
 
 SLOTS = {"m": ("mu", "trace"), "v": ("nu",), "v_max": ("nu_max",), "t": ("count",)}
 WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's
@@ -54,7 +54,7 @@ class OptaxWatch(Watch):
         *,
         convention: str,
         claim: str | None,
-        hyper: Mapping[str, Any] | None = None,
+        hyper: Hyper | None = None,
         mask: Any = None,
         answers: Mapping[str, Any] | None = None,
         slots: Callable[[Any], Mapping[str, Any]] | None = None,
@@ -64,7 +64,7 @@ class OptaxWatch(Watch):
         if claim is None:
             raise ValueError('optax does not say what a transformation is: claim="adamw"')
         self.base: Any = dialect(claim, convention, **(answers or {}))
-        self.hyper, self.mask, self.find = dict(hyper or {}), mask, slots or _found
+        self.hyper, self.mask, self.find = dict(check_names(hyper or {})), mask, slots or _found
 
     def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:
         """Work out what a step of these shapes is to compute; runs while it is traced."""
@@ -126,7 +126,8 @@ class OptaxWatch(Watch):
             given = Before(theta, g, tuple(slots[:half]))
             rows[rule.key()].append((i, rule, given, [new, *slots[half:]]))
         batches = [_batch(plan, row, self.sample, step) for row in rows.values()]
-        self.judge(step, batches, self._counter(plan, step, t, int(seen["t_after"])))
+        others = self._counter(plan, step, t, int(seen["t_after"]))
+        self.judge(step, batches, [*self._beginning(plan, step, t), *others])
 
     def _rule(self, plan: _Plan, i: int, said: Mapping[str, float], t: int) -> Rule:
         hyper = {name: said.get(name, 0.0) for name in plan.dialect.hyper}
@@ -136,6 +137,13 @@ class OptaxWatch(Watch):
         narrow = () if "float64" in plan.dtypes[i] else all_narrow(hyper)
         rule = Rule(plan.dialect, hyper, t, plan.dtypes[i], narrow=narrow, primitives=PRIMITIVES)
         return rule.at(said["learning_rate"], before=said["before"], initial=said["initial"])
+
+    def _beginning(self, plan: _Plan, step: int, t: int) -> list[Departure]:
+        if self.watched or not plan.counted or self.first_step in (None, t):
+            return []
+        why = "its state is fresh" if t == 1 else f"t begins at {t}, not {self.first_step}"
+        numbers = float(t - 1), float(self.first_step or 0) - 1, t - 1, 1, 1
+        return [Departure(plan.names[0], step, (), np.inf, "step counter", *numbers, why)]
 
     def _counter(self, plan: _Plan, step: int, t: int, after: int) -> list[Departure]:
         if not plan.counted or after == t:

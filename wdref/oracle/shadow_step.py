@@ -31,7 +31,8 @@ class Rule:
     `eta` is the schedule's multiplier, `before` that of the step before, `initial` the learning
     rate at the start. `dtypes` are those of the parameters, then of each slot; operations round to
     `compute`, if it is not given to the widest of them. `scale` divides the gradient first, as a
-    fused step does under gradient scaling. `narrow`: see `Arithmetic`.
+    fused step does under gradient scaling. `narrow`: see `Arithmetic`. `other` is what the
+    optimizer says itself, where it was asked for another rule.
     """
 
     dialect: Dialect
@@ -45,6 +46,7 @@ class Rule:
     narrow: tuple[str, ...] = ()
     primitives: Primitives = field(default=ASSUMED)
     compute: str = ""
+    other: "Rule | None" = None
 
     def __post_init__(self) -> None:
         widest = max(self.dtypes, key=WIDTHS.index)
@@ -52,8 +54,8 @@ class Rule:
 
     def key(self) -> tuple[Any, ...]:
         """Equal for rules that are one."""
-        values = {**vars(self), "hyper": tuple(sorted(self.hyper.items()))}
-        return tuple(values.values())
+        own = {"hyper": tuple(sorted(self.hyper.items())), "other": self.other and self.other.key()}
+        return tuple({**vars(self), **own}.values())
 
     def at(self, rate: float, *, before: float | None, initial: float | None) -> "Rule":
         """The same at this learning rate, after that of the step `before`.

@@ -10,60 +10,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from ..arithmetic import HALF, all_narrow
+from ..arithmetic import HALF
 from ..conventions import dialect
-from ..dialects import Dialect
+from .shadow_groups import Group, Groups
+from .shadow_leaves import Keys, Leaf, beginning, counters, suspicions
 from .shadow_step import WIDTHS, Array, Before, Rule
 from .shadow_tensors import dtype_of, gather, local, where_of
-from .shadow_watch import Batch, Departure, Part, Watch
+from .shadow_watch import Batch, Departure, Hyper, Part, Watch
 
 CLAIMS = {"AdamW": "adamw", "Adam": "adam", "SGD": "sgd"}
-SLOTS = {
-    "adam": {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"},
-    "sgd": {"m": "momentum_buffer"},
-}
-
-
-@dataclass(frozen=True, eq=False)
-class _Leaf:
-    """One parameter as a step begins: where it is looked at, and what its group says."""
-
-    name: str
-    parameter: Any
-    index: NDArray[np.int64]
-    where: Any  # the index as a tensor, None for the whole leaf
-    group: int
-    moves: bool
-    count: int | None
-    slots: tuple[bool, ...]  # which of them exist
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(local(self.parameter).shape)
-
-
-@dataclass(frozen=True)
-class _Group:
-    """What a parameter group claims in this step."""
-
-    dialect: Dialect
-    hyper: Mapping[str, float]
-    rate: float
-    before: float | None
-    initial: float
-    sign: float
-    narrow: tuple[str, ...]
-    fused: bool
 
 
 @dataclass(frozen=True, eq=False)
 class _Taken:
     """What the hook before a step took."""
 
-    leaves: Sequence[_Leaf]
-    groups: Sequence[_Group]
+    leaves: Sequence[Leaf]
+    groups: Sequence[Group]
     arrays: Sequence[Array]
     scale: float
     skipped: bool
@@ -80,19 +44,22 @@ class TorchWatch(Watch):
         claim: str | None = None,
         answers: Mapping[str, Any] | None = None,
         names: Iterable[tuple[str, Any]] = (),
-        hyper: Mapping[str, float] | None = None,
+        hyper: Hyper | Sequence[Hyper] | None = None,
         slots: Mapping[str, str] | None = None,
         counter: str = "step",
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.optimizer, self.convention, self.counter = optimizer, convention, counter
-        self._answers, self._hyper, self._keys = answers or {}, hyper or {}, slots
+        self.optimizer = optimizer
         self._claim = claim or _claim_of(optimizer)
-        dialect(self._claim, convention, **self._answers)  # an unknown one is told here
+        family = dialect(self._claim, convention, **(answers or {})).family
+        self._keys = Keys.of(family, slots, counter)
         self._names = {id(p): name for name, p in names}
-        self._rates: dict[int, float] = {}
-        self._initial: dict[int, float] = {}
+        self._groups = Groups(
+            optimizer.param_groups, claim=self._claim, convention=convention,
+            answers=answers or {}, hyper=hyper,
+        )  # fmt: skip
+        self._first = 0  # t of the first step that was seen
         self._frame: FrameType | None = None
         self._taken: _Taken | None = None
         self._handles = [
@@ -113,8 +80,9 @@ class TorchWatch(Watch):
             return None  # the step of a base class, inside the step that is watched
         self._frame, self._taken = caller, None
         self.seen += 1
+        self._first = self._first or self._begin()
         if (self.seen - 1) % self.every:
-            self._remember_rates()
+            self._groups.remember(optimizer.param_groups, self._t)
             return None
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
         if closure is None:
@@ -140,10 +108,14 @@ class TorchWatch(Watch):
         if taken is not None:
             self._judge_step(taken)
 
-    def _remember_rates(self) -> None:
-        for i, group in enumerate(self.optimizer.param_groups):
-            if not isinstance(group["lr"], torch.Tensor):  # which may wait for a device
-                self._rates[i] = group["lr"]
+    @property
+    def _t(self) -> int:
+        """The step that functions of t are asked for: calls, from where the training began."""
+        return self._first + self.seen - 1
+
+    def _begin(self) -> int:
+        counts = (state.get(self._keys.counter, 0) for state in self.optimizer.state.values())
+        return self.first_step or 1 + max(map(int, counts), default=0)
 
     # -- before the step ----------------------------------------------------------------------
 
@@ -152,7 +124,7 @@ class TorchWatch(Watch):
         optimizer = self.optimizer
         scale, found = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
         skipped = found is not None and bool(found)
-        groups = [self._group(i, group) for i, group in enumerate(optimizer.param_groups)]
+        groups = self._groups.take(optimizer.param_groups, self._t)
         where = cache(lambda size: where_of(size, self.sample, self.seen))
         leaves = []
         for i, group in enumerate(optimizer.param_groups):
@@ -173,80 +145,42 @@ class TorchWatch(Watch):
         return bool(local(p).numel())
 
     def _leaf(
-        self, name: str, p: Any, i: int, group: _Group, skipped: bool, where: Callable[..., Any]
-    ) -> _Leaf:
-        state = self.optimizer.state.get(p, {})
-        keys = self._slot_keys(group.dialect)
-        exist = tuple(state.get(key) is not None for key in keys)
+        self, name: str, p: Any, i: int, group: Group, skipped: bool, where: Callable[..., Any]
+    ) -> Leaf:
+        state, d = self._state(p), group.dialect
+        exist = tuple(x is not None for x in self._keys.find(state, d))
         moves = p.grad is not None and not skipped
         index, tensor = where(local(p).numel())
         if tensor is not None:
             tensor = tensor.to(p.device)
-        return _Leaf(name, p, index, tensor, i, moves, self._steps_of(p, group, any(exist)), exist)
+        return Leaf(name, p, index, tensor, i, moves, self._keys.steps(state, d), exist)
 
-    def _slot_keys(self, d: Dialect) -> list[str]:
-        keys = self._keys or SLOTS[d.family]
-        return [keys[name] for name in d.slots]
+    def _state(self, p: Any) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.optimizer.state.get(p, {})
+        return found
 
-    def _steps_of(self, p: Any, group: _Group, begun: bool) -> int | None:
-        """Return the steps that the leaf's state has counted; momentum only knows whether any."""
-        count = self.optimizer.state.get(p, {}).get(self.counter)
-        if count is not None:
-            return int(count)
-        if group.dialect.family == "adam" and begun:
-            raise ValueError(
-                f"the optimizer's state has no {self.counter!r}: name its step counter, counter=..."
-            )
-        return 0 if group.dialect.family == "adam" else None
-
-    def _given(self, leaf: _Leaf, groups: Sequence[_Group]) -> list[tuple[Any, Any]]:
+    def _given(self, leaf: Leaf, groups: Sequence[Group]) -> list[tuple[Any, Any]]:
         """Gradient where there is one, parameter, slots."""
         grad = [leaf.parameter.grad] if leaf.moves else []
         tensors = [*grad, leaf.parameter, *self._slots(leaf, groups)]
         return [(local(x), leaf.where) for x in tensors]
 
-    def _slots(self, leaf: _Leaf, groups: Sequence[_Group], *, now: bool = False) -> list[Any]:
+    def _slots(self, leaf: Leaf, groups: Sequence[Group], *, now: bool = False) -> list[Any]:
         """Return those slots that existed before the step, or that exist now."""
-        state = self.optimizer.state.get(leaf.parameter, {})
-        keys = self._slot_keys(groups[leaf.group].dialect)
-        found = [state.get(key) for key in keys]
+        found = self._keys.find(self._state(leaf.parameter), groups[leaf.group].dialect)
         if now:
             return [x for x in found if x is not None]
         return [x for x, there in zip(found, leaf.slots, strict=True) if there]
-
-    def _group(self, i: int, group: Mapping[str, Any]) -> _Group:
-        d = self._dialect(group)
-        said = {**_hyper(group), **self._hyper}
-        rate = float(said["learning_rate"])
-        initial = self._initial.setdefault(i, float(group.get("initial_lr", rate)))
-        before, self._rates[i] = self._rates.get(i), rate
-        missing = [name for name in d.hyper if name not in said]
-        if missing:
-            raise ValueError(f"param_groups[{i}] has no {', '.join(missing)}: give hyper={{...}}")
-        hyper = {name: float(said[name]) for name in d.hyper}
-        on_device = group.get("capturable") or isinstance(group["lr"], torch.Tensor)
-        narrow = all_narrow(hyper) if on_device else ()
-        return _Group(d, hyper, rate, before, initial, -1.0 if group.get("maximize") else 1.0,
-                      narrow, bool(group.get("fused")))  # fmt: skip
-
-    def _dialect(self, group: Mapping[str, Any]) -> Dialect:
-        claim = self._claim
-        if claim == "adam" and group.get("decoupled_weight_decay"):
-            claim = "adamw"  # as torch's Adam says of itself
-        d: Any = dialect(claim, self.convention)
-        if d.family == "adam" and group.get("amsgrad"):
-            d = replace(d, amsgrad="raw")
-        if d.family == "sgd":
-            d = replace(d, nesterov=bool(group.get("nesterov")))
-            if not group.get("momentum"):
-                d = replace(d, buffer=False, damping="none", first="damped", nesterov=False)
-        found: Dialect = replace(d, **self._answers) if self._answers else d
-        return found
 
     # -- after it -----------------------------------------------------------------------------
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not followed
     def _judge_step(self, taken: _Taken) -> None:
+        states = [self._state(leaf.parameter) for leaf in taken.leaves]
+        for leaf, state in zip(taken.leaves, states, strict=True):
+            if leaf.moves:
+                shape = tuple(leaf.parameter.shape)
+                self._keys.check(leaf.name, state, taken.groups[leaf.group].dialect, shape)
         after = gather(
             [
                 (local(x), leaf.where)
@@ -255,7 +189,13 @@ class TorchWatch(Watch):
             ]
         )
         old, new = iter(taken.arrays), iter(after)
-        others = self._counters(taken)
+        counts = [state.get(self._keys.counter) for state in states]
+        others = counters(list(zip(taken.leaves, counts, strict=True)), self.seen)
+        if self.watched == 0:
+            moving = [leaf for leaf in taken.leaves if leaf.moves and leaf.slots]
+            others += beginning(moving, self.first_step, self.seen)
+            for text in suspicions(moving, taken.groups) if self.first_step is None else ():
+                self.note(text)
         rows: dict[Any, list[Any]] = defaultdict(list)
         for leaf in taken.leaves:
             group = taken.groups[leaf.group]
@@ -270,17 +210,17 @@ class TorchWatch(Watch):
                 rows[rule.key()].append((rule, leaf, (theta, g, slots), got))
         self.judge(self.seen, [_batch(row) for row in rows.values()], others)
 
-    def _exist(self, leaf: _Leaf, group: _Group) -> tuple[bool, ...]:
-        state = self.optimizer.state.get(leaf.parameter, {})
-        return tuple(state.get(key) is not None for key in self._slot_keys(group.dialect))
+    def _exist(self, leaf: Leaf, group: Group) -> tuple[bool, ...]:
+        found = self._keys.find(self._state(leaf.parameter), group.dialect)
+        return tuple(x is not None for x in found)
 
     @staticmethod
-    def _filled(leaf: _Leaf, arrays: Any, exist: Sequence[bool]) -> list[Array]:
+    def _filled(leaf: Leaf, arrays: Any, exist: Sequence[bool]) -> list[Array]:
         """Parameters and slots; a slot that is not there yet is 0."""
         theta = next(arrays)
         return [theta, *(next(arrays) if there else np.zeros_like(theta) for there in exist)]
 
-    def _rule(self, leaf: _Leaf, group: _Group, scale: float) -> Rule | None:
+    def _rule(self, leaf: Leaf, group: Group, scale: float) -> Rule | None:
         slots = self._slots(leaf, [group] * (leaf.group + 1), now=True)
         dtypes = [dtype_of(x) for x in (leaf.parameter, *slots)]
         dtypes += dtypes[:1] * (1 + len(group.dialect.slots) - len(dtypes))
@@ -299,10 +239,13 @@ class TorchWatch(Watch):
             narrow=group.narrow,
             compute="float32" if half and group.fused else "",  # as its kernels do
         )
-        return rule.at(group.rate, before=group.before, initial=group.initial)
+        asked = _at(rule, group, group.hyper)
+        return (
+            asked if group.own == group.hyper else replace(asked, other=_at(rule, group, group.own))
+        )
 
     def _resting(
-        self, leaf: _Leaf, taken: _Taken, before: Sequence[Array], after: Sequence[Array]
+        self, leaf: Leaf, taken: _Taken, before: Sequence[Array], after: Sequence[Array]
     ) -> list[Departure]:
         """Without a gradient, or when a scaler found an infinity, nothing may move."""
         self.leaves.add(leaf.name)
@@ -318,26 +261,10 @@ class TorchWatch(Watch):
                 return [Departure(leaf.name, self.seen, place, np.inf, name, *numbers, *share)]
         return []
 
-    def _counters(self, taken: _Taken) -> list[Departure]:
-        """Return the leaves whose step counter did not go up by one, or by none at rest."""
-        found = []
-        owners: dict[int, list[str]] = defaultdict(list)
-        for leaf in taken.leaves:
-            owners[id(self._counter(leaf))].append(leaf.name)
-        for leaf in taken.leaves:
-            count = self._counter(leaf)
-            if leaf.count is None or count is None:
-                continue
-            want, got = leaf.count + leaf.moves, float(count)
-            if got != want:
-                shared = [x for x in owners[id(count)] if x != leaf.name]
-                words = f"counter shared with {', '.join(shared)}" if shared else ""
-                found.append(Departure(leaf.name, self.seen, (), np.inf, "step counter", got,
-                                       float(want), want, 1, 1, words))  # fmt: skip
-        return found
 
-    def _counter(self, leaf: _Leaf) -> Any:
-        return self.optimizer.state.get(leaf.parameter, {}).get(self.counter)
+def _at(rule: Rule, group: Group, hyper: Mapping[str, float]) -> Rule:
+    rate = hyper["learning_rate"]
+    return replace(rule, hyper=hyper).at(rate, before=group.before, initial=group.initial)
 
 
 def _claim_of(optimizer: Any) -> str:
@@ -358,17 +285,7 @@ def _runs(frame: FrameType, caller: FrameType) -> bool:
     return up is frame
 
 
-def _hyper(group: Mapping[str, Any]) -> dict[str, Any]:
-    """The group's hyperparameters in wdref's words."""
-    words = {"lr": "learning_rate", "eps": "eps", "weight_decay": "weight_decay"}
-    words |= {"momentum": "momentum", "dampening": "dampening"}
-    said = {word: group[name] for name, word in words.items() if name in group}
-    if "betas" in group:
-        said["beta1"], said["beta2"] = group["betas"]
-    return said
-
-
-def _batch(rows: Sequence[tuple[Rule, _Leaf, Any, Sequence[Array]]]) -> Batch:
+def _batch(rows: Sequence[tuple[Rule, Leaf, Any, Sequence[Array]]]) -> Batch:
     """Put the leaves of one rule behind one another."""
     ends = np.cumsum([len(leaf.index) for _, leaf, *_ in rows]).tolist()
     parts = [

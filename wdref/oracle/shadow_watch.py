@@ -6,7 +6,7 @@ is judged on from its own state, so that one fault does not spread over the repo
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self
 
@@ -20,6 +20,8 @@ from .shadow_step import Array, Before, Certified, Rule, certify
 from .verdict import LIMIT
 
 Action = Literal["raise", "warn", "collect"]
+Hyper = Mapping[str, Any]  # numbers, or functions of t
+KNOWN = ("learning_rate", "beta1", "beta2", "eps", "momentum", "dampening", "weight_decay", "clip")
 NAMED = 16  # departures for which a name is searched: that takes a tenth of a second
 
 
@@ -87,6 +89,14 @@ class Batch:
     parts: Sequence[Part]
 
 
+def check_names(hyper: Hyper) -> Hyper:
+    """Refuse a name that no rule has."""
+    unknown = ", ".join(str(name) for name in hyper if name not in KNOWN)
+    if unknown:
+        raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(KNOWN)}")
+    return hyper
+
+
 def sampled(size: int, sample: int, step: Any) -> Any:
     """Return up to `sample` indices below `size`: first, last, and one of each stretch between.
 
@@ -116,6 +126,7 @@ class Watch:
     every: int = 1
     on_departure: Action = "warn"
     limit: float = LIMIT
+    first_step: int | None = None  # t of the first step that is seen
     departures: list[Departure] = field(default_factory=list)
     repeated: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -130,6 +141,8 @@ class Watch:
         self.sample = check_count("sample", self.sample)
         self.every = check_count("every", self.every)
         self.limit = check_number("limit", self.limit, above=0.0)
+        if self.first_step is not None:
+            self.first_step = check_count("first_step", self.first_step)
         if self.on_departure not in ("raise", "warn", "collect"):
             raise ValueError(
                 f"on_departure={self.on_departure!r}: expected 'raise', 'warn' or 'collect'"

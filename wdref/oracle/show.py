@@ -9,13 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from .asked import not_asked
-from .identify import Identity, describe
-from .verdict import LIMIT, CaseVerdict
+from .diagnosis import Diagnosis, said
+from .identify import Identity
+from .verdict import FAILED, LIMIT, CaseVerdict
 
 
-def print_check(
-    document: dict[str, Any], verdicts: Sequence[CaseVerdict], identity: Identity | None
-) -> None:
+def print_check(document: dict[str, Any], diagnosis: Diagnosis) -> None:
     """Print one row a case, and the verdict last."""
     console = Console(highlight=False)
     title = Text(f"{document['target']} as {document['convention']} {document['claim']}")
@@ -23,6 +22,7 @@ def print_check(
     table.add_column("case", no_wrap=True)
     for name in ("verdict", "ratio", "ulp", "worst at"):
         table.add_column(name, justify="right" if name in ("ratio", "ulp") else "left")
+    verdicts = diagnosis.verdicts
     for row in _rows(verdicts):
         table.add_row(*row)
     console.print(table)
@@ -37,26 +37,30 @@ def print_check(
     console.print(f"[bold]{document['verdict']}[/bold]{shown}", end="; " if refused else "\n")
     if refused:
         console.print(refused, markup=False, soft_wrap=True)
-    if identity:
-        print_identity(identity, document["target"])
+    print_lines(console, document["target"], diagnosis.lines())
 
 
 def _rows(verdicts: Sequence[CaseVerdict]) -> Iterator[tuple[str, ...]]:
-    """One row a case, but one for a run of sizes with the same verdict."""
+    """One row a case, but one for a run of sizes, or of errors, with the same verdict."""
 
     def kind(v: CaseVerdict) -> tuple[str, str]:
         name, _, dtype = v.id.partition("/")
-        return (v.verdict, dtype) if name.startswith("size-") else (v.id, "")
+        alike = name.startswith("size-") or v.verdict in FAILED
+        return (v.verdict, dtype) if alike else (v.id, "")
 
     for _, run in groupby(verdicts, key=kind):
         group = list(run)
         worst = max(group, key=lambda v: -1.0 if v.ratio is None else v.ratio)
         dtype = group[0].id.partition("/")[2]
-        name = group[0].id if len(group) == 1 else f"{len(group)} sizes/{dtype}"
+        name = group[0].id if len(group) == 1 else f"{len(group)} {_kind(group)}/{dtype}"
         numbers = ("" if x is None else f"{x:.3g}" for x in (worst.ratio, worst.ulp))
         tensor = "" if worst.tensor is None else f"[{worst.tensor}]"
         place = f"t={worst.step} θ{tensor}[{worst.coordinate}]"
         yield (name, worst.verdict, *numbers, place if worst.step is not None else "")
+
+
+def _kind(group: Sequence[CaseVerdict]) -> str:
+    return "sizes" if all(v.id.startswith("size-") for v in group) else "cases"
 
 
 def _print_notes(
@@ -73,33 +77,15 @@ def _print_notes(
     undecided = sum(v.undecided for v in verdicts)
     if undecided:
         console.print(f"undecided: {undecided} values, of which nothing is certified")
-    # what would explain a single case says nothing where the formula is another one
-    told = ("error", "timeout", "unsupported", document["verdict"])
-    notes = [v.finding for v in verdicts if v.finding]
-    notes += [f"{v.verdict}: {v.message}" for v in verdicts if v.message and v.verdict in told]
-    for note in dict.fromkeys(notes):
-        console.print(note, markup=False)
+
+
+def print_lines(console: Console, target: str, lines: Sequence[str]) -> None:
+    """Print a diagnosis; the line that says what the target is begins with its name."""
+    for line in lines:
+        named = line.startswith(("is", "matches"))
+        console.print(f"{target} {line}" if named else line, markup=False)
 
 
 def print_identity(identity: Identity, target: str) -> None:
     """Print the rule that was found, how sure that is, and the bug that it is."""
-    console = Console(highlight=False)
-    found = describe(identity.nearest.rule)
-    word = "is" if identity.certified else "matches nothing known; the nearest is"
-    names = f" ({', '.join(found['names'])})" if found["names"] else ""
-    console.print(f"{target} {word}{names}:", markup=False)
-    for line in found["recurrence"]:
-        console.print(f"  {line}", markup=False)
-    residual = f"residual {identity.nearest.residual:.2g}"
-    if identity.runner_up:
-        residual += f"; the next best rule has {identity.runner_up.residual:.2g}"
-    console.print(residual)
-    bug = identity.known_bug()
-    if bug:
-        console.print(f"known bug {bug['id']}: {bug['title']} ({bug['reference']})", markup=False)
-    for rule in identity.also:
-        console.print(f"also: {'; '.join(rule.recurrence())}", markup=False)
-    if identity.departure:
-        console.print(f"it departs from it in {identity.departure}")
-    for hint in identity.hints[:4]:
-        console.print(f"  {hint}", markup=False)
+    print_lines(Console(highlight=False), target, said(identity))

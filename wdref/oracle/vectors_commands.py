@@ -103,7 +103,7 @@ def check_outputs(
     """Judge a file of outputs, as the claim that is given or that the file makes."""
     document: dict[str, Any] | None = {
         "target": str(outputs), "claim": claim, "convention": convention, "dtype": None,
-        "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
+        "verdict": "error", "worst_ratio": None, "cases": [], "identified": None, "diagnosis": [],
     } if as_json else None  # fmt: skip
     _ready(document)
     from .vectors_outputs import judge_outputs
@@ -177,8 +177,10 @@ def _cell(value: Any) -> str:
 
 
 def _print(judged: "Judgement") -> None:
+    from rich.console import Console
+
     from .asked import not_asked
-    from .show import print_identity
+    from .show import print_lines
 
     made, document = judged.outputs, judged.as_json()
     rows = [{"case": v.id, **vars(v)} for v in judged.verdicts]
@@ -187,5 +189,4 @@ def _print(judged: "Judgement") -> None:
     worst = document["worst_ratio"]
     last = judged.verdict + ("" if worst is None else f", worst ratio {worst:.3g}")
     click.echo("; ".join(filter(None, (last, not_asked(judged.verdicts)))))
-    if judged.identity is not None:
-        print_identity(judged.identity, made.implementation)
+    print_lines(Console(highlight=False), made.implementation, judged.diagnosis.lines())

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..conventions import dialect as look_up
 from ..dialects import Dialect
 from .case import Case
+from .diagnosis import Diagnosis, diagnose
 from .exchange import Result
-from .identify import Identity, identify
+from .identify import Identity
 from .vectors import Suite, Vector, suite
 from .vectors_entry import arrays_of, case_of
 from .vectors_read import (
@@ -23,7 +24,7 @@ from .vectors_read import (
     read,
     shorten,
 )
-from .verdict import CaseVerdict, judge, overall, worst_ratio
+from .verdict import CaseVerdict, worst_ratio
 
 Array = NDArray[np.float64]
 LARGEST_OUTPUT = 10_000  # coordinates of a test whose outputs a file may hold
@@ -50,17 +51,26 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """Outputs with their verdicts, and what they are where that is not what they claim."""
+    """Outputs with their diagnosis."""
 
     target: str
     outputs: Outputs
-    verdicts: tuple[CaseVerdict, ...]
-    identity: Identity | None
+    diagnosis: Diagnosis
+
+    @property
+    def verdicts(self) -> tuple[CaseVerdict, ...]:
+        """The verdicts on all cases."""
+        return self.diagnosis.verdicts
+
+    @property
+    def identity(self) -> Identity | None:
+        """What they are, where that is not what they claim."""
+        return self.diagnosis.identity
 
     @property
     def verdict(self) -> str:
-        """The worst verdict, unsupported cases aside."""
-        return overall(self.verdicts)
+        """The verdict on the implementation."""
+        return self.diagnosis.verdict
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of ``wdref check --json``."""
@@ -73,6 +83,7 @@ class Judgement:
             "worst_ratio": worst_ratio(self.verdicts),
             "cases": [dict(vars(v)) for v in self.verdicts],
             "identified": self.identity and self.identity.as_json(),
+            "diagnosis": self.diagnosis.lines(),
         }
 
 
@@ -98,12 +109,7 @@ def judge_outputs(
                 f"{path}: outputs for the {name} {given}, not {wanted}: "
                 f"export the vectors of {wanted}, or judge them as {given}"
             )
-    pairs = zip(found.cases, found.results, strict=True)
-    verdicts = tuple(judge(found.dialect, case, result) for case, result in pairs)
-    identity = None
-    if overall(verdicts) in ("deviates", "imprecise"):
-        identity = identify(found.cases, found.results, found.dialect.family, claim=found.dialect)
-    return Judgement(str(path), found, verdicts, identity)
+    return Judgement(str(path), found, diagnose(found.dialect, found.cases, found.results))
 
 
 def read_outputs(path: Path, vectors: Path | None = None) -> Outputs:

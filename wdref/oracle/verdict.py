@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arithmetic import CORRECT, HALF, Arithmetic, Primitives, all_narrow
+from ..arithmetic import CORRECT, Arithmetic, Primitives
+from . import reasons
 from .case import DTYPES, Case
 from .enclosure import Enclosure, enclose
 from .half import finding
-from .held import held
 from .targets import Result
 
 Array = NDArray[np.float64]
 
-# Right implementations stay below 2, whatever the order of their operations; the classic mistakes
-# reach thousands: see the figures in the documentation. The limit lies between.
-LIMIT = 4.0
+LIMIT = reasons.LIMIT
 
-GRADES = ("conforms", "unsupported", "undecided", "imprecise", "deviates", "timeout", "error")
+# What deviates is worse than what raised: an error in one case clears no other.
+FAILED = ("timeout", "error")
+GRADES = ("conforms", "unsupported", "undecided", "imprecise", *FAILED, "deviates")
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,19 @@ class _Worst:
 
 
 def judge(
-    dialect: Any, case: Case, result: Result, *, primitives: Primitives = CORRECT
-) -> CaseVerdict:
-    """Judge the result of one case against the enclosures of `dialect`, tensor by tensor."""
+    dialect: Any, case: Case, result: Result, *, primitives: Primitives = CORRECT,
+    excuse: bool = True,
+) -> CaseVerdict:  # fmt: skip
+    """Judge the result of one case against the enclosures of `dialect`, tensor by tensor.
+
+    Without `excuse` nothing explains a distance, which takes as long as many judgements.
+    """
     if result.values is None:
         return CaseVerdict(case.id, result.status, message=result.message)
     decays = getattr(dialect, "form", "") != "none"
+    judged = _judged(dialect, case, result, primitives, excuse)
     shown = finding(case, result, decays=decays)
-    return replace(_judged(dialect, case, result, primitives), finding=shown)
+    return replace(judged, finding=shown or judged.finding)
 
 
 def judge_all(
@@ -72,11 +77,19 @@ def judge_all(
     results: Sequence[Result],
     measured: Mapping[str, Mapping[str, Any]],
 ) -> list[CaseVerdict]:
-    """Judge every case, with the primitives that were measured in its dtype."""
-    return [
-        judge(dialect, case, result, primitives=primitives_in(case.dtype, measured))
-        for case, result in zip(cases, results, strict=True)
-    ]
+    """Judge every case, with the primitives that were measured in its dtype.
+
+    The reason of what is imprecise is one that all such cases have, or all of a dtype.
+    """
+    found: dict[int, CaseVerdict] = {}
+    lost = set[str]()  # dtypes in which a short case deviates: the long ones are not excused
+    for i in sorted(range(len(cases)), key=lambda i: "long" in cases[i].flags):
+        case, dtype = cases[i], cases[i].dtype
+        excuse = not (dtype in lost and "long" in case.flags)
+        primitives = primitives_in(dtype, measured)
+        found[i] = judge(dialect, case, results[i], primitives=primitives, excuse=excuse)
+        lost |= {dtype} if found[i].verdict == "deviates" else set()
+    return _reconciled([_unflushed(found[i], cases[i].dtype in lost) for i in range(len(cases))])
 
 
 def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Primitives:
@@ -93,7 +106,28 @@ def arithmetic_in(dtype: str, primitives: Primitives = CORRECT) -> Arithmetic:
     return replace(Arithmetic.of(dtype), primitives=primitives)
 
 
-def _judged(dialect: Any, case: Case, result: Result, primitives: Primitives) -> CaseVerdict:
+def _unflushed(verdict: CaseVerdict, lost: bool) -> CaseVerdict:
+    """What flushing would explain, were it not that other cases of the dtype deviate too."""
+    if not lost or verdict.finding != reasons.FLUSHED:
+        return verdict
+    return replace(verdict, verdict="deviates", finding="")
+
+
+def _reconciled(verdicts: Sequence[CaseVerdict]) -> list[CaseVerdict]:
+    told = {i: v.message for i, v in enumerate(verdicts) if v.verdict == "imprecise"}
+    same = reasons.common(list(told.values())) if told else ""
+    for dtype in DTYPES:
+        mine = [i for i in told if verdicts[i].id.endswith(f"/{dtype}")]
+        if mine:
+            own = [told[i] for i in mine]
+            words = same or reasons.common(own)
+            told |= zip(mine, [words] * len(mine) if words else reasons.agreed(own), strict=True)
+    return [replace(v, message=told.get(i, v.message)) for i, v in enumerate(verdicts)]
+
+
+def _judged(
+    dialect: Any, case: Case, result: Result, primitives: Primitives, excuse: bool
+) -> CaseVerdict:
     arithmetic = arithmetic_in(case.dtype, primitives)
     found, undecided = [], 0
     for i, (part, values) in enumerate(zip(case.parts(), _tensors(case, result), strict=True)):
@@ -109,7 +143,21 @@ def _judged(dialect: Any, case: Case, result: Result, primitives: Primitives) ->
         nothing = undecided > 0
         return CaseVerdict(case.id, "undecided" if nothing else "conforms",
                            None if nothing else 0.0, undecided=undecided)  # fmt: skip
-    return _verdict(dialect, case, max(found, key=lambda w: w.ratio), arithmetic, undecided)
+    place = _placed(dialect, case, max(found, key=lambda w: w.ratio), arithmetic, undecided)
+    beyond = [(w.part, w.values) for w in found if w.ratio > LIMIT]
+    if beyond and not excuse:
+        return replace(place, verdict="deviates")
+    return _graded(dialect, place, beyond, arithmetic) if beyond else place
+
+
+def _graded(
+    dialect: Any, place: CaseVerdict, beyond: Sequence[reasons.Part], arithmetic: Arithmetic
+) -> CaseVerdict:
+    """The verdict on a case of whose tensors some are beyond the limit."""
+    if reasons.flushes(dialect, beyond, arithmetic):
+        return replace(place, finding=reasons.FLUSHED)
+    why = reasons.excused(dialect, beyond, arithmetic)
+    return replace(place, verdict="imprecise" if why else "deviates", message=why)
 
 
 def _tensors(case: Case, result: Result) -> Sequence[Array]:
@@ -132,63 +180,34 @@ def _moved(case: Case, tensor: int, step: int, coordinate: int) -> CaseVerdict:
                        message=message)  # fmt: skip
 
 
-def _verdict(
+def _placed(
     dialect: Any, case: Case, w: _Worst, arithmetic: Arithmetic, undecided: int
 ) -> CaseVerdict:
     enclosure = enclose(dialect, w.part, arithmetic=arithmetic)
     ulp = _ulp(enclosure, w.values, case.dtype)[w.step, w.coordinate]
-    verdict, message = "conforms", ""
-    if w.ratio > LIMIT:
-        message = imprecision(dialect, w.part, w.values, arithmetic)
-        verdict = "imprecise" if message else "deviates"
     tensor = w.tensor if "tensors" in case.flags else None
-    return CaseVerdict(case.id, verdict, w.ratio, float(ulp), w.taken[w.step] + 1, w.coordinate,
-                       tensor, undecided, message)  # fmt: skip
-
-
-def imprecision(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic) -> str:
-    """Name the scalars that explain the distance if the host held them in float32, or nothing."""
-    if case.dtype in HALF:
-        return ""
-
-    def explained(names: tuple[str, ...]) -> bool:
-        narrow = arithmetic.with_narrow(*names)
-        found = worst(enclose(dialect, case, arithmetic=narrow).ratio(values))
-        # nothing certified: float32 cannot tell the eps of this case from 0, and anything may come
-        return all(ratio <= LIMIT for ratio, *_ in found) and bool(found or "eps" in names)
-
-    if names := held(dialect, case, values, arithmetic, LIMIT):
-        return f"{names} in float32"
-    *fewer, every = _narrowings(case)
-    if not explained(every[0]):  # which contains what fewer of them give
-        return ""
-    return next((words for names, words in fewer if explained(names)), every[1])
-
-
-def _narrowings(case: Case) -> list[tuple[tuple[str, ...], str]]:
-    """Sets of scalars from the fewest to all, the last, in words."""
-    single = [((name,), f"{name} in float32") for name in case.hyper if not name.startswith("beta")]
-    betas = [
-        (("bias",), "bias corrections computed in float32"),
-        (("beta1", "beta2"), "betas in float32"),
-    ]
-    every = (all_narrow(case.hyper), "scalars in float32")
-    return [*(betas if "beta1" in case.hyper else []), *single, every]
+    return CaseVerdict(case.id, "conforms", w.ratio, float(ulp), w.taken[w.step] + 1, w.coordinate,
+                       tensor, undecided)  # fmt: skip
 
 
 def overall(verdicts: Sequence[CaseVerdict]) -> str:
     """Verdict on the target: the worst of its cases, unsupported ones aside.
 
     What deviates in a narrower dtype alone has the right formula: imprecise, unless it is the place
-    of an element that decides.
+    of an element that decides. A case that raised hides none that deviates.
     """
+    ran = [v for v in verdicts if v.verdict not in ("unsupported", *FAILED)]
+    grade = _overall(ran) if ran else "unsupported"
+    failed = {v.verdict for v in verdicts} & set(FAILED)
+    return max(failed, key=FAILED.index) if failed and grade != "deviates" else grade
+
+
+def _overall(verdicts: Sequence[CaseVerdict]) -> str:
     found = {v.verdict for v in verdicts}
-    if found <= {"unsupported"}:
-        return "unsupported"
-    grade = max(found - {"unsupported"}, key=GRADES.index)
+    grade = max(found, key=GRADES.index)
     if grade == "deviates":
         by_dtype = ({v.verdict for v in verdicts if v.id.endswith(f"/{d}")} for d in DTYPES)
-        told = (grades - {"unsupported", "undecided"} for grades in by_dtype)
+        told = (grades - {"undecided"} for grades in by_dtype)
         widest = next((grades for grades in told if grades), found)
         if widest <= {"conforms", "imprecise"} and not any(_by_place(verdicts, d) for d in DTYPES):
             return "imprecise"

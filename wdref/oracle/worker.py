@@ -321,7 +321,8 @@ def halves(got: Any, exact: Any, dtype: str) -> float:
 
 def provide_unsupported() -> None:
     """Let targets import wdref.oracle.Unsupported where wdref is not installed."""
-    if importlib.util.find_spec("wdref") is not None:
+    spec = importlib.util.find_spec("wdref")
+    if spec is not None and spec.origin is not None:  # none: a mere folder of that name
         return
     package, module = types.ModuleType("wdref"), types.ModuleType("wdref.oracle")
     module.Unsupported = type("Unsupported", (Exception,), {})  # type: ignore[attr-defined]  # made here

@@ -25,18 +25,14 @@ def sgd_dialect(
 
         g = ∇f(θ) [+ λ θ]
         m = β1 m + c g                 c: η α inside the buffer, else 1, 1 - τ or 1 - β1
-        d = m, or Nesterov's β1 m + c' g
+        d = m, or Nesterov's β1 m + c' g, or the same once more, β1 d + c' g
         θ = θ - d (inside) or θ - η α d (outside), with the decay together or after
+        m is kept as it is, or "reread": with the λ θ of the θ just made
     """
     xp = array_namespace(theta, g)
 
     # GRADIENT
-    if d.clip == "gradient":
-        g = clip(xp, g, s.clip)
-    if s.l2 is not None:
-        g = g + s.l2 * theta
-    if d.clip == "sum":
-        g = clip(xp, g, s.clip)
+    loss, g = g, _gradient(d, xp, theta, g, s)
 
     # MOMENTS
     if d.buffer:
@@ -46,6 +42,8 @@ def sgd_dialect(
         m, new_slots = s.gain * g, ()
     if d.nesterov:
         m = s.beta1 * m + s.look * g
+    if d.nesterov == "twice":
+        m = s.beta1 * m + s.look * g
 
     # STEP
     if d.lr == "outside":
@@ -54,7 +52,17 @@ def sgd_dialect(
     if s.decay is not None:
         new = new - s.decay * (new if d.order == "after" else theta)
 
+    if d.nesterov == "reread" and d.buffer:
+        new_slots = (s.beta1 * slots[0] + s.gain * _gradient(d, xp, new, loss, s),)
     return new, new_slots
+
+
+def _gradient(d: "MomentumDialect", xp: Any, theta: Array, g: Array, s: Any) -> Array:
+    if d.clip == "gradient":
+        g = clip(xp, g, s.clip)
+    if s.l2 is not None:
+        g = g + s.l2 * theta
+    return clip(xp, g, s.clip) if d.clip == "sum" else g
 
 
 def clip(xp: Any, g: Array, bound: Any) -> Array:
