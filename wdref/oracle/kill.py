@@ -73,15 +73,20 @@ def simulated(rule: Any, case: Case, bug: Any = None) -> Result:
 
 def plainly(rule: Any, case: Case) -> Array:
     """Trajectory of a rule as written, in the dtype of the case: (T, n)."""
+    path = list(steps_of(rule, case))
+    return np.array(path).astype(np.float64).reshape(len(path), -1)
+
+
+def steps_of(rule: Any, case: Case) -> Iterator[Any]:
+    """Yield the parameters after each step of a rule as written."""
     theta = case.theta0
     slots: Sequence[Any] = [np.zeros_like(theta) for _ in rule.slots]
-    path, eta = [], multipliers(rule, case.eta).tolist()
-    with np.errstate(all="ignore"):
-        for t, g in enumerate(case.grads, start=1):
+    eta = multipliers(rule, case.eta).tolist()
+    for t, g in enumerate(case.grads, start=1):
+        with np.errstate(all="ignore"):
             s = rule.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
             theta, slots = rule.apply(theta, g, slots, s)
-            path.append(theta)
-    return np.array(path).astype(np.float64).reshape(len(path), -1)
+        yield theta
 
 
 def _row(bug: Any, claim: Any, cases: Sequence[Case], results: Sequence[Result]) -> Row:
