@@ -70,13 +70,14 @@ BRIEF = {
     "float64": ("exaggerated", "wide", "sparse", "bursts", "stop"),
     "float32": ("exaggerated", "ordinary", "wide", "sparse", "eps-rules", "subnormal", "groups",
                 "late", "no-momentum", "beta1-0", "beta2-0", "pauses", "graded", "awakening",
-                "no-numbers", "counter", "scalar", "tall", "filters", "groups-own", "gaps"),
+                "no-numbers", "scalar", "tall", "filters", "groups-own", "gaps"),
     "float16": ("exaggerated", "vanishing", "underflow"),
     "bfloat16": ("exaggerated", "vanishing"),  # which holds every usual eps
 }  # fmt: skip
 # Rows that share the sizes have a quarter each of these, too.
 SHARED = {"float32": ("overshoot", "large", "eps-0", "undamped", "all-damped", "rate-0", "rate-2",
-                      "origin", "column", "square", "broad", "cube", "tensors-many")}  # fmt: skip
+                      "origin", "column", "square", "broad", "cube", "tensors-many",
+                      "counter")}  # fmt: skip
 BRIEF_STEPS = 400  # of the longest, but for the one that counts them
 
 

@@ -13,11 +13,11 @@ from . import multi
 from .case import Array, Case
 from .cases import cases, probes
 from .gallery import gallery
-from .identify import identify
+from .identify import Identity, identify
 from .mutants import Mutant, multipliers
 from .right_orders import Order, run
 from .targets import Result
-from .verdict import CaseVerdict, judge, overall
+from .verdict import CaseVerdict, judge, judge_all, overall
 
 DTYPES = ("float64", "float32")
 RIGHTS = 400  # right implementations
@@ -27,13 +27,17 @@ LATE = ("ordinary/float64", "counter/float32")
 
 @dataclass(frozen=True)
 class Row:
-    """One mutant: the verdict on it and the best ratio it reaches in each dtype."""
+    """One mutant: the verdict on it and the best ratio it reaches in each dtype.
+
+    `agrees`: identification certifies a rule where every case conforms to it, and nowhere else.
+    """
 
     id: str
     title: str
     reference: str
     caught: bool
     named: bool
+    agrees: bool
     ratios: dict[str, float]
 
 
@@ -89,9 +93,14 @@ def _row(bug: Any, claim: Any, cases: Sequence[Case], results: Sequence[Result])
     verdicts = [judge(claim, case, result) for case, result in zip(cases, results, strict=True)]
     identity = identify(cases, results, claim.family, claim=claim)
     named = identity is not None and bug.id in [found.id for found in identity.bugs]
+    agrees = identity is None or identity.certified == _conforms(identity, cases, results)
     ratios = {dtype: _largest(verdicts, dtype) for dtype in DTYPES}
     caught = overall(verdicts) == "deviates"
-    return Row(bug.id, bug.title, bug.reference, caught, named, ratios)
+    return Row(bug.id, bug.title, bug.reference, caught, named, agrees, ratios)
+
+
+def _conforms(identity: Identity, cases: Sequence[Case], results: Sequence[Result]) -> bool:
+    return overall(judge_all(identity.nearest.rule, cases, results, {})) == "conforms"
 
 
 def _largest(verdicts: Sequence[CaseVerdict], dtype: str) -> float:

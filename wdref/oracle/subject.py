@@ -86,7 +86,6 @@ class Subject:
 
     @cached_property
     def found(self) -> list[str]:
-        """What the results are, in lines."""
+        """What the results of all cases are, in lines."""
         results = [self._tried(case) for case in self.suite]
-        lines = diagnose(self.dialect, self.suite, results, self.measured).lines()
-        return [f"run {line}" if line.startswith(("is", "matches")) else line for line in lines]
+        return diagnose(self.dialect, self.suite, results, self.measured).lines("found")
