@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from .verdict import CaseVerdict
 from .worker import LACKS
 
+MOST = 3  # reasons in a line
+
 
 def not_asked(verdicts: Sequence[CaseVerdict]) -> str:
     """Return how many cases were refused and why, or nothing.
@@ -24,5 +26,7 @@ def counted(messages: Sequence[str]) -> str:
                for word in message.removeprefix(LACKS).split(", ")}  # fmt: skip
     reasons = [LACKS + ", ".join(sorted(lacking))] if lacking else []
     reasons += dict.fromkeys(m for m in messages if m and not m.startswith(LACKS))
+    if len(reasons) > MOST:
+        reasons[MOST:] = [f"and {len(reasons) - MOST} other reasons"]
     count = "1 case" if len(messages) == 1 else f"{len(messages)} cases"
     return f"{count} not asked" + (f": {'; '.join(reasons)}" if reasons else "")

@@ -80,8 +80,13 @@ def _print_notes(
 
 
 def print_lines(console: Console, target: str, lines: Sequence[str]) -> None:
-    """Print a diagnosis; the line that says what the target is begins with its name."""
+    """Print a diagnosis; the line that says what the target is begins with its name.
+
+    What is unsupported stands in the last line of a verdict (`wdref.oracle.asked`).
+    """
     for line in lines:
+        if line.startswith("unsupported: "):
+            continue
         named = line.startswith(("is", "matches"))
         console.print(f"{target} {line}" if named else line, markup=False)
 
