@@ -57,9 +57,10 @@ def run(
     gradients that they stepped with; it must change nothing.
 
     All grid points of a seed have the same start and meet the same minibatches. An entry has the
-    bits of its single training with ``job.method``, whatever the others are: with NumPy, that is;
-    a GPU's matrix product may depend on how many there are, and subnormal numbers are zeros here,
-    where `analysis.subnormals` can have it so. Overflow gives no warning.
+    bits of its single training with ``job.method``, whatever the others are: with NumPy, that is,
+    and in `quiet`, as here. More threads of BLAS cut a product elsewhere, with other last digits
+    on some processors; subnormal numbers are zeros here, where `analysis.subnormals` can have it
+    so; a GPU's matrix product may depend on how many entries there are. Overflow gives no warning.
     """
     began, training = time.perf_counter(), Training(job, np if xp is None else xp)
     total, done = len(job.seeds) * len(job.points) * job.steps, 0

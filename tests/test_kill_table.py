@@ -29,7 +29,7 @@ from wdref.oracle.kill import (
 from wdref.oracle.mutants import Mutant
 from wdref.oracle.right_orders import Order, run
 from wdref.oracle.targets import Result
-from wdref.oracle.verdict import LIMIT, judge, overall
+from wdref.oracle.verdict import LIMIT, judge, judge_all, overall
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
@@ -42,6 +42,7 @@ def test_each_mutant_is_caught_and_named(bug):
     row = row_of(bug)
     assert row.caught
     assert row.named
+    assert row.agrees  # what is said to be a rule conforms to it in every case that ran
     for dtype, ratio in row.ratios.items():
         assert ratio >= WRONG[dtype]
 
@@ -115,6 +116,16 @@ def test_a_machine_that_flushes_is_one():
     assert judge(claim, case, result, primitives=Primitives(flush=True)).ratio <= 2
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("claim", [CLAIMS["adam"][0], CLAIMS["adam"][1], CLAIMS["sgd"][1]])
+def test_who_flushes_is_not_accused(claim, dtype):
+    """Though nobody said that the machine does."""
+    cases = [case for case in suite(claim) if case.dtype == dtype]
+    order = replace(Order.draw(claim.family == "adam"), flush=True, memory="same")
+    results = [Result("ok", run(order, case, claim)) for case in cases]
+    assert overall(judge_all(claim, cases, results, {})) == "conforms"
+
+
 @pytest.mark.parametrize("memory", ["operations", "state", "parameters"])
 def test_what_is_wider_shows(memory):
     claim = dialect("adamw", "pytorch")
@@ -131,7 +142,7 @@ def test_ids_and_references_are_there():
 
 @pytest.mark.parametrize("convention", ["paper", "keras"])
 def test_mutants_of_other_conventions_are_named(convention):
-    for bug in gallery(convention)[::4]:
+    for bug in [bug for bug in gallery(convention) if not bug.late][::4]:
         assert row_of(bug).named, bug.id
 
 
@@ -144,6 +155,18 @@ def test_two_changes_at_once_are_both_named():
     assert identity.certified
     assert identity.nearest.rule == both
     assert {bug.id for bug in identity.bugs} == {"M17", "M08"}
+
+
+@pytest.mark.parametrize(("answer", "value", "id"), [("lr", "inside", "M28"),
+                         ("nesterov", "twice", "M45"), ("form", "none", "M10-sgd")])  # fmt: skip
+def test_of_rules_that_are_one_function_the_claim_s_words_are_meant(answer, value, id):
+    """Nesterov's is asked with no dampening, which other dialects are without."""
+    claim = dialect("sgd", "pytorch", nesterov=True)
+    rule = replace(claim, **{answer: value})
+    cases = suite(claim)
+    identity = identify(cases, [simulated(rule, c) for c in cases], "sgd", claim=claim)
+    assert identity.nearest.rule == rule
+    assert [bug.id for bug in identity.bugs] == [id]
 
 
 def test_what_may_be_right_is_no_bug():

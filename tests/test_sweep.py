@@ -50,9 +50,10 @@ def alone(job, seed, learning_rate, weight_decay):
     optimizer = job.method(learning_rate, weight_decay, decay_mask=mask)
     state = optimizer.init(params)
     order = batches(np.random.default_rng([seed, 2]), len(x), job.batch)
-    for _, index in zip(range(job.steps), order, strict=False):
-        grads = model.gradients(params, x[index], y[index])
-        state = optimizer.step(params, grads, state)
+    with sweep.quiet():
+        for _, index in zip(range(job.steps), order, strict=False):
+            grads = model.gradients(params, x[index], y[index])
+            state = optimizer.step(params, grads, state)
     return params
 
 

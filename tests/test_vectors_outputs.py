@@ -70,10 +70,10 @@ BAD_OUTPUTS = {
     "two documents": (TEXT + TEXT, "no JSON at line 1"),
     "array": ("[1, 2]", "an array of 2: expected an object with the key 'schema'"),
     "number": ("1", "1: expected an object"),
-    "no schema": ({}, "schema null: this wdref reads 'outputs_schema_v1.json' here"),
-    "version": (changed(OUTPUTS, "schema", to="outputs_schema_v2.json"),
-                "schema 'outputs_schema_v2.json': this wdref reads 'outputs_schema_v1.json' here"),
-    "vectors": (layout(right_vectors()), "schema 'vectors_schema_v1.json'"),
+    "no schema": ({}, "schema null: this wdref reads 'outputs_schema_v1.json' and"),
+    "version": (changed(OUTPUTS, "schema", to="outputs_schema_v3.json"),
+                "schema 'outputs_schema_v3.json': this wdref reads 'outputs_schema_v1.json' and"),
+    "vectors": (layout(right_vectors()), "schema 'vectors_schema_v2.json'"),
     "nested": ("[" * 200_000 + "]" * 200_000, "nested too deeply"),
     "nested objects": ('{"schema":' * 100_000, "nested too deeply"),
     "nested within": (changed(OUTPUTS, "outputs", 0, "theta", to=json.loads("[" * 80 + "]" * 80)),
@@ -171,7 +171,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) // 1024)
 @pytest.mark.skipif(sys.platform != "linux", reason="units of ru_maxrss differ elsewhere")
 @pytest.mark.parametrize(("content", "message"), [
     (None, "over 8 MiB, the largest file that is read"),
-    ('{"schema": "outputs_schema_v1.json", "a": [' + "[]," * 2_700_000 + "[]]}", "unknown key"),
+    ('{"schema": "outputs_schema_v2.json", "a": [' + "[]," * 2_700_000 + "[]]}", "unknown key"),
 ])  # fmt: skip
 def test_memory_is_bounded(tmp_path, content, message):
     path = tmp_path / "large.json"

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..dialects import Dialect, Hyper
+from .case import rounded
 from .mutants import Twisted
 
 
@@ -68,6 +71,31 @@ class Unread(Twisted):
             eta, before = eta * 0.0 + 1.0, None
         own = {**h, **{name: h[name] * 0.0 + x for name, x in self.constants}}
         return self.base.scalars(own, t, eta, before=before, **options)
+
+
+@dataclass(frozen=True)
+class Narrowed(Twisted):
+    """A dialect whose hyperparameters are rounded to a narrow format before they are used."""
+
+    dtype: str = "bfloat16"
+
+    def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
+        """Scalars of step `t` from the rounded hyperparameters."""
+        own = {name: _like(x, self.dtype) for name, x in h.items()}
+        return self.base.scalars(own, t, eta, **options)
+
+
+def _like(x: Any, dtype: str) -> Any:
+    """`x` rounded to `dtype`: a float, or a number of the host's whose ball is one point."""
+    ball = getattr(x, "ball", None)
+    value = float(x if ball is None else ball.mid())
+    number = float(rounded(np.array(value), dtype))
+    return number if ball is None else type(x)(number, x.widen, x.power)
+
+
+def narrowed(base: Dialect, dtype: str) -> Narrowed:
+    """The dialect with its hyperparameters in `dtype`."""
+    return Narrowed(base, f"the hyperparameters are rounded to {dtype}", dtype=dtype)
 
 
 def unscheduled(base: Dialect) -> Unread:

@@ -54,8 +54,8 @@ def changed(rule: Any, case: Case, result: Result, at: Departure) -> str:
     """Say what is other in the step `at`, and where in the tensor; nothing if it is not known."""
     tensor, step = at.tensor or 0, (at.step or 0) - 1
     part, taken = case.parts()[tensor], case.steps_taken(tensor)
-    if step not in taken:
-        return ""
+    if step not in taken or getattr(rule, "step", None) is not None:
+        return ""  # a rule with a step of its own has no parts to change
     i = taken.index(step)
     got = values_of(case, result, tensor)[step]
     enclosure = enclose(rule, part)

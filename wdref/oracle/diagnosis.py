@@ -42,11 +42,11 @@ class Diagnosis:
         """The verdict on the target."""
         return overall(self.verdicts)
 
-    def lines(self) -> list[str]:
-        """Return the diagnosis in words, a line each."""
+    def lines(self, word: str = "is") -> list[str]:
+        """Return the diagnosis in words, a line each; `word` begins the one that names the rule."""
         found = list(self.mistakes)
         if self.identity:
-            found += said(self.identity)
+            found += said(self.identity, word)
         elif self.verdict == "deviates":
             found += ["what it computes is not known: no probe gave finite numbers"]
         but = self.identity.but if self.identity else None
@@ -70,14 +70,15 @@ def diagnose(
     where = None
     if first is not None:
         where = place(claim, judged[first], cases[first], results[first], measured)
-        told = where.message or changed(claim, cases[first], results[first], where)
-        where = replace(where, message=told)
+        if not (where.message or (identity and identity.certified)):  # its formula says it all
+            told = changed(claim, cases[first], results[first], where)
+            where = replace(where, message=told)
     return Diagnosis(
         judged, identity, where, mistakes.of_run(claim, cases, results), from_cases(cases, judged)
     )
 
 
-def said(identity: Identity) -> list[str]:
+def said(identity: Identity, word: str = "is") -> list[str]:
     """Say what an identity is, in lines."""
     lines = [NO_DECAY] if _loses_decay(identity) else []
     found = describe(identity.nearest.rule)
@@ -87,9 +88,9 @@ def said(identity: Identity) -> list[str]:
         recurrence.pop()  # what is other is said already
     if but:
         why = f": {but.message}" if but.message else ""
-        lines += [f"is{names}, but departs from that in {but}{why}"]
+        lines += [f"{word}{names}, but departs from that in {but}{why}"]
     elif identity.named:
-        lines += [f"is{names}:"]
+        lines += [f"{word}{names}:"]
     elif identity.helps:
         lines += [f"matches nothing known; the nearest is{names}:"]
     else:
@@ -111,8 +112,8 @@ def _names(rule: Any) -> str:
     """Whose rule it is, of a rule that is altered whose it was, and what is other in it."""
     twisted = isinstance(rule, Twisted)
     found = describe(rule.base if twisted else rule)
-    names = ", ".join(found["names"]) or f"a rule of the family {found['rule']}"
-    return f" ({names}), but: {rule.words}" if twisted else f" ({names})"
+    names = f" ({', '.join(found['names'])})" if found["names"] else ""
+    return f"{names}, but: {rule.words}" if twisted else names
 
 
 def _residuals(identity: Identity) -> list[str]:
@@ -132,7 +133,7 @@ def notes(verdicts: Sequence[CaseVerdict]) -> list[str]:
 
     What would explain a single case says nothing where the formula is another one.
     """
-    told = (*FAILED, "unsupported", overall(verdicts))
+    told = (*FAILED, overall(verdicts))
     words = [v.finding for v in verdicts if v.finding]
     words += [f"{v.verdict}: {v.message}" for v in verdicts if v.message and v.verdict in told]
     kinds: dict[str, list[str]] = {}

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .altered import Factor, Scaled, ScaledGradient, unread, unscheduled
+from ..arithmetic import HALF
+from .altered import Factor, Scaled, ScaledGradient, narrowed, unread, unscheduled
 from .candidates import stacked, trajectories
 from .case import Case
 from .mutants import Twisted
@@ -48,9 +49,9 @@ def altered(bases: Sequence[Any], case: Case, values: Array, noise: float) -> It
         return
     scale = float(np.max(np.abs(got))) or 1.0
     for base in bases:
-        bare = unscheduled(base)
-        if np.max(np.abs(trajectories([bare], one)[0] - got)) <= noise * scale:
-            yield bare
+        for rule in (unscheduled(base), *(narrowed(base, dtype) for dtype in HALF)):
+            if np.max(np.abs(trajectories([rule], one)[0] - got)) <= noise * scale:
+                yield rule
     for base in bases:
         for knob in _knobs(base, case.hyper):
             x, far = _fit(base, knob, one, got)

@@ -42,6 +42,13 @@ def momenta(convention: str) -> Iterator[Mutant]:
         replace(outside, form="lr"),
     )
     yield Mutant(
+        "M10-sgd",
+        "an L2 term of momentum that is never used",
+        "kozistr/pytorch_optimizer#517",
+        outside,
+        replace(outside, form="none"),
+    )
+    yield Mutant(
         "M03-sgd",
         "takes the decay itself, not times θ, after momentum",
         "jettify/pytorch-optimizer#454",

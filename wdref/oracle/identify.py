@@ -114,7 +114,7 @@ def identify(
         return None
     reach = min(max(10 * found[0].residual, _noise(probes)), FAR)
     tied = [c for c in found if c.residual <= reach]
-    tied.sort(key=lambda c: _oddity(c.rule))
+    tied.sort(key=lambda c: _oddity(c.rule, claim))
     held = [c for c in tied if _holds(c.rule, probes, measured)]
     held = held or _altered(found, single, measured, claim)
     # a bug that the probes cannot tell from a rule, as one that needs many steps, comes after it
@@ -331,8 +331,9 @@ def _certified(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measur
     return all(v.verdict != "deviates" for v in verdicts)
 
 
-def _oddity(rule: Any) -> int:
-    """How many answers are not the paper's, form aside: ties go to the plainest name."""
+def _oddity(rule: Any, claim: Any = None) -> int:
+    """How many answers are not the claim's, or the paper's, form aside: ties go to the plainest."""
     if isinstance(rule, Twisted):
         return 100
-    return len(changes(type(rule)(form=rule.form), rule))
+    base = claim if type(claim) is type(rule) else type(rule)(form=rule.form)
+    return len(changes(base, rule))

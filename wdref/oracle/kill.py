@@ -13,11 +13,11 @@ from . import multi
 from .case import Array, Case
 from .cases import cases, probes
 from .gallery import gallery
-from .identify import identify
+from .identify import Identity, identify
 from .mutants import Mutant, multipliers
 from .right_orders import Order, run
 from .targets import Result
-from .verdict import CaseVerdict, judge, overall
+from .verdict import CaseVerdict, judge, judge_all, overall
 
 DTYPES = ("float64", "float32")
 RIGHTS = 400  # right implementations
@@ -27,13 +27,17 @@ LATE = ("ordinary/float64", "counter/float32")
 
 @dataclass(frozen=True)
 class Row:
-    """One mutant: the verdict on it and the best ratio it reaches in each dtype."""
+    """One mutant: the verdict on it and the best ratio it reaches in each dtype.
+
+    `agrees`: identification certifies a rule where every case conforms to it, and nowhere else.
+    """
 
     id: str
     title: str
     reference: str
     caught: bool
     named: bool
+    agrees: bool
     ratios: dict[str, float]
 
 
@@ -69,24 +73,34 @@ def simulated(rule: Any, case: Case, bug: Any = None) -> Result:
 
 def plainly(rule: Any, case: Case) -> Array:
     """Trajectory of a rule as written, in the dtype of the case: (T, n)."""
+    path = list(steps_of(rule, case))
+    return np.array(path).astype(np.float64).reshape(len(path), -1)
+
+
+def steps_of(rule: Any, case: Case) -> Iterator[Any]:
+    """Yield the parameters after each step of a rule as written."""
     theta = case.theta0
     slots: Sequence[Any] = [np.zeros_like(theta) for _ in rule.slots]
-    path, eta = [], multipliers(rule, case.eta).tolist()
-    with np.errstate(all="ignore"):
-        for t, g in enumerate(case.grads, start=1):
+    eta = multipliers(rule, case.eta).tolist()
+    for t, g in enumerate(case.grads, start=1):
+        with np.errstate(all="ignore"):
             s = rule.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
             theta, slots = rule.apply(theta, g, slots, s)
-            path.append(theta)
-    return np.array(path).astype(np.float64).reshape(len(path), -1)
+        yield theta
 
 
 def _row(bug: Any, claim: Any, cases: Sequence[Case], results: Sequence[Result]) -> Row:
     verdicts = [judge(claim, case, result) for case, result in zip(cases, results, strict=True)]
     identity = identify(cases, results, claim.family, claim=claim)
     named = identity is not None and bug.id in [found.id for found in identity.bugs]
+    agrees = identity is None or identity.certified == _conforms(identity, cases, results)
     ratios = {dtype: _largest(verdicts, dtype) for dtype in DTYPES}
     caught = overall(verdicts) == "deviates"
-    return Row(bug.id, bug.title, bug.reference, caught, named, ratios)
+    return Row(bug.id, bug.title, bug.reference, caught, named, agrees, ratios)
+
+
+def _conforms(identity: Identity, cases: Sequence[Case], results: Sequence[Result]) -> bool:
+    return overall(judge_all(identity.nearest.rule, cases, results, {})) == "conforms"
 
 
 def _largest(verdicts: Sequence[CaseVerdict], dtype: str) -> float:

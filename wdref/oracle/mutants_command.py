@@ -41,7 +41,7 @@ def mutants(as_json: bool, margins: bool, mechanical: bool, markdown: bool) -> i
         click.echo(_markdown(rows, apart, own))
     else:
         _print(rows, apart, own)
-    return 0 if all(row.caught and row.named for row in rows) else 1
+    return 0 if all(row.caught and row.named and row.agrees for row in rows) else 1
 
 
 def _document(rows: "list[Row]", apart: "list[Margin]", own: "Score | None") -> dict[str, Any]:

@@ -29,7 +29,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         lines.append(f"{count} cases judged, worst ratio {worst:.3g} (up to 4 conforms)")
     refused = [p for p in properties if "wdref_not_asked" in p]
     if refused:
-        count = sum(p["wdref_cases"] for p in refused)
-        reasons = "; ".join(sorted({p["wdref_not_asked"] for p in refused}))
-        lines.append(f"{count} cases not asked: {reasons}")
+        from .asked import counted  # wdref.testing has imported it
+
+        lines.append(
+            counted([p["wdref_not_asked"] for p in refused for _ in range(p["wdref_cases"])])
+        )
     terminalreporter.write_line(f"wdref: {'; '.join(lines)}")

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 # reach thousands: see the figures in the documentation. The limit lies between.
 LIMIT = 4.0
 OWN = 2.0**-10  # of its bound; one rounding in a thousand is smaller
+NOTHING = "a scalar in float32 could give anything here"  # whose eps is 0 there: an excuse beside
 FLUSHED = "subnormal numbers are taken for 0"
 UNKNOWN = "more than roundings of {dtype} explain, no more than scalars in float32 would: why is "
 UNKNOWN += "not known"
@@ -67,8 +68,10 @@ def excused(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -> str:
     if case.dtype in HALF:
         return ""
     every = _narrow(all_narrow(case.hyper))
-    # nothing certified: float32 cannot tell the eps of this case from 0, and anything may come
-    within = all(_inside(every(dialect, *part, arithmetic)) for part in parts)
+    wide = [every(dialect, *part, arithmetic) for part in parts]
+    if all(np.all(np.isnan(ratio)) for ratio in wide):
+        return NOTHING
+    within = all(map(_inside, wide))
     names = [held(dialect, *part, arithmetic, LIMIT) for part in parts] if within else [""]
     if all(names):
         return f"{max(names, key=len)} in float32"
@@ -167,7 +170,8 @@ def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
     theta0, grads = rounded(case.theta0, "float32"), rounded(case.grads, "float32")
     single = replace(case, dtype="float32", theta0=theta0, grads=grads, hyper=hyper, template=None)
     wider = replace(Arithmetic.of("float32"), primitives=arithmetic.primitives)
-    return _inside(enclose(dialect, single, arithmetic=wider).ratio(values))
+    ratio = enclose(dialect, single, arithmetic=wider).ratio(values)
+    return _inside(ratio) and not np.all(np.isnan(ratio))
 
 
 def _lost(eps: float) -> bool:

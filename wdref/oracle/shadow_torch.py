@@ -239,13 +239,10 @@ class TorchWatch(Watch):
             narrow=group.narrow,
             compute="float32" if half and group.fused else "",  # as its kernels do
         )
-        asked, own = (
-            replace(rule, hyper=hyper).at(
-                hyper["learning_rate"], before=group.before, initial=group.initial
-            )
-            for hyper in (group.hyper, group.own)
+        asked = _at(rule, group, group.hyper)
+        return (
+            asked if group.own == group.hyper else replace(asked, other=_at(rule, group, group.own))
         )
-        return asked if group.own == group.hyper else replace(asked, other=own)
 
     def _resting(
         self, leaf: Leaf, taken: _Taken, before: Sequence[Array], after: Sequence[Array]
@@ -263,6 +260,11 @@ class TorchWatch(Watch):
                 share = int(moved.sum()), len(moved), f"it moved though {why}"
                 return [Departure(leaf.name, self.seen, place, np.inf, name, *numbers, *share)]
         return []
+
+
+def _at(rule: Rule, group: Group, hyper: Mapping[str, float]) -> Rule:
+    rate = hyper["learning_rate"]
+    return replace(rule, hyper=hyper).at(rate, before=group.before, initial=group.initial)
 
 
 def _claim_of(optimizer: Any) -> str:

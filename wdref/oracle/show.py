@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .asked import not_asked
 from .diagnosis import Diagnosis, said
 from .identify import Identity
 from .verdict import FAILED, LIMIT, CaseVerdict
@@ -32,7 +33,10 @@ def print_check(document: dict[str, Any], diagnosis: Diagnosis) -> None:
     _print_notes(console, document, verdicts)
     worst = document["worst_ratio"]
     shown = "" if worst is None else f", worst ratio {worst:.3g}"
-    console.print(f"[bold]{document['verdict']}[/bold]{shown}")
+    refused = not_asked(verdicts)
+    console.print(f"[bold]{document['verdict']}[/bold]{shown}", end="; " if refused else "\n")
+    if refused:
+        console.print(refused, markup=False, soft_wrap=True)
     print_lines(console, document["target"], diagnosis.lines())
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from ..dialects import Dialect
 from . import worker
 from .case import Case
+from .diagnosis import diagnose
 from .enclosure import enclose
 from .exchange import Result, handed
-from .identify import describe, identify
 from .verdict import LIMIT, CaseVerdict, arithmetic_in, judge, primitives_in
 
 Run = Callable[[Any], Any]
@@ -86,17 +86,6 @@ class Subject:
 
     @cached_property
     def found(self) -> list[str]:
-        """What the results are, in lines."""
+        """What the results of all cases are, in lines."""
         results = [self._tried(case) for case in self.suite]
-        identity = identify(
-            self.suite, results, self.dialect.family, claim=self.dialect, measured=self.measured
-        )
-        if identity is None:
-            return []
-        if not identity.certified:
-            return [f"matches no known rule; the nearest is {identity.nearest.residual:.2g} away"]
-        answer = describe(identity.nearest.rule)
-        names = f" ({', '.join(answer['names'])})" if answer["names"] else ""
-        bug = identity.known_bug()
-        known = [f"known bug {bug['id']}: {bug['title']} ({bug['reference']})"] if bug else []
-        return [f"found{names}:", *(f"  {line}" for line in answer["recurrence"]), *known]
+        return diagnose(self.dialect, self.suite, results, self.measured).lines("found")

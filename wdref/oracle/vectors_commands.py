@@ -10,7 +10,7 @@ import click
 
 from ..cli import emit_json, fail, need
 from ..conventions import CLAIMS
-from .vectors_notes import DTYPES, SOURCES
+from .vectors_sources import DTYPES, SOURCES
 
 if TYPE_CHECKING:
     from .vectors_outputs import Judgement
@@ -85,24 +85,32 @@ def lint(folder: Path, as_json: bool) -> int:
 
 @vectors.command()
 @click.argument("outputs", type=click.Path(path_type=Path))
+@click.option("--vectors", "made_from", type=click.Path(path_type=Path),
+              help="The vectors that they were made from, if another wdref's.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check(outputs: Path, as_json: bool) -> int:
+def check(outputs: Path, made_from: Path | None, as_json: bool) -> int:
     """Do the OUTPUTS that an implementation made of the vectors conform to them?"""
-    return check_outputs(outputs, None, None, as_json)
+    return check_outputs(outputs, None, None, as_json, made_from)
 
 
-def check_outputs(outputs: Path, claim: str | None, convention: str | None, as_json: bool) -> int:
+def check_outputs(
+    outputs: Path,
+    claim: str | None,
+    convention: str | None,
+    as_json: bool,
+    made_from: Path | None = None,
+) -> int:
     """Judge a file of outputs, as the claim that is given or that the file makes."""
     document: dict[str, Any] | None = {
         "target": str(outputs), "claim": claim, "convention": convention, "dtype": None,
-        "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
+        "verdict": "error", "worst_ratio": None, "cases": [], "identified": None, "diagnosis": [],
     } if as_json else None  # fmt: skip
     _ready(document)
     from .vectors_outputs import judge_outputs
     from .vectors_read import VectorsError
 
     try:
-        judged = judge_outputs(outputs, claim, convention)
+        judged = judge_outputs(outputs, claim, convention, vectors=made_from)
     except VectorsError as error:
         fail(str(error), document)
     if not as_json:
@@ -169,13 +177,16 @@ def _cell(value: Any) -> str:
 
 
 def _print(judged: "Judgement") -> None:
-    from .show import print_identity
+    from rich.console import Console
+
+    from .asked import not_asked
+    from .show import print_lines
 
     made, document = judged.outputs, judged.as_json()
     rows = [{"case": v.id, **vars(v)} for v in judged.verdicts]
     title = f"{made.implementation} as {made.convention} {made.claim}"
     _table(["case", "verdict", "ratio", "ulp", "step", "coordinate"], rows, title)
     worst = document["worst_ratio"]
-    click.echo(judged.verdict + ("" if worst is None else f", worst ratio {worst:.3g}"))
-    if judged.identity is not None:
-        print_identity(judged.identity, made.implementation)
+    last = judged.verdict + ("" if worst is None else f", worst ratio {worst:.3g}")
+    click.echo("; ".join(filter(None, (last, not_asked(judged.verdicts)))))
+    print_lines(Console(highlight=False), made.implementation, judged.diagnosis.lines())

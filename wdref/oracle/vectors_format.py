@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import math
 import os
 from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import Path
 from typing import Any
 
-Nested = Any  # a float, None where nothing is certified, or (nested) lists of them
+Nested = Any  # a float, None for what there is not, or (nested) lists of them
 
 _TWO_DIGITS_UP = Context(prec=2, rounding=ROUND_CEILING)
 
@@ -15,9 +16,11 @@ _TWO_DIGITS_UP = Context(prec=2, rounding=ROUND_CEILING)
 def short_hex(x: float) -> str:
     """Return C99's hexadecimal form of `x`, without the zeros that `float.hex` pads with.
 
-    >>> short_hex(0.3), short_hex(-0.75), short_hex(0.0)
-    ('0x1.3333333333333p-2', '-0x1.8p-1', '0x0p+0')
+    >>> short_hex(0.3), short_hex(-0.75), short_hex(0.0), short_hex(-math.inf)
+    ('0x1.3333333333333p-2', '-0x1.8p-1', '0x0p+0', '-inf')
     """
+    if not math.isfinite(x):
+        return str(x)
     mantissa, exponent = x.hex().split("p")
     whole, _, digits = mantissa.partition(".")
     digits = digits.rstrip("0")
@@ -27,10 +30,17 @@ def short_hex(x: float) -> str:
 def both(values: Nested) -> dict[str, Nested]:
     """Return a float, or lists of them, as hexadecimal and as decimal; both are exact.
 
-    >>> both([0.5, 3.0])
-    {'hex': ['0x1p-1', '0x1.8p+1'], 'dec': [0.5, 3.0]}
+    What is no number is a word in both, for JSON has none.
+
+    >>> both([0.5, 3.0, math.nan])
+    {'hex': ['0x1p-1', '0x1.8p+1', 'nan'], 'dec': [0.5, 3.0, 'nan']}
     """
-    return {"hex": each(short_hex, values), "dec": values}
+    return {"hex": each(short_hex, values), "dec": each(in_words, values)}
+
+
+def in_words(x: float) -> float | str:
+    """Return a finite number as it is and others as a word."""
+    return x if math.isfinite(x) else str(x)
 
 
 def each(f: Any, values: Nested) -> Nested:

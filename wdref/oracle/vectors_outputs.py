@@ -8,15 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..conventions import dialect as look_up
 from ..dialects import Dialect
 from .case import Case
-from .identify import Identity, identify
-from .targets import Result
+from .diagnosis import Diagnosis, diagnose
+from .exchange import Result
+from .identify import Identity
 from .vectors import Suite, Vector, suite
-from .vectors_read import OUTPUTS_SCHEMA, VectorsError, kind, read, shorten
-from .verdict import CaseVerdict, judge, overall, worst_ratio
+from .vectors_entry import arrays_of, case_of
+from .vectors_read import (
+    OUTPUTS_SCHEMAS,
+    VECTORS_SCHEMAS,
+    VectorsError,
+    kind,
+    read,
+    shorten,
+)
+from .verdict import CaseVerdict, worst_ratio
 
 Array = NDArray[np.float64]
+LARGEST_OUTPUT = 10_000  # coordinates of a test whose outputs a file may hold
+TOO_LARGE = "too large for a file of outputs: the program's own comparison counts"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +51,26 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """Outputs with their verdicts, and what they are where that is not what they claim."""
+    """Outputs with their diagnosis."""
 
     target: str
     outputs: Outputs
-    verdicts: tuple[CaseVerdict, ...]
-    identity: Identity | None
+    diagnosis: Diagnosis
+
+    @property
+    def verdicts(self) -> tuple[CaseVerdict, ...]:
+        """The verdicts on all cases."""
+        return self.diagnosis.verdicts
+
+    @property
+    def identity(self) -> Identity | None:
+        """What they are, where that is not what they claim."""
+        return self.diagnosis.identity
 
     @property
     def verdict(self) -> str:
-        """The worst verdict, unsupported cases aside."""
-        return overall(self.verdicts)
+        """The verdict on the implementation."""
+        return self.diagnosis.verdict
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of ``wdref check --json``."""
@@ -62,18 +83,25 @@ class Judgement:
             "worst_ratio": worst_ratio(self.verdicts),
             "cases": [dict(vars(v)) for v in self.verdicts],
             "identified": self.identity and self.identity.as_json(),
+            "diagnosis": self.diagnosis.lines(),
         }
 
 
 def judge_outputs(
-    path: Path | str, claim: str | None = None, convention: str | None = None
+    path: Path | str,
+    claim: str | None = None,
+    convention: str | None = None,
+    *,
+    vectors: Path | str | None = None,
 ) -> Judgement:
     """Judge the outputs in the file `path`, and identify what deviates.
+
+    They are outputs of this wdref's vectors, or of those in the file `vectors`, of another version.
 
     Raises VectorsError, a ValueError of one line, for a file that is no outputs of this suite, and
     where it is of another `claim` or `convention` than those given.
     """
-    found = read_outputs(Path(path))
+    found = read_outputs(Path(path), None if vectors is None else Path(vectors))
     for name, wanted, given in (("claim", claim, found.claim),
                                 ("convention", convention, found.convention)):  # fmt: skip
         if wanted not in (None, given):
@@ -81,41 +109,59 @@ def judge_outputs(
                 f"{path}: outputs for the {name} {given}, not {wanted}: "
                 f"export the vectors of {wanted}, or judge them as {given}"
             )
-    pairs = zip(found.cases, found.results, strict=True)
-    verdicts = tuple(judge(found.dialect, case, result) for case, result in pairs)
-    identity = None
-    if overall(verdicts) in ("deviates", "imprecise"):
-        identity = identify(found.cases, found.results, found.dialect.family, claim=found.dialect)
-    return Judgement(str(path), found, verdicts, identity)
+    return Judgement(str(path), found, diagnose(found.dialect, found.cases, found.results))
 
 
-def read_outputs(path: Path) -> Outputs:
+def read_outputs(path: Path, vectors: Path | None = None) -> Outputs:
     """Read a file of outputs; VectorsError says what is wrong with it."""
-    document = read(path, OUTPUTS_SCHEMA)
+    document = read(path, OUTPUTS_SCHEMAS)
     try:
-        found = _suite(document)
-        vectors, results = _matched(found, document["outputs"])
+        found = _suite(document, vectors)
+        answered, results = _matched(found, document["outputs"])
     except VectorsError as error:
         raise VectorsError(f"{path}: {error}") from None
     made = document["implementation"]
     name = " ".join(filter(None, (made["name"], made["version"], f"({made['language']})")))
     return Outputs(
         shorten(name), found.claim, found.convention, found.dialect,
-        tuple(v.case for v in vectors), results,
+        tuple(v.case for v in answered), results,
     )  # fmt: skip
 
 
-def _suite(document: dict[str, Any]) -> Suite:
+def _suite(document: dict[str, Any], vectors: Path | None) -> Suite:
     try:
-        found = suite(document["algorithm"], document["convention"])
+        if vectors is not None:
+            found = suite_in(vectors)
+        else:
+            found = suite(document["algorithm"], document["convention"])
+    except VectorsError:
+        raise
     except ValueError as error:
         raise VectorsError(str(error)) from None
-    if document["suite"] != found.digest:
+    given = (document["suite"], document["algorithm"], document["convention"])
+    if given != (found.digest, found.claim, found.convention):
         raise VectorsError(
             f"made from the vectors of suite {document['suite']}: this wdref judges suite "
-            f"{found.digest}; export the vectors again and run the implementation on them"
+            f"{found.digest}; export the vectors again and run the implementation on them, "
+            "or name their file with --vectors"
         )
     return found
+
+
+def suite_in(path: Path) -> Suite:
+    """Return the suite that a file of vectors holds, of this version or another."""
+    document = read(path, VECTORS_SCHEMAS)
+    claim, convention = document["algorithm"], document["convention"]
+    found = look_up(claim, convention)
+    try:
+        vectors = tuple(
+            Vector(test["tcId"], case_of(test, group["dtype"], claim))
+            for group in document["groups"]
+            for test in group["tests"]
+        )
+    except (ValueError, IndexError) as error:
+        raise VectorsError(f"{path}: `wdref vectors lint` says what is wrong: {error}") from None
+    return Suite(claim, convention, found, vectors, document["suite"])
 
 
 def _matched(
@@ -133,6 +179,9 @@ def _matched(
         results[tc_id] = _result(by_id[tc_id].case, output, f"outputs[{i}]")
     dtypes = {by_id[tc_id].case.dtype for tc_id in results}
     vectors = found.of(sorted(dtypes))
+    for v in vectors:
+        if _size(v.case) > LARGEST_OUTPUT:
+            results.setdefault(v.tc_id, Result("unsupported", message=TOO_LARGE))
     missing = next((v for v in vectors if v.tc_id not in results), None)
     if missing:
         raise VectorsError(
@@ -147,15 +196,23 @@ def _result(case: Case, output: dict[str, Any], place: str) -> Result:
         raise VectorsError(f"{place}: expected either theta or unsupported")
     if "unsupported" in output:
         return Result("unsupported", message=shorten(output["unsupported"]))
-    T, n = case.grads.shape
+    T, n = len(case.eta), _size(case)
     rows, place = output["theta"], f"{place}.theta"
     if len(rows) != T:
         raise VectorsError(f"{place}: {len(rows)} rows: expected {T}, one for each step")
     for t, row in enumerate(rows):
         if len(row) != n:
             raise VectorsError(f"{place}[{t}]: {kind(row)}: expected {n} numbers")
-    values = [list(_numbers(row, f"{place}[{t}]")) for t, row in enumerate(rows)]
-    return Result("ok", _in_dtype(np.array(values, dtype=np.float64).reshape(T, n), case.dtype))
+    numbers = [list(_numbers(row, f"{place}[{t}]")) for t, row in enumerate(rows)]
+    values = _in_dtype(np.array(numbers, dtype=np.float64).reshape(T, n), case.dtype)
+    if "tensors" not in case.flags:
+        return Result("ok", values)
+    ends = np.cumsum([theta.size for theta, _ in arrays_of(case)])
+    return Result("ok", np.split(values, ends[:-1], axis=1))
+
+
+def _size(case: Case) -> int:
+    return sum(theta.size for theta, _ in arrays_of(case))
 
 
 def _numbers(row: Sequence[float | str], place: str) -> Iterator[float]:

@@ -7,6 +7,7 @@ and by the first place where it departs from its schema. Everything raises `Vect
 import json
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,19 +16,21 @@ from typing import Any, NoReturn
 LARGEST = 8 * 2**20  # bytes of a file: what is parsed takes up to some 25 times as much memory
 LONGEST = 1100  # characters of a number: the exact decimals of the smallest float64 are 1077
 
-VECTORS_SCHEMA = "vectors_schema_v1.json"
-OUTPUTS_SCHEMA = "outputs_schema_v1.json"
+VECTORS_SCHEMAS = ("vectors_schema_v1.json", "vectors_schema_v2.json")
+OUTPUTS_SCHEMAS = ("outputs_schema_v1.json", "outputs_schema_v2.json")
+VECTORS_SCHEMA, OUTPUTS_SCHEMA = VECTORS_SCHEMAS[-1], OUTPUTS_SCHEMAS[-1]  # what is written
+SCHEMAS = (*VECTORS_SCHEMAS, *OUTPUTS_SCHEMAS)
 
 
 class VectorsError(ValueError):
     """A file is no vectors or outputs that this wdref reads; says where and what to do."""
 
 
-def read(path: Path, schema: str) -> dict[str, Any]:
-    """Return the document at `path`, which has the form of `schema`, or raise VectorsError."""
+def read(path: Path, schemas: Sequence[str]) -> dict[str, Any]:
+    """Return the document at `path`, which has the form of one of `schemas`, or VectorsError."""
     try:
         document = parse(content(path))
-        conform(document, schema)
+        conform(document, schemas)
     except VectorsError as error:
         raise VectorsError(f"{path}: {error}") from None
     except OSError as error:
@@ -98,17 +101,18 @@ def _int(text: str) -> int:
 
 def _constant(text: str) -> NoReturn:
     word = text.lower().replace("infinity", "inf")
-    raise VectorsError(f'{text} is no JSON: outputs write "{word}", vectors have finite numbers')
+    raise VectorsError(f'{text} is no JSON: outputs write "{word}", vectors too')
 
 
-def conform(document: Any, schema: str) -> None:
-    """Raise VectorsError where `document` departs from `schema` first."""
+def conform(document: Any, schemas: Sequence[str]) -> None:
+    """Raise VectorsError where `document` departs first from the schema that it names."""
     if not isinstance(document, dict):
         raise VectorsError(f"{kind(document)}: expected an object with the key 'schema'")
     version = document.get("schema")
-    if version != schema:
-        raise VectorsError(f"schema {shown(version)}: this wdref reads {schema!r} here")
-    error = next(_validator(schema).iter_errors(document), None)
+    if version not in schemas:
+        known = " and ".join(map(repr, schemas))
+        raise VectorsError(f"schema {shown(version)}: this wdref reads {known} here")
+    error = next(_validator(version).iter_errors(document), None)
     if error is not None:
         raise VectorsError(f"{_place(error.absolute_path)}: {_departure(error)}")
 
@@ -157,13 +161,15 @@ def _kinds(wanted: Any) -> str:
     names = [wanted] if isinstance(wanted, str) else wanted
     if names == ["number", "string"]:
         return 'a number, or "nan", "inf", "-inf" or a hexadecimal float as text'
+    if names == ["number", "string", "null"]:
+        return 'a number, or "nan", "inf", "-inf" as text, or null'
     return " or ".join(
         "an " + n if n[0] in "aio" else "a " + n if n != "null" else n for n in names
     )
 
 
 def _forms(schema: dict[str, Any]) -> str:
-    if "number" in schema["type"]:
+    if "number" in schema["type"] and "0[xX]" in schema["pattern"]:
         return 'a number, "nan", "inf", "-inf" or a hexadecimal float such as "0x1.8p-1"'
     return f"the form {schema['pattern']}"
 

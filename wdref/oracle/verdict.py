@@ -114,7 +114,9 @@ def _unflushed(verdict: CaseVerdict, lost: bool) -> CaseVerdict:
 
 
 def _reconciled(verdicts: Sequence[CaseVerdict]) -> list[CaseVerdict]:
-    told = {i: v.message for i, v in enumerate(verdicts) if v.verdict == "imprecise"}
+    """The verdicts with one reason for all that are imprecise, or for all of a dtype."""
+    told = {i: v.message for i, v in enumerate(verdicts)
+            if v.verdict == "imprecise" and v.message != reasons.NOTHING}  # fmt: skip
     same = reasons.common(list(told.values())) if told else ""
     for dtype in DTYPES:
         mine = [i for i in told if verdicts[i].id.endswith(f"/{dtype}")]
@@ -122,7 +124,16 @@ def _reconciled(verdicts: Sequence[CaseVerdict]) -> list[CaseVerdict]:
             own = [told[i] for i in mine]
             words = same or reasons.common(own)
             told |= zip(mine, [words] * len(mine) if words else reasons.agreed(own), strict=True)
-    return [replace(v, message=told.get(i, v.message)) for i, v in enumerate(verdicts)]
+    named = [replace(v, message=told.get(i, v.message)) for i, v in enumerate(verdicts)]
+    return [_alone(v, named) if v.message == reasons.NOTHING else v for v in named]
+
+
+def _alone(verdict: CaseVerdict, others: Sequence[CaseVerdict]) -> CaseVerdict:
+    """A case of which float32 leaves nothing certified deviates where no other says float32."""
+    dtype = verdict.id.rpartition("/")[2]
+    told = [v.message for v in others if v.verdict == "imprecise" and v.id.endswith(f"/{dtype}")]
+    single = any("in float32" in words for words in told if words != reasons.NOTHING)
+    return replace(verdict, verdict="imprecise" if single else "deviates", message="")
 
 
 def _judged(

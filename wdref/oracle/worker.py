@@ -33,6 +33,7 @@ import numpy as np
 
 NEEDS = ("tensors", "groups", "late", "none", "layout")  # flags that a target says it supports
 REFUSABLE = ("shaped", "bound", "nonfinite")  # flags of cases that a right target may refuse
+LACKS = "run.supports has no "
 PRIMITIVES = {"sqrt": 1, "divide": 2, "multiply": 2, "fused": 3}  # with their arguments
 TARGET = "a target is a function run(case) that returns the parameters after each step"
 
@@ -136,7 +137,7 @@ def refusal(supports: Iterable[str], flags: Iterable[str]) -> str:
     missing = set(flags) & set(NEEDS) - set(supports)
     if not missing or ("apart" in flags and missing == {"tensors"}):
         return ""
-    return f"run.supports has no {', '.join(map(repr, sorted(missing)))}"
+    return LACKS + ", ".join(map(repr, sorted(missing)))
 
 
 def arrays_of(run: Any, case: Any) -> list[Any]:
