@@ -6,7 +6,7 @@ of a case, and where the distance is of the size that it would give: what lies a
 inside was no rounding of its kind.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,76 +62,94 @@ def _without(case: Case, tiny: float) -> Case:
     return replace(case, theta0=theta0, grads=grads, template=None)
 
 
-def excused(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -> str:
-    """Why right values were missed by this much, or nothing: then it is another formula."""
+@dataclass(frozen=True)
+class Told:
+    """Why a case was missed by so little: `exact` are scalars whose float32 numbers give it all.
+
+    `wide` are the reasons whose envelopes hold it, `other` is what is said where there is none.
+    """
+
+    exact: str = ""
+    wide: tuple[str, ...] = ()
+    other: str = ""
+
+    def __str__(self) -> str:
+        return self.exact or _joined(self.wide) or self.other
+
+
+def excused(
+    dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic, only: Container[str] | None = None
+) -> Told | None:
+    """Why right values were missed by this much, or nothing: then it is another formula.
+
+    With `only` no other reasons are tried.
+    """
     case = parts[0][0]
     if case.dtype in HALF:
-        return ""
+        return None
     every = _narrow(all_narrow(case.hyper))
-    wide = [every(dialect, *part, arithmetic) for part in parts]
-    if all(np.all(np.isnan(ratio)) for ratio in wide):
-        return NOTHING
-    within = all(map(_inside, wide))
+    ratios = [every(dialect, *part, arithmetic) for part in parts]
+    if all(np.all(np.isnan(ratio)) for ratio in ratios):
+        return Told(other=NOTHING)
+    within = all(map(_inside, ratios))
     names = [held(dialect, *part, arithmetic, LIMIT) for part in parts] if within else [""]
-    if all(names):
-        return f"{max(names, key=len)} in float32"
-    kinds = _kinds(case.hyper, case.dtype)
-    if told := [
-        r.words for r in _holding(dialect, parts, arithmetic, kinds if within else kinds[:-1])
-    ]:
-        return OR.join(told)
-    return UNKNOWN.format(dtype=case.dtype) if within else ""
+    tried = _reasons(case.hyper, case.dtype)[: None if within else 2]
+    wide = tuple(
+        reason.words
+        for reason in tried
+        if (only is None or reason.words in only)
+        and all(reason.holds(dialect, *part, arithmetic) for part in parts)
+    )
+    exact = f"{max(names, key=len)} in float32" if all(names) else ""
+    if not (exact or wide or within):
+        return None
+    return Told(exact, wide, UNKNOWN.format(dtype=case.dtype))
 
 
-def _holding(
-    dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic, kinds: Sequence[list[Reason]]
-) -> Iterator[Reason]:
-    """Explanations that hold all parts: one that is certain, or of each kind the tightest."""
-    for kind in kinds:
-        for reason in kind:
-            if all(reason.holds(dialect, *part, arithmetic) for part in parts):
-                yield reason
-                if reason.words == SINGLE:
-                    return
-                break
-
-
-def _kinds(hyper: Any, dtype: str) -> list[list[Reason]]:
-    """Explanations of each kind, the tightest first; the last kind is of scalars."""
-    averages = [Reason(CANCELS, _of_its_size(_cancelling))]
-    betas = [Reason("bias corrections computed in float32", _of_its_size(_narrow(("bias",)))),
-             Reason("betas in float32", _of_its_size(_narrow(("beta1", "beta2"))))]  # fmt: skip
-    single = [name for name in hyper if not name.startswith("beta")]
-    scalars = [Reason(f"{name} in float32", _of_its_size(_narrow((name,)))) for name in single]
-    scalars += [Reason(SCALARS, _of_its_size(_narrow(all_narrow(hyper))))]
+def _reasons(hyper: Any, dtype: str) -> list[Reason]:
+    """Explanations, the tightest first; after the first two they are of scalars."""
     adam = "beta1" in hyper
-    return [
-        [Reason(SINGLE, _in_float32)] if dtype == "float64" else [],
-        averages if adam else [],
-        [*(betas if adam else []), *scalars],
+    single = [name for name in hyper if not name.startswith("beta")]
+    reasons = [
+        Reason(SINGLE, _in_float32 if dtype == "float64" else _never),
+        Reason(CANCELS, _of_its_size(_cancelling) if adam else _never),
+        *(Reason(f"{name} in float32", _of_its_size(_narrow((name,)))) for name in single),
+        Reason(SCALARS, _of_its_size(_narrow(all_narrow(hyper)))),
     ]
+    betas = [Reason(BIAS, _of_its_size(_narrow(("bias",)))),
+             Reason(BETAS, _of_its_size(_narrow(("beta1", "beta2"))))]  # fmt: skip
+    return [*reasons[:2], *(betas if adam else []), *reasons[2:]]
 
 
-def common(told: Sequence[str]) -> str:
-    """The reasons that every one of the texts has."""
-    sets = [set(words.split(OR)) for words in told]
-    return OR.join(w for w in told[0].split(OR) if all(w in one for one in sets))
+def common(told: Iterable[Told]) -> tuple[str, ...]:
+    """The reasons that all of them have: one of some alone is none."""
+    first, *others = (one.wide for one in told)
+    return tuple(words for words in first if all(words in wide for wide in others))
 
 
-def agreed(told: Sequence[str]) -> list[str]:
-    """The reasons of cases without a common one: a reason of some alone is none."""
-    unknown = next((words for words in told if words.endswith(UNKNOWN[-9:])), None)
-    if unknown:
-        return [unknown] * len(told)
-    vague = any(OR in words for words in told)
-    narrow = all("in float32" in words for words in told)
-    return [SCALARS] * len(told) if narrow and vague else list(told)
+def agreed(told: Sequence[Told], shared: tuple[str, ...]) -> list[str]:
+    """What is said of each of these cases where all of them have the reasons `shared`."""
+    return [one.exact or _joined(shared) or one.other for one in told]
 
 
+def _joined(wide: Sequence[str]) -> str:
+    """The reasons but for those that contain another of them."""
+    if SINGLE in wide:  # the results themselves are float32 numbers
+        return SINGLE
+    larger = {SCALARS} if len(set(wide) - {CANCELS}) > 1 else set()
+    larger |= {BETAS} if BIAS in wide else set()
+    return ", or ".join(words for words in wide if words not in larger)
+
+
+BIAS = "bias corrections computed in float32"
+BETAS = "betas in float32"
 SINGLE = "computed in float32"
 CANCELS = "averages made as β m + (g - β g), which cancels"
 SCALARS = "scalars in float32"
-OR = ", or "
+
+
+def _never(*_: Any) -> bool:
+    return False
 
 
 def _inside(ratio: Array) -> bool:

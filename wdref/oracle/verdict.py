@@ -63,12 +63,8 @@ def judge(
 
     Without `excuse` nothing explains a distance, which takes as long as many judgements.
     """
-    if result.values is None:
-        return CaseVerdict(case.id, result.status, message=result.message)
-    decays = getattr(dialect, "form", "") != "none"
-    judged = _judged(dialect, case, result, primitives, excuse)
-    shown = finding(case, result, decays=decays)
-    return replace(judged, finding=shown or judged.finding)
+    verdict, told = _told(dialect, case, result, primitives, excuse=excuse)
+    return replace(verdict, message=str(told)) if told else verdict
 
 
 def judge_all(
@@ -82,14 +78,20 @@ def judge_all(
     The reason of what is imprecise is one that all such cases have, or all of a dtype.
     """
     found: dict[int, CaseVerdict] = {}
+    told: dict[int, reasons.Told] = {}
+    left: dict[str, tuple[str, ...]] = {}  # the reasons that all cases of a dtype had so far
     lost = set[str]()  # dtypes in which a short case deviates: the long ones are not excused
     for i in sorted(range(len(cases)), key=lambda i: "long" in cases[i].flags):
         case, dtype = cases[i], cases[i].dtype
         excuse = not (dtype in lost and "long" in case.flags)
         primitives = primitives_in(dtype, measured)
-        found[i] = judge(dialect, case, results[i], primitives=primitives, excuse=excuse)
+        found[i], why = _told(dialect, case, results[i], primitives, left.get(dtype), excuse=excuse)
         lost |= {dtype} if found[i].verdict == "deviates" else set()
-    return _reconciled([_unflushed(found[i], cases[i].dtype in lost) for i in range(len(cases))])
+        if why:
+            told[i] = why
+            left |= {} if why.other == reasons.NOTHING else {dtype: why.wide}
+    verdicts = [_unflushed(found[i], cases[i].dtype in lost) for i in range(len(cases))]
+    return _reconciled(verdicts, told)
 
 
 def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Primitives:
@@ -113,39 +115,60 @@ def _unflushed(verdict: CaseVerdict, lost: bool) -> CaseVerdict:
     return replace(verdict, verdict="deviates", finding="")
 
 
-def _reconciled(verdicts: Sequence[CaseVerdict]) -> list[CaseVerdict]:
+def _reconciled(
+    verdicts: Sequence[CaseVerdict], told: Mapping[int, reasons.Told]
+) -> list[CaseVerdict]:
     """The verdicts with one reason for all that are imprecise, or for all of a dtype."""
-    told = {i: v.message for i, v in enumerate(verdicts)
-            if v.verdict == "imprecise" and v.message != reasons.NOTHING}  # fmt: skip
-    same = reasons.common(list(told.values())) if told else ""
+    known = {i: why for i, why in told.items() if why.other != reasons.NOTHING}
+    same = reasons.common(known.values()) if known else ()
+    words = dict[int, str]()
     for dtype in DTYPES:
-        mine = [i for i in told if verdicts[i].id.endswith(f"/{dtype}")]
+        mine = {i: why for i, why in known.items() if verdicts[i].id.endswith(f"/{dtype}")}
         if mine:
-            own = [told[i] for i in mine]
-            words = same or reasons.common(own)
-            told |= zip(mine, [words] * len(mine) if words else reasons.agreed(own), strict=True)
-    named = [replace(v, message=told.get(i, v.message)) for i, v in enumerate(verdicts)]
-    return [_alone(v, named) if v.message == reasons.NOTHING else v for v in named]
+            shared = same or reasons.common(mine.values())
+            words |= zip(mine, reasons.agreed(list(mine.values()), shared), strict=True)
+    named = [replace(v, message=words.get(i, v.message)) for i, v in enumerate(verdicts)]
+    return [_alone(v, named) if i in told and i not in known else v for i, v in enumerate(named)]
 
 
 def _alone(verdict: CaseVerdict, others: Sequence[CaseVerdict]) -> CaseVerdict:
     """A case of which float32 leaves nothing certified deviates where no other says float32."""
     dtype = verdict.id.rpartition("/")[2]
     told = [v.message for v in others if v.verdict == "imprecise" and v.id.endswith(f"/{dtype}")]
-    single = any("in float32" in words for words in told if words != reasons.NOTHING)
-    return replace(verdict, verdict="imprecise" if single else "deviates", message="")
+    single = any("in float32" in words for words in told)
+    return replace(verdict, verdict="imprecise" if single else "deviates")
+
+
+def _told(
+    dialect: Any, case: Case, result: Result, primitives: Primitives,
+    only: Sequence[str] | None = None, *, excuse: bool,
+) -> tuple[CaseVerdict, reasons.Told | None]:  # fmt: skip
+    """The verdict on a case, and what excuses it; of the reasons `only` these are tried."""
+    if result.values is None:
+        return CaseVerdict(case.id, result.status, message=result.message), None
+    judged, beyond = _judged(dialect, case, result, primitives)
+    shown = finding(case, result, decays=getattr(dialect, "form", "") != "none")
+    judged = replace(judged, finding=shown)
+    if not beyond:
+        return judged, None
+    arithmetic = arithmetic_in(case.dtype, primitives)
+    if excuse and reasons.flushes(dialect, beyond, arithmetic):
+        return replace(judged, finding=shown or reasons.FLUSHED), None
+    why = reasons.excused(dialect, beyond, arithmetic, only) if excuse else None
+    return replace(judged, verdict="imprecise" if why else "deviates"), why
 
 
 def _judged(
-    dialect: Any, case: Case, result: Result, primitives: Primitives, excuse: bool
-) -> CaseVerdict:
+    dialect: Any, case: Case, result: Result, primitives: Primitives
+) -> tuple[CaseVerdict, list[reasons.Part]]:
+    """The worst place of a case, and its tensors that are beyond the limit."""
     arithmetic = arithmetic_in(case.dtype, primitives)
     found, undecided = [], 0
     for i, (part, values) in enumerate(zip(case.parts(), _tensors(case, result), strict=True)):
         taken = case.steps_taken(i)
         moved = _moves(part, values, taken)
         if len(moved):
-            return _moved(case, i, *moved[0])
+            return _moved(case, i, *moved[0]), []
         enclosure = enclose(dialect, part, arithmetic=arithmetic)
         ratio = enclosure.ratio(values[taken])
         undecided += int(np.isnan(ratio).sum())
@@ -153,22 +176,9 @@ def _judged(
     if not found:
         nothing = undecided > 0
         return CaseVerdict(case.id, "undecided" if nothing else "conforms",
-                           None if nothing else 0.0, undecided=undecided)  # fmt: skip
+                           None if nothing else 0.0, undecided=undecided), []  # fmt: skip
     place = _placed(dialect, case, max(found, key=lambda w: w.ratio), arithmetic, undecided)
-    beyond = [(w.part, w.values) for w in found if w.ratio > LIMIT]
-    if beyond and not excuse:
-        return replace(place, verdict="deviates")
-    return _graded(dialect, place, beyond, arithmetic) if beyond else place
-
-
-def _graded(
-    dialect: Any, place: CaseVerdict, beyond: Sequence[reasons.Part], arithmetic: Arithmetic
-) -> CaseVerdict:
-    """The verdict on a case of whose tensors some are beyond the limit."""
-    if reasons.flushes(dialect, beyond, arithmetic):
-        return replace(place, finding=reasons.FLUSHED)
-    why = reasons.excused(dialect, beyond, arithmetic)
-    return replace(place, verdict="imprecise" if why else "deviates", message=why)
+    return place, [(w.part, w.values) for w in found if w.ratio > LIMIT]
 
 
 def _tensors(case: Case, result: Result) -> Sequence[Array]:
