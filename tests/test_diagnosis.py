@@ -12,7 +12,8 @@ import pytest
 from wdref.conventions import dialect
 from wdref.oracle.case import rounded
 from wdref.oracle.cases import probes
-from wdref.oracle.diagnosis import diagnose
+from wdref.oracle.diagnosis import diagnose, said
+from wdref.oracle.identify import identify
 from wdref.oracle.targets import Result
 from wdref.oracle.worker import NEEDS, REFUSABLE, flat
 
@@ -113,6 +114,26 @@ def test_what_is_right_conforms(run):
     assert found.lines() == (
         ["subnormal numbers are taken for 0"] if run is RIGHT["flushes"] else []
     )
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (in_float32, "computed in float32"),
+        (lerp, "averages made as β m + (g - β g), which cancels"),
+        (RIGHT["flushes"], "subnormal numbers are taken for 0"),
+        (adamw, ""),
+    ],
+)
+def test_a_name_comes_with_what_the_numbers_show(run, words):
+    claim = dialect("adamw", "pytorch")
+    cases = [c for dtype in DTYPES for c in probes("adamw", claim, dtype) if "long" not in c.flags]
+    identity = identify(cases, [ran(run, case) for case in cases], "adam", claim=claim)
+    assert identity.certified
+    assert identity.remarks == ((words,) if words else ())
+    assert identity.as_json()["remarks"] == list(identity.remarks)
+    (name,) = (line for line in said(identity) if line.startswith("is"))
+    assert name.endswith(f"), {words}:" if words else "):")
 
 
 TOLD = {

@@ -11,7 +11,7 @@ from .case import Case
 from .enclosure import enclose
 from .reasons import LIMIT
 from .targets import Result
-from .verdict import CaseVerdict, arithmetic_in, judge_all, primitives_in
+from .verdict import CaseVerdict, arithmetic_in, primitives_in
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,10 @@ class Departure:
         return ", ".join((f"case {self.case}", *(f"{k} {x}" for k, x in places if x is not None)))
 
 
-def departures(
-    rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Mapping[str, Mapping[str, Any]]
-) -> list[CaseVerdict]:
-    """Verdicts of the cases that deviate from `rule`, in their order."""
-    cases, results = [case for case, _ in pairs], [result for _, result in pairs]
-    return [v for v in judge_all(rule, cases, results, measured) if v.verdict == "deviates"]
+def remarks(verdicts: Sequence[CaseVerdict]) -> tuple[str, ...]:
+    """What is to be said of a target that deviates nowhere: its roundings, its subnormals."""
+    imprecise = [v.message for v in verdicts if v.verdict == "imprecise" and v.message]
+    return tuple(dict.fromkeys([*imprecise, *(v.finding for v in verdicts if v.finding)]))
 
 
 def place(

@@ -90,7 +90,7 @@ def said(identity: Identity, word: str = "is") -> list[str]:
         why = f": {but.message}" if but.message else ""
         lines += [f"{word}{names}, but departs from that in {but}{why}"]
     elif identity.named:
-        lines += [f"{word}{names}:"]
+        lines += [f"{', '.join((f'{word}{names}', *identity.remarks))}:"]
     elif identity.helps:
         lines += [f"matches nothing known; the nearest is{names}:"]
     else:

@@ -17,12 +17,12 @@ from ..dialects import AdamDialect, MomentumDialect
 from . import multi, ranking
 from .case import Case
 from .changed import changed
-from .departure import Departure, departures, place
+from .departure import Departure, place, remarks
 from .fits import altered
 from .gallery import gallery
 from .mutants import Twisted, changes
 from .targets import Result
-from .verdict import CaseVerdict
+from .verdict import CaseVerdict, judge_all
 
 Measured = Mapping[str, Mapping[str, Any]]
 
@@ -39,7 +39,7 @@ class Identity:
     """The answer: the nearest rule, whether its enclosures hold, and what else is known of it.
 
     `named`: the probes are certified to be the rule's. `certified`: so is every other case that
-    ran; `but` is the first that deviates from it.
+    ran; `but` is the first that deviates from it, `remarks` what its numbers show where none does.
     """
 
     nearest: ranking.Candidate
@@ -51,6 +51,7 @@ class Identity:
     hints: tuple[str, ...] = ()
     named: bool = False
     but: Departure | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def helps(self) -> bool:
@@ -71,6 +72,7 @@ class Identity:
             "departure": self.departure,
             "hints": list(self.hints),
             "but": self.but and asdict(self.but),
+            "remarks": list(self.remarks),
         }
 
     def known_bug(self) -> dict[str, str] | None:
@@ -111,7 +113,8 @@ def identify(
     twisted = [c for c in held if isinstance(c.rule, Twisted)]
     whole = _whole(plain, single, measured) or _whole(twisted, single, measured)
     nearest = (whole or held or found)[0]
-    left = departures(nearest.rule, pairs, measured)
+    judged = judge_all(nearest.rule, [c for c, _ in pairs], [r for _, r in pairs], measured)
+    left = [v for v in judged if v.verdict == "deviates"]
     first = _placed(nearest.rule, left[0], pairs, measured) if left else None
     others = [c for c in found if c is not nearest and c not in held]
     several = _bugs_of_several(nearest.rule, pairs) if held and left else ()
@@ -127,6 +130,7 @@ def identify(
         () if held else _hints(found, nearest),
         bool(held),
         first if held else None,
+        remarks(judged) if held and not left else (),
     )
 
 

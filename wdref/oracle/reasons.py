@@ -40,16 +40,19 @@ class Reason:
     holds: Holds
 
 
-def flushes(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -> bool:
-    """Whether subnormal numbers in the input that were taken for 0 explain the results."""
+def flushed_ratio(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -> float | None:
+    """The worst ratio where subnormal numbers in the input are 0: None if that explains nothing."""
     tiny = float(np.finfo(arithmetic.compute).tiny) if arithmetic.compute not in HALF else 0.0
     primitives = replace(arithmetic.primitives, flush=True)
     wider = replace(arithmetic, primitives=primitives)
     zeroed = [(_without(case, tiny), values) for case, values in parts]
     same = all(new is old for (new, _), (old, _) in zip(zeroed, parts, strict=True))
-    return not same and all(
-        _inside(enclose(dialect, case, arithmetic=wider).ratio(values)) for case, values in zeroed
-    )
+    if same:
+        return None
+    ratios = [enclose(dialect, case, arithmetic=wider).ratio(values) for case, values in zeroed]
+    if not all(map(_inside, ratios)):
+        return None
+    return max((float(np.nanmax(x)) for x in ratios if not np.all(np.isnan(x))), default=0.0)
 
 
 def _without(case: Case, tiny: float) -> Case:

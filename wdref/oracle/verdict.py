@@ -90,8 +90,11 @@ def judge_all(
         if why:
             told[i] = why
             left |= {} if why.other == reasons.NOTHING else {dtype: why.wide}
-    verdicts = [_unflushed(found[i], cases[i].dtype in lost) for i in range(len(cases))]
-    return _reconciled(verdicts, told)
+    for i, case in enumerate(cases):
+        if case.dtype in lost and found[i].finding == reasons.FLUSHED:
+            # flushing would explain this one, were it not that others of the dtype deviate too
+            found[i] = judge(dialect, case, results[i], excuse=False)
+    return _reconciled([found[i] for i in range(len(cases))], told)
 
 
 def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Primitives:
@@ -106,13 +109,6 @@ def primitives_in(dtype: str, measured: Mapping[str, Mapping[str, Any]]) -> Prim
 def arithmetic_in(dtype: str, primitives: Primitives = CORRECT) -> Arithmetic:
     """Return the arithmetic by which a case of `dtype` is judged."""
     return replace(Arithmetic.of(dtype), primitives=primitives)
-
-
-def _unflushed(verdict: CaseVerdict, lost: bool) -> CaseVerdict:
-    """What flushing would explain, were it not that other cases of the dtype deviate too."""
-    if not lost or verdict.finding != reasons.FLUSHED:
-        return verdict
-    return replace(verdict, verdict="deviates", finding="")
 
 
 def _reconciled(
@@ -152,8 +148,9 @@ def _told(
     if not beyond:
         return judged, None
     arithmetic = arithmetic_in(case.dtype, primitives)
-    if excuse and reasons.flushes(dialect, beyond, arithmetic):
-        return replace(judged, finding=shown or reasons.FLUSHED), None
+    ratio = reasons.flushed_ratio(dialect, beyond, arithmetic) if excuse else None
+    if ratio is not None:
+        return replace(judged, ratio=ratio, finding=shown or reasons.FLUSHED), None
     why = reasons.excused(dialect, beyond, arithmetic, only) if excuse else None
     return replace(judged, verdict="imprecise" if why else "deviates"), why
 
