@@ -1,6 +1,7 @@
 """The command `wdref bench`: its rows, tables and files, what it refuses, memory, the profile."""
 
 import runpy
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("psutil", reason="the benchmark needs the extra `bench`")
-from wdref import cli, plan
+from wdref import plan
 from wdref.analysis import bench_command, bench_memory
 from wdref.analysis.bench import Row
 from wdref.analysis.bench_cases import DTYPES, LAYOUTS, RULES, Case
@@ -153,10 +154,7 @@ def test_options_choose_the_cases():
 
 @pytest.mark.parametrize("module", ["psutil", "matplotlib"])
 def test_without_the_extra_it_says_so(run, monkeypatch, module):
-    find = cli.importlib.util.find_spec
-    monkeypatch.setattr(
-        cli.importlib.util, "find_spec", lambda name: None if name == module else find(name)
-    )
+    monkeypatch.setitem(sys.modules, module, None)
     status, out, error = run("--figure", "x.svg")
     assert (status, out) == (2, "")
     assert error == f"wdref: error: this needs {module}: pip install 'wdref[bench]'\n"

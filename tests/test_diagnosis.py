@@ -173,6 +173,25 @@ def test_a_name_without_but_is_certified(run):
         assert identity.certified
 
 
+def test_a_rate_in_float32_is_not_taken_for_the_corrections():
+    """Its products are float32 too, so that no numbers alone give it: each case could be either."""
+
+    def run(case):
+        rate = [np.float32(x) * np.float32(case.hyper["learning_rate"]) for x in case.eta]
+        narrow = SimpleNamespace(**vars(case))
+        narrow.eta = np.array(rate, dtype=float)
+        narrow.hyper = {**case.hyper, "learning_rate": 1.0}
+        k = [float(x * np.float32(case.hyper["weight_decay"])) for x in rate]
+        steps = iter(k)
+        return adamw(narrow, decay=lambda _, x, h: x.dtype.type(next(steps)) * x)
+
+    found = diagnosis_of(run)
+    assert found.verdict == "imprecise"
+    told = {v.message for v in found.verdicts if v.verdict == "imprecise"}
+    assert told
+    assert not [words for words in told if "bias" in words or "betas" in words]
+
+
 def test_one_wrong_shape_is_one_line():
     lines = diagnosis_of(lambda case: adamw(case)[:-1]).lines()
     assert len(lines) == 1

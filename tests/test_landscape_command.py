@@ -1,6 +1,5 @@
 """The command `wdref landscape`: its document, its exit status, what it refuses, what it costs."""
 
-import importlib.util
 import json
 import runpy
 import sys
@@ -271,8 +270,7 @@ def test_what_cannot_be_asked(landscape, args, error):
     ("scheduler", "module"), [("ray", "ray"), ("tcp://127.0.0.1:9", "distributed")]
 )
 def test_a_scheduler_that_is_not_installed(landscape, monkeypatch, scheduler, module):
-    found = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda n: None if n == module else found(n))
+    monkeypatch.setitem(sys.modules, module, None)
     status, out, err = landscape("--scheduler", scheduler)
     assert (status, out) == (2, "")
     assert one_line(err)

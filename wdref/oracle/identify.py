@@ -6,7 +6,6 @@ is judged by its enclosures on every case. What no enclosure holds is said to ma
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -15,34 +14,24 @@ import numpy as np
 from ..arithmetic import HALF
 from ..conventions import CONVENTIONS
 from ..dialects import AdamDialect, MomentumDialect
-from . import multi
-from .candidates import FAMILIES, candidates, trajectories
+from . import multi, ranking
 from .case import Case
 from .changed import changed
 from .departure import Departure, departures, place
-from .enclosure import CaseKey, enclose
 from .fits import altered
 from .gallery import gallery
 from .mutants import Twisted, changes
 from .targets import Result
-from .verdict import CaseVerdict, judge, primitives_in
+from .verdict import CaseVerdict
 
 Measured = Mapping[str, Mapping[str, Any]]
 
-PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
+PROBES = ranking.PROBES
 NEAR = 0.1  # what is further from a target than this is no help
 # A rule with another number in it must hold everywhere but where programs branch.
 BRANCHING = {"shape", "shaped", "bound", "nonfinite", "small", "burst", "long"}
 BASES = 6  # of the nearest rules: one of them may have a number other
 FAR = 0.01  # of the parameters: scalars in float32 explain a thousandth of that
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A rule and how far the target is from it, relative to the size of the parameters."""
-
-    rule: Any
-    residual: float
 
 
 @dataclass(frozen=True)
@@ -53,9 +42,9 @@ class Identity:
     ran; `but` is the first that deviates from it.
     """
 
-    nearest: Candidate
+    nearest: ranking.Candidate
     certified: bool
-    runner_up: Candidate | None
+    runner_up: ranking.Candidate | None
     also: tuple[Any, ...]
     bugs: tuple[Any, ...]
     departure: str = ""
@@ -106,16 +95,16 @@ def identify(
     """
     pairs = [(c, r) for c, r in zip(cases, results, strict=True) if r.values is not None]
     single = [(c, r) for c, r in pairs if not {"tensors", "layout"} & set(c.flags)]
-    probes = _probes(single)
+    probes = ranking.probes_of(single)
     if not probes:
         return None
-    found = _ranked(_rules(family, frozenset(probes[0][0].hyper), claim), probes)
+    found = ranking.ranked(ranking.rules(family, frozenset(probes[0][0].hyper), claim), probes)
     if not np.isfinite(found[0].residual):
         return None
-    reach = min(max(10 * found[0].residual, _noise(probes)), FAR)
+    reach = min(max(10 * found[0].residual, ranking.noise(probes)), FAR)
     tied = [c for c in found if c.residual <= reach]
-    tied.sort(key=lambda c: _oddity(c.rule, claim))
-    held = [c for c in tied if _holds(c.rule, probes, measured)]
+    tied.sort(key=lambda c: ranking.oddity(c.rule, claim))
+    held = [c for c in tied if ranking.holds(c.rule, probes, measured)]
     held = held or _altered(found, single, measured, claim)
     # a bug that the probes cannot tell from a rule, as one that needs many steps, comes after it
     plain = [c for c in held if not isinstance(c.rule, Twisted)]
@@ -142,26 +131,26 @@ def identify(
 
 
 def _whole(
-    held: Sequence[Candidate], pairs: Sequence[tuple[Case, Result]], measured: Measured
-) -> list[Candidate]:
-    return [c for c in held if _certified(c.rule, pairs, measured)]
+    held: Sequence[ranking.Candidate], pairs: Sequence[tuple[Case, Result]], measured: Measured
+) -> list[ranking.Candidate]:
+    return [c for c in held if ranking.certified(c.rule, pairs, measured)]
 
 
 def _altered(
-    found: Sequence[Candidate], single: Sequence[tuple[Case, Result]], measured: Measured,
+    found: Sequence[ranking.Candidate], single: Sequence[tuple[Case, Result]], measured: Measured,
     claim: Any,
-) -> list[Candidate]:  # fmt: skip
+) -> list[ranking.Candidate]:  # fmt: skip
     """The first dialect with one thing other, a factor or a constant, that ordinary cases hold."""
     claims = CONVENTIONS["pytorch"].values() if claim is None else [claim]
     near = [c.rule for c in found[:BASES] if not isinstance(c.rule, Twisted)]
     known = {c.rule for c in found}
     bases = [rule for rule in dict.fromkeys([*claims, *near]) if rule in known]
-    probes = _probes(single)
+    probes = ranking.probes_of(single)
     usual = [pair for pair in single if not BRANCHING & set(pair[0].flags)]
     case, result = probes[0]
-    for rule in altered(bases, case, result.values, 16 * _noise(probes)):
-        if _holds(rule, probes, measured) and _holds(rule, usual, measured):
-            return _ranked((rule,), probes)
+    for rule in altered(bases, case, result.values, 16 * ranking.noise(probes)):
+        if ranking.holds(rule, probes, measured) and ranking.holds(rule, usual, measured):
+            return ranking.ranked((rule,), probes)
     return []
 
 
@@ -201,46 +190,6 @@ def _claims_near(rule: Any) -> list[Any]:
     return sorted(rules, key=lambda claim: len(changes(claim, rule)))
 
 
-@cache
-def _rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
-    known = candidates(family, clip="clip" in given)
-    if claim is not None and family not in FAMILIES:
-        known = (*dict.fromkeys((*known, claim)),)  # its answers may be no convention's
-    twisted = dict.fromkeys(
-        mutant.rule
-        for convention in ("pytorch", "paper", "keras")
-        for mutant in gallery(convention)
-        if isinstance(mutant.rule, Twisted) and mutant.rule.family == family
-    )
-    rules = tuple(rule for rule in (*known, *twisted) if given >= set(rule.hyper))
-    if not rules:
-        raise ValueError(
-            f"identify: no rule of the family {family!r} is known that reads no more than "
-            f"{', '.join(sorted(given))}: give claim, or list its dialects in FAMILIES in "
-            "wdref/oracle/candidates.py"
-        )
-    return rules
-
-
-def _ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> list[Candidate]:
-    """Candidates by residual: the largest distance, relative to the largest parameter."""
-    residual = np.zeros(len(rules))
-    for case, result in probes:
-        mine, given = _trajectories(rules, CaseKey(case)), np.isfinite(result.values)
-        with np.errstate(all="ignore"):
-            apart = np.where(given, np.abs(mine - result.values), 0.0)
-            far = np.max(apart, axis=(1, 2), initial=0.0)
-            scale = np.maximum(np.max(np.abs(mine), axis=(1, 2)), 1e-300)
-            residual = np.maximum(residual, np.where(np.isfinite(far), far / scale, np.inf))
-    rows = [Candidate(*row) for row in zip(rules, residual.tolist(), strict=True)]
-    return sorted(rows, key=lambda c: (c.residual, _oddity(c.rule)))
-
-
-@lru_cache(maxsize=16)
-def _trajectories(rules: tuple[Any, ...], key: CaseKey) -> Any:
-    return trajectories(rules, key.case)
-
-
 def _bugs_of_several(rule: Any, pairs: Sequence[tuple[Case, Result]]) -> tuple[Any, ...]:
     """The bug of several tensors that explains every such case, where the rule alone does not."""
     many = [(c, r) for c, r in pairs if "tensors" in c.flags]
@@ -258,11 +207,11 @@ def _explains(rule: Any, bug: Any, many: Sequence[tuple[Case, Result]]) -> bool:
     return True
 
 
-def _hints(found: Sequence[Candidate], nearest: Candidate) -> tuple[str, ...]:
+def _hints(found: Sequence[ranking.Candidate], nearest: ranking.Candidate) -> tuple[str, ...]:
     """By elimination: what each answer of the nearest dialect is worth, the most telling first."""
     if not isinstance(nearest.rule, AdamDialect | MomentumDialect):
         return ()
-    best: dict[str, Candidate] = {}
+    best: dict[str, ranking.Candidate] = {}
     for other in found:
         change = changes(nearest.rule, other.rule)
         name = next(iter(change), "rule")
@@ -291,49 +240,3 @@ def describe(rule: Any) -> dict[str, Any]:
     ]
     recurrence = list(rule.recurrence())
     return {"rule": rule.family, **answers, "names": names, "recurrence": recurrence}
-
-
-def _probes(pairs: Sequence[tuple[Case, Result]]) -> list[tuple[Case, Result]]:
-    """Probing cases in the widest dtype that gave results, of which some are numbers."""
-    for dtype in ("float64", "float32"):
-        found = [p for p in pairs if p[0].id in [f"{name}/{dtype}" for name in PROBES]]
-        if any(np.any(np.isfinite(result.values)) for _, result in found):
-            return found
-    return []
-
-
-def _noise(probes: Sequence[tuple[Case, Result]]) -> float:
-    """Residual that rounding alone explains in the dtype of the probes."""
-    return float(np.finfo(probes[0][0].dtype).eps) * 64
-
-
-def _holds(rule: Any, probes: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
-    """Whether the enclosures of `rule` hold what is finite of every probe."""
-    filled = [(case, _filled(rule, case, result)) for case, result in probes]
-    return _certified(rule, filled, measured)
-
-
-def _filled(rule: Any, case: Case, result: Result) -> Result:
-    """The result with the rule's own values where it has no numbers."""
-    if np.all(np.isfinite(result.values)):
-        return result
-    own = enclose(rule, case).high
-    return replace(result, values=np.where(np.isfinite(result.values), result.values, own))
-
-
-def _certified(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
-    """Whether the enclosures of `rule` hold every result of the widest dtype, or are imprecise."""
-    widest = max(case.dtype for case, _ in pairs)  # "float64" sorts last
-    # short cases first: the first that no enclosure holds is the last that is computed
-    wide = sorted((p for p in pairs if p[0].dtype == widest), key=lambda p: p[0].grads.size)
-    primitives = primitives_in(widest, measured)
-    verdicts = (judge(rule, case, result, primitives=primitives) for case, result in wide)
-    return all(v.verdict != "deviates" for v in verdicts)
-
-
-def _oddity(rule: Any, claim: Any = None) -> int:
-    """How many answers are not the claim's, or the paper's, form aside: ties go to the plainest."""
-    if isinstance(rule, Twisted):
-        return 100
-    base = claim if type(claim) is type(rule) else type(rule)(form=rule.form)
-    return len(changes(base, rule))
