@@ -13,7 +13,7 @@ import pytest
 from wdref.conventions import dialect
 from wdref.oracle.cases import regimes
 from wdref.oracle.targets import TargetError, parse, start
-from wdref.oracle.verdict import judge_all, overall
+from wdref.oracle.verdict import LIMIT, judge_all
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("target_runs.py"))))
 results, nothing_is_left = shared.results, shared.nothing_is_left
@@ -50,14 +50,18 @@ def measured(tmp_path, text, cases):
     return start(parse(f"{file}:run"), cases).answers()
 
 
-def test_a_file_that_says_how_it_rounds_is_not_accused(tmp_path):
+def test_a_file_that_says_how_it_rounds_is_judged_by_that(tmp_path):
     found, primitives = measured(tmp_path, FLUSHED, SUBNORMAL)
     assert primitives["float32"]["flush"]
-    assert overall(judge_all(ADAMW, SUBNORMAL, found, primitives)) == "conforms"
+    (verdict,) = judge_all(ADAMW, SUBNORMAL, found, primitives)
+    assert (verdict.verdict, verdict.finding) == ("conforms", "")
+    assert verdict.ratio <= LIMIT
     silent = FLUSHED.replace("def primitives", "def rounding")
     found, primitives = measured(tmp_path, silent, SUBNORMAL)
     assert primitives == {}
-    assert overall(judge_all(ADAMW, SUBNORMAL, found, primitives)) != "conforms"
+    (verdict,) = judge_all(ADAMW, SUBNORMAL, found, primitives)
+    assert "subnormal" in verdict.finding
+    assert verdict.ratio > LIMIT
 
 
 WRONG = [
