@@ -139,7 +139,6 @@ def signs(s, theta, g, m, v):
 UNKNOWN = {
     "sign": signs,
     "cube": copies.wrong_adam(lambda s, x, g: dict(decay=s.k * x * x * x)),
-    "growth": copies.wrong_adam(lambda s, x, g: dict(decay=-s.k * x)),
     "t never grows": copies.wrong_adam(lambda s, x, g: dict(c1=1 - s.b1, c2=1 - s.b2)),
     "betas swapped": copies.wrong_adam(lambda s, x, g: dict(betas=(s.b2, s.b1), decay=s.k * x)),
 }
@@ -165,13 +164,33 @@ def test_a_known_bug_that_is_no_dialect_is_named():
     assert answer["known_bug"]["id"]
 
 
+def test_a_decay_with_the_wrong_sign_is_named():
+    growth = copies.wrong_adam(lambda s, x, g: dict(decay=-s.k * x))
+    answer = identified("adam", lambda case: copies.drive(growth, case).values).as_json()
+    assert answer["match"]["recurrence"][-1] == "but the decay has the wrong sign"
+
+
 def test_a_slightly_wrong_rule_is_not_taken_for_the_right_one():
-    """A rate off by 1e-4: the nearest dialect is the right one, and it is not certified."""
+    """A rate off by 1e-4: the rule is the right one but for that number."""
     right = CONVENTIONS["paper"]["adamw"]
 
     def run(case):
         rate = case.hyper["learning_rate"] * (1 + 1e-4)
         return evaluated(right)(replace(case, hyper={**case.hyper, "learning_rate": rate}))
+
+    rule = identified("adam", run).nearest.rule
+    assert rule.base == right
+    assert rule.words == "1.0001 times the step"
+
+
+def test_what_is_slightly_wrong_in_two_places_matches_nothing():
+    """A rate off by 1e-4 and an eps by 1e-3: the nearest is the right rule, which is not it."""
+    right = CONVENTIONS["paper"]["adamw"]
+
+    def run(case):
+        hyper = {**case.hyper, "learning_rate": case.hyper["learning_rate"] * (1 + 1e-4),
+                 "eps": case.hyper["eps"] * (1 + 1e-3)}  # fmt: skip
+        return evaluated(right)(replace(case, hyper=hyper))
 
     identity = identified("adam", run)
     assert identity.nearest.rule == right

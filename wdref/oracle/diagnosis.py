@@ -88,7 +88,7 @@ def said(identity: Identity, word: str = "is") -> list[str]:
         recurrence.pop()  # what is other is said already
     if but:
         why = f": {but.message}" if but.message else ""
-        lines += [f"{word}{names}, but departs from that in {but}{why}"]
+        lines += [f"{word}{names or ' the rule below'}, but departs from that in {but}{why}"]
     elif identity.named:
         lines += [f"{', '.join((f'{word}{names}', *identity.remarks))}:"]
     elif identity.helps:
