@@ -64,6 +64,16 @@ def endless(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def adamw_vectors(tmp_path_factory):
+    """The vectors of AdamW under both conventions that the programs in other languages know."""
+    vectors = pytest.importorskip("wdref.oracle.vectors", reason="needs wdref[oracle]")
+    place = tmp_path_factory.mktemp("vectors")
+    for convention in ("paper", "pytorch"):
+        vectors.export(place, "adamw", convention)
+    return place
+
+
+@pytest.fixture(scope="session")
 def same_bits():
     return assert_same_bits
 

@@ -25,7 +25,7 @@ SCRIPT = Path(sys.executable).with_name("wdref")
 
 def spawn(command, args, **environment):
     return subprocess.run(
-        [*command, *args], capture_output=True, text=True, encoding="utf-8", timeout=120,
+        [*command, *args], capture_output=True, text=True, encoding="utf-8", timeout=300,
         env={**os.environ, **environment},
     )  # fmt: skip
 

@@ -1,15 +1,13 @@
-"""Vectors: what is exported, what checks it, and two programs in other languages that use it."""
+"""Vectors: what is exported, and what checks it."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from vectors_documents import wdref
 
 from wdref.conventions import CONVENTIONS
 from wdref.oracle import vectors
@@ -18,31 +16,15 @@ from wdref.oracle.enclosure import Enclosure
 from wdref.oracle.kill import plainly
 from wdref.oracle.vectors_entry import case_of, entry, results, steps_stored, whole
 from wdref.oracle.vectors_flags import bugs_of, flags_of
-from wdref.oracle.vectors_format import layout, write_whole
+from wdref.oracle.vectors_format import write_whole
 from wdref.oracle.vectors_lint import lint
 from wdref.oracle.vectors_notes import NOTES
-from wdref.oracle.vectors_outputs import judge_outputs, suite_in
+from wdref.oracle.vectors_outputs import suite_in
 from wdref.oracle.vectors_read import LARGEST, SCHEMAS, schema_text
 from wdref.oracle.vectors_sources import DTYPES, SOURCES
 
 HERE = Path(__file__).parent / "vectors"
 DIGESTS = HERE / "digests"
-CHECK_KEYS = ["target", "claim", "convention", "dtype", "verdict", "worst_ratio", "cases",
-              "identified", "diagnosis"]  # fmt: skip
-
-
-def wdref(*args):
-    return subprocess.run([sys.executable, "-m", "wdref.cli", *map(str, args)],
-                          capture_output=True, text=True, timeout=300)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The vectors of AdamW under both conventions that the foreign programs know."""
-    found = tmp_path_factory.mktemp("vectors")
-    for convention in ("paper", "pytorch"):
-        vectors.export(found, "adamw", convention)
-    return found
 
 
 # ---- the files ----
@@ -52,13 +34,11 @@ def folder(tmp_path_factory):
 def test_the_export_is_the_same_bytes_everywhere(tmp_path, name):
     """One file a claim; `.ci/run` compares all."""
     claim, convention = name.split("_")
-    done = wdref(
-        "vectors", "export", tmp_path, "--claim", claim, "--convention", convention, "--json"
-    )
+    done = wdref("export", tmp_path, "--claim", claim, "--convention", convention, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = json.loads(done.stdout)["files"]
     assert row["bytes"] < LARGEST / 2
-    printed = wdref("vectors", "digest", tmp_path).stdout
+    printed = wdref("digest", tmp_path).stdout
     assert printed.split() == [row["sha256"], row["file"]]
     assert printed in DIGESTS.read_text("utf-8"), (
         "the vectors have changed; if they should have: wdref vectors export DIR && "
@@ -75,8 +55,8 @@ def test_every_claim_of_every_program_with_a_source_is_a_file():
     assert sum(len(vectors.suite(*each).vectors) for each in wanted) > 4000
 
 
-def test_the_files_are_well_formed(folder):
-    for path in folder.glob("*.json"):
+def test_the_files_are_well_formed(adamw_vectors):
+    for path in adamw_vectors.glob("*.json"):
         assert lint(path) == []
         data = path.read_bytes()
         assert data.endswith(b"}\n")
@@ -87,7 +67,7 @@ def test_the_files_are_well_formed(folder):
 def test_files_of_the_first_version_are_read_linted_and_judged(tmp_path):
     """Their cases are no longer the suite: outputs are judged by the file they were made from."""
     file = HERE / "v1" / "sgdw_paper.json"
-    done = wdref("vectors", "lint", file.parent)
+    done = wdref("lint", file.parent)
     assert (done.returncode, done.stdout) == (0, "1 files, 1 without a problem\n")
     suite = suite_in(file)
     assert [v.case.id for v in suite.vectors] == [
@@ -102,19 +82,19 @@ def test_files_of_the_first_version_are_read_linted_and_judged(tmp_path):
     }  # fmt: skip
     path = tmp_path / "outputs.json"
     path.write_text(json.dumps(document))
-    done = wdref("vectors", "check", path, "--vectors", file)
+    done = wdref("check", path, "--vectors", file)
     assert (done.returncode, done.stderr) == (0, "")
     assert "conforms, worst ratio 0." in done.stdout
-    done = wdref("vectors", "check", path)
+    done = wdref("check", path)
     assert done.returncode == 2
     assert "or name their file with --vectors" in done.stderr
     document["outputs"][1]["theta"][-1][0] += 1e-3
     path.write_text(json.dumps(document))
-    assert wdref("vectors", "check", path, "--vectors", file).returncode == 1
+    assert wdref("check", path, "--vectors", file).returncode == 1
 
 
-def test_a_selection_keeps_the_numbers(folder, tmp_path):
-    full = json.loads((folder / "adamw_pytorch.json").read_text("utf-8"))
+def test_a_selection_keeps_the_numbers(adamw_vectors, tmp_path):
+    full = json.loads((adamw_vectors / "adamw_pytorch.json").read_text("utf-8"))
     path = vectors.export(tmp_path, "adamw", "pytorch", ["float32"])
     part = json.loads(path.read_text("utf-8"))
     assert lint(path) == []
@@ -128,7 +108,7 @@ def test_a_selection_keeps_the_numbers(folder, tmp_path):
     (("--dtype", "float8"), "'float8' is not one of"),
 ])  # fmt: skip
 def test_what_cannot_be_exported(options, message, tmp_path):
-    done = wdref("vectors", "export", tmp_path / "new", *options)
+    done = wdref("export", tmp_path / "new", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -208,8 +188,8 @@ def test_a_case_is_read_back_as_it_was_written():
         ]
 
 
-def test_columns_that_repeat_are_written_once(folder):
-    document = json.loads((folder / "adamw_pytorch.json").read_text("utf-8"))
+def test_columns_that_repeat_are_written_once(adamw_vectors):
+    document = json.loads((adamw_vectors / "adamw_pytorch.json").read_text("utf-8"))
     tests = {test["id"]: test for test in document["groups"][1]["tests"]}
     large, small = tests["size-65537/float32"], tests["size-70/float32"]
     assert (large["size"], large["tensors"], large["columns"]) == (65_537, [65_537], 61)
@@ -217,8 +197,8 @@ def test_columns_that_repeat_are_written_once(folder):
         assert large[key] == small[key]
 
 
-def test_a_tensor_without_a_gradient_stands_still(folder):
-    document = json.loads((folder / "adamw_paper.json").read_text("utf-8"))
+def test_a_tensor_without_a_gradient_stands_still(adamw_vectors):
+    document = json.loads((adamw_vectors / "adamw_paper.json").read_text("utf-8"))
     tests = {test["id"]: test for test in document["groups"][0]["tests"]}
     late, gaps = tests["late/float64"], tests["gaps/float64"]
     begin = late["tensors"][0]
@@ -234,8 +214,8 @@ def test_a_tensor_without_a_gradient_stands_still(folder):
         assert rows[1][begin:end] == rows[2][begin:end] == rows[0][begin:end] != rows[3][begin:end]
 
 
-def test_where_no_finite_number_is_right_the_word_stands(folder):
-    document = json.loads((folder / "adamw_paper.json").read_text("utf-8"))
+def test_where_no_finite_number_is_right_the_word_stands(adamw_vectors):
+    document = json.loads((adamw_vectors / "adamw_paper.json").read_text("utf-8"))
     test = next(x for x in document["groups"][0]["tests"] if x["id"] == "no-numbers/float64")
     words = {x for row in test["grads"]["hex"] for x in row if "0x" not in x}
     assert words == {"nan", "inf", "-inf"}
@@ -272,8 +252,8 @@ def mp_adamw(test):
 
 
 @pytest.mark.parametrize("dtype", [0, 1])
-def test_expected_is_the_exact_value_rounded(folder, dtype):
-    document = json.loads((folder / "adamw_paper.json").read_text("utf-8"))
+def test_expected_is_the_exact_value_rounded(adamw_vectors, dtype):
+    document = json.loads((adamw_vectors / "adamw_paper.json").read_text("utf-8"))
     for test in document["groups"][dtype]["tests"]:
         if test["steps"] <= 24 and not {"tensors", "nonfinite", "eps-0"} & set(test["flags"]):
             assert list(mp_adamw(test)) == test["expected"]["dec"], test["id"]
@@ -294,9 +274,9 @@ def test_no_expected_value_hangs_on_the_last_bit_of_the_balls():
             assert np.all((np.abs(np.abs(e.low) - half) > e.error) | exact)
 
 
-def test_what_conforms_passes_the_comparison(folder):
+def test_what_conforms_passes_the_comparison(adamw_vectors):
     """The file's tolerance, rounded, allows what the verdict allows and little more."""
-    document = json.loads((folder / "adamw_pytorch.json").read_text("utf-8"))
+    document = json.loads((adamw_vectors / "adamw_pytorch.json").read_text("utf-8"))
     found = vectors.suite("adamw", "pytorch")
     tests = [test for group in document["groups"] for test in group["tests"]]
     for v, test in zip(found.vectors, tests, strict=True):
@@ -321,89 +301,3 @@ def test_what_is_not_certified_is_null():
 def test_long_cases_store_some_steps():
     assert steps_stored(3) == [1, 2, 3]
     assert steps_stored(160) == [*range(1, 65), 100, 150, 160]
-
-
-# ---- other languages ----
-
-
-@pytest.fixture(scope="module", params=["node", "rustc"])
-def program(request, tmp_path_factory):
-    tool = shutil.which(request.param)
-    if tool is None:
-        pytest.skip(f"{request.param} is not installed")
-    if request.param == "node":
-        return [tool, str(HERE / "adamw.mjs")]
-    binary = tmp_path_factory.mktemp("rust") / "adamw"
-    command = [tool, "-C", "opt-level=1", "-D", "warnings", "-o", binary, HERE / "adamw.rs"]
-    subprocess.run(command, check=True, timeout=300)
-    return [str(binary)]
-
-
-def run(program, file, *options):
-    return subprocess.run([*program, str(file), *map(str, options)],
-                          capture_output=True, text=True, timeout=120)  # fmt: skip
-
-
-@pytest.mark.parametrize("convention", ["paper", "pytorch"])
-def test_a_right_program_passes_and_conforms(program, folder, tmp_path, convention):
-    file = folder / f"adamw_{convention}.json"
-    count = json.loads(file.read_text("utf-8"))["numberOfTests"]
-    done = run(program, file, "--outputs", tmp_path / "outputs.json")
-    assert done.returncode == 0, done.stdout
-    assert f"{count} of {count} tests pass" in done.stdout
-    judged = judge_outputs(tmp_path / "outputs.json", "adamw", convention)
-    assert judged.verdict == "conforms"
-    assert len(judged.verdicts) == count
-    assert judged.as_json()["worst_ratio"] < 2
-    assert judged.identity is None
-
-
-BUGS = (
-    ("eps-hat", "paper", {"order": "together", "form": "paper", "eps": "hat"}),
-    ("after", "pytorch", {"order": "after", "form": "lr", "eps": "outside"}),
-)
-
-
-def test_the_flags_of_failing_tests_are_a_diagnosis(program, folder):
-    """Each planted bug is named by the program itself; JavaScript has the lines that do it."""
-    if not program[-1].endswith(".mjs"):
-        pytest.skip("the example in JavaScript alone reads flags")
-    file = folder / "adamw_pytorch.json"
-    named = {
-        "after": "M08: decay after the step (huggingface/transformers#14539)",
-        "eps-hat": "M17: ε added before the bias correction (pytorch/pytorch#22628)",
-        "shared": "M33: one step count for all tensors (NVIDIA/apex#1615)",
-    }
-    for bug, line in named.items():
-        done = run(program, file, "--bug", bug)
-        assert done.returncode == 1
-        _, _, named_here = done.stdout.partition(" tests pass")
-        assert line in named_here.splitlines()
-        # others that fail in the same tests: what goes wrong where gradients come late or go
-        others = {"shared": {"M33", "M54", "M56"}}.get(bug, {line.partition(":")[0]})
-        assert {x.partition(":")[0] for x in named_here.splitlines()[1:]} == others
-
-
-def test_a_planted_bug_fails_and_is_named(program, tmp_path):
-    bug, convention, answer = BUGS[program[-1].endswith(".mjs")]
-    file = vectors.export(tmp_path, "adamw", convention, ["float64"])
-    outputs = tmp_path / "outputs.json"
-    done = run(program, file, "--outputs", outputs, "--bug", bug)
-    assert done.returncode == 1
-    assert "FAIL 1 exaggerated/float64" in done.stdout
-    done = wdref("vectors", "check", outputs, "--json")
-    assert (done.returncode, done.stderr) == (1, "")
-    document = json.loads(done.stdout)
-    assert list(document) == CHECK_KEYS
-    assert document["verdict"] == "deviates"
-    match = document["identified"]["match"]
-    assert {key: match[key] for key in answer} == answer
-    assert (match["bias_correction"], match["amsgrad"]) == ("both", "none")
-
-
-def test_the_program_refuses_what_it_does_not_know(program, folder, tmp_path):
-    document = json.loads((folder / "adamw_paper.json").read_text("utf-8"))
-    other = tmp_path / "other.json"
-    other.write_text(layout(document | {"schema": "vectors_schema_v3.json"}), "utf-8")
-    assert run(program, other).returncode == 2
-    assert run(program, folder / "adamw_paper.json", "--bug", "none").returncode == 2

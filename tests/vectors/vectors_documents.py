@@ -65,7 +65,7 @@ def written(folder, content, name="outputs.json"):
 
 def wdref(*args):
     command = [sys.executable, "-m", "wdref.cli", "vectors", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 VALUES = st.one_of(
