@@ -128,8 +128,9 @@ def test_every_row_is_what_it_claims_in_float32(name, row):
 
 @pytest.mark.parametrize(("name", "row"), NARROW)
 def test_what_is_held_in_float32_is_named(name, row):
-    found = verdicts(name, row, "float64", FEW[:1])
-    assert [(v.verdict, v.message) for v in found] == [("imprecise", NARROW[name, row])]
+    (found,) = verdicts(name, row, "float64", FEW[:1])
+    assert found.verdict == "imprecise"
+    assert NARROW[name, row] in found.message.split(", or ")  # one case may leave several
 
 
 @pytest.mark.parametrize(

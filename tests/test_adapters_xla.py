@@ -118,9 +118,8 @@ def test_optax_in_float32_with_x64_and_without():
     on = verdicts("optax", f"{target},x64=True]", "adam", "float32", names)
     assert overall(on) == "conforms"
     assert worst_ratio(on) <= 2 < worst_ratio(off)
-    assert {v.message for v in off if v.verdict != "conforms"} <= {
-        "bias corrections computed in float32"
-    }
+    told = [v.message.split(", or ") for v in off if v.verdict != "conforms"]
+    assert all("bias corrections computed in float32" in words for words in told)
 
 
 TENSORFLOW = {

@@ -53,7 +53,8 @@ NAMES = [
     (wdref.AdamW, dict(form="decoupled"), f"form='decoupled': expected one of {FORMS}"),
     (wdref.AdamW, dict(order="before"), "order='before': expected one of 'together', 'after'"),
     (wdref.AdamW, dict(amsgrad=True), "amsgrad=True: expected one of 'none', 'raw', 'hat'"),
-    (wdref.SGD, dict(**SGD, nesterov="yes"), "nesterov='yes': expected one of False, True"),
+    (wdref.SGD, dict(**SGD, nesterov="yes"),
+     "nesterov='yes': expected one of False, True, 'twice', 'reread'"),
     (wdref.AdamW, dict(answers={"epsilon": "hat"}),
      "adam has no option 'epsilon': its options are form, order, eps, bias, amsgrad, schedule, "
      "clip"),

@@ -57,6 +57,8 @@ def test_the_examples_run(capsys):
         exec(code, names)
     assert capsys.readouterr().out == (
         "True optax.adamw(learning_rate=0.001, b1=0.9, b2=0.999, eps=1e-08, weight_decay=0.01)\n"
+        "momentum of 0 is 0.8 in the state and 0.9 here; if that is meant, give "
+        "may_differ=['momentum']\n"
     )
     assert names["found"]["state"][0]["momentum_buffer"].tolist() == pytest.approx([1.9, 1.9])
 

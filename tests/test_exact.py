@@ -91,8 +91,12 @@ def momentum(d, h, theta, grads, etas):
         inside = eta * alpha if d.lr == "inside" else 1
         m = (beta1 * m if d.buffer else 0) + inside * weight * g
         ahead = beta1 * m + inside * g if d.nesterov else m
+        if d.nesterov == "twice":
+            ahead = beta1 * ahead + inside * g
         step = ahead if d.lr == "inside" else eta * alpha * ahead
         theta = decayed(d, h, theta, step, eta)
+        if d.nesterov == "reread" and d.buffer:
+            m += inside * weight * (gradient(d, h, grad, l2, theta) - g)
         path.append(theta)
     return path
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.conventions import CONVENTIONS
 from wdref.optional import optional
 from wdref.oracle import Unsupported
 
@@ -31,16 +32,18 @@ OPTIMIZERS = {
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for a method of wdref by name."""
     method = _method(optimizer, options)
+    known = CONVENTIONS[options.get("variant", "paper").replace("-", "_")]
+    decays = options.get("form", known[optimizer.lower()].form) != "none"
 
     def run(case: Any) -> Any:
-        hyper = _betas(case.hyper)
+        hyper = _words(case.hyper, decays)
         if case.dtype == "bfloat16" and ml_dtypes is None:
             raise Unsupported("NumPy has bfloat16 with ml_dtypes only")
         eta = case.eta.tolist()
         # the schedule of a late tensor begins late: the optimizer counts from its own first step
         if case.starts is not None:
             raise Unsupported("wdref counts one t for a whole tree")
-        own = {str(i): _betas(group) for i, group in enumerate(case.groups or ())}
+        own = {str(i): _words(group, decays) for i, group in enumerate(case.groups or ())}
         opt = method(**hyper, **options, groups=own, schedule=lambda t: eta[t - 1])
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
@@ -97,11 +100,17 @@ def _method(optimizer: str, options: Mapping[str, Any]) -> Any:
     return method
 
 
+def _words(hyper: Any, decays: bool) -> dict[str, Any]:
+    """The hyperparameters as the method takes them; without a decay none is given."""
+    words = _betas(hyper)
+    return words if decays else {k: x for k, x in words.items() if k != "weight_decay"}
+
+
 def _betas(hyper: Any) -> dict[str, Any]:
-    own = dict(hyper)
-    if "beta1" in own:
-        own["betas"] = (own.pop("beta1"), own.pop("beta2"))
-    return own
+    words = dict(hyper)
+    if "beta1" in words:
+        words["betas"] = (words.pop("beta1"), words.pop("beta2"))
+    return words
 
 
 def _view(x: Any, case: Any) -> Any:
