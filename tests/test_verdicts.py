@@ -231,6 +231,9 @@ def test_what_depends_on_the_place_of_an_element_is_no_arithmetic():
     half = [CaseVerdict("first/float16", "conforms", 0.5)]
     skipped = [CaseVerdict("sizes/float16", "deviates", 300.0)]
     everywhere = [CaseVerdict("first/float16", "deviates", 9.0)]
+    for case in ("broad", "scalar", "gaps", "groups-own"):
+        shown = [CaseVerdict(f"{case}/float16", "deviates", 300.0)]
+        assert overall(wide + half + shown) == "deviates", case
     assert overall(wide + half + skipped) == "deviates"
     assert overall(wide + everywhere + skipped) == "imprecise"
 

@@ -50,9 +50,10 @@ def flushed_ratio(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -
     if same:
         return None
     ratios = [enclose(dialect, case, arithmetic=wider).ratio(values) for case, values in zeroed]
-    if not all(map(_inside, ratios)):
+    certain = [x for x in ratios if not np.all(np.isnan(x))]
+    if not certain or not all(map(_inside, ratios)):
         return None
-    return max((float(np.nanmax(x)) for x in ratios if not np.all(np.isnan(x))), default=0.0)
+    return max(float(np.nanmax(x)) for x in certain)
 
 
 def _without(case: Case, tiny: float) -> Case:

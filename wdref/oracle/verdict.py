@@ -12,6 +12,7 @@ from . import reasons
 from .case import DTYPES, Case
 from .enclosure import Enclosure, enclose
 from .half import finding
+from .shapes import RANKS
 from .targets import Result
 
 Array = NDArray[np.float64]
@@ -93,7 +94,8 @@ def judge_all(
     for i, case in enumerate(cases):
         if case.dtype in lost and found[i].finding == reasons.FLUSHED:
             # flushing would explain this one, were it not that others of the dtype deviate too
-            found[i] = judge(dialect, case, results[i], excuse=False)
+            primitives = primitives_in(case.dtype, measured)
+            found[i] = judge(dialect, case, results[i], primitives=primitives, excuse=False)
     return _reconciled([found[i] for i in range(len(cases))], told)
 
 
@@ -235,7 +237,8 @@ def _overall(verdicts: Sequence[CaseVerdict]) -> str:
 def _by_place(verdicts: Sequence[CaseVerdict], dtype: str) -> bool:
     """Whether in `dtype` small tensors conform and larger or several do not: no arithmetic does."""
     mine = [v for v in verdicts if v.id.endswith(f"/{dtype}") and v.ratio is not None]
-    placed = ("size", "tensors", "groups", "late")  # how the ids of such cases begin
+    # how the ids of such cases begin
+    placed = ("size", "tensors", "groups", "late", "gaps", *(f"{name}/" for name in RANKS))
     small = {v.verdict for v in mine if not v.id.startswith(placed)}
     return small == {"conforms"} and any(v.verdict == "deviates" for v in mine)
 
