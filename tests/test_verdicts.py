@@ -225,6 +225,14 @@ def test_the_worst_ratio_of_a_target():
     assert worst_ratio(made[1:2]) is None
 
 
+def test_a_formula_that_float32_alone_has_is_no_arithmetic():
+    wide = [CaseVerdict("first/float64", "conforms", 0.5)]
+    bfloat16 = [CaseVerdict("first/float32", "deviates", 5e4)]  # as a moment in half precision
+    no_decay = [CaseVerdict("first/float32", "deviates", 1e6)]
+    assert overall(wide + bfloat16) == "imprecise"
+    assert overall(wide + no_decay) == "deviates"
+
+
 def test_what_depends_on_the_place_of_an_element_is_no_arithmetic():
     """As PyTorch 2.13's fused SGD, which updates only the tail of a float16 tensor."""
     wide = [CaseVerdict("first/float64", "conforms", 0.5)]

@@ -214,7 +214,8 @@ def overall(verdicts: Sequence[CaseVerdict]) -> str:
     """Verdict on the target: the worst of its cases, unsupported ones aside.
 
     What deviates in a narrower dtype alone has the right formula: imprecise, unless it is the place
-    of an element that decides. A case that raised hides none that deviates.
+    of an element that decides, or float32 is further off than bfloat16 would be. A case that raised
+    hides none that deviates.
     """
     ran = [v for v in verdicts if v.verdict not in ("unsupported", *FAILED)]
     grade = _overall(ran) if ran else "unsupported"
@@ -229,9 +230,21 @@ def _overall(verdicts: Sequence[CaseVerdict]) -> str:
         by_dtype = ({v.verdict for v in verdicts if v.id.endswith(f"/{d}")} for d in DTYPES)
         told = (grades - {"undecided"} for grades in by_dtype)
         widest = next((grades for grades in told if grades), found)
-        if widest <= {"conforms", "imprecise"} and not any(_by_place(verdicts, d) for d in DTYPES):
+        rounding = not any(map(_coarser, verdicts))
+        rounding = rounding and not any(_by_place(verdicts, d) for d in DTYPES)
+        if widest <= {"conforms", "imprecise"} and rounding:
             return "imprecise"
     return "conforms" if grade == "undecided" and "conforms" in found else grade
+
+
+def _coarser(verdict: CaseVerdict) -> bool:
+    """Whether a float32 result is further off than operations in bfloat16 would put it.
+
+    What is infinitely far may have left the range of a narrower format.
+    """
+    units = 2.0 ** (24 - 8)  # of rounding
+    far = verdict.ratio or 0.0
+    return verdict.id.endswith("/float32") and LIMIT * units < far < np.inf
 
 
 def _by_place(verdicts: Sequence[CaseVerdict], dtype: str) -> bool:
