@@ -1,5 +1,6 @@
 """The trainings that tests of the shadow share, and the faults they plant (by `runpy.run_path`)."""
 
+import pytest
 import torch
 
 from wdref.oracle import shadow
@@ -14,6 +15,15 @@ OPTIMIZERS = {
     "Adam": {"weight_decay": 0.1, "amsgrad": True},
     "SGD": {"weight_decay": 0.1, "momentum": 0.9, "nesterov": True},
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The layers are small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def network(dtype="float32"):

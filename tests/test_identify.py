@@ -18,7 +18,8 @@ from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.oracle.candidates import candidates
 from wdref.oracle.cases import regimes
-from wdref.oracle.identify import PROBES, describe, identify
+from wdref.oracle.identify import describe, identify
+from wdref.oracle.ranking import PROBES
 from wdref.oracle.targets import Result
 
 copies = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("copies.py"))))

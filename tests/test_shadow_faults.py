@@ -18,12 +18,7 @@ pytest.importorskip("flint", reason="ball arithmetic, installed by the extra `or
 runs = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("shadow_runs.py"))))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the layers are small
-    yield
-    torch.set_num_threads(before)
+one_thread = runs.one_thread
 
 
 @pytest.mark.parametrize("implementation", runs.IMPLEMENTATIONS)

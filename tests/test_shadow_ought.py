@@ -19,12 +19,7 @@ runs = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("shadow_run
 WEIGHTS, BIASES = {"0.weight", "2.weight"}, {"0.bias", "2.bias"}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the layers are small
-    yield
-    torch.set_num_threads(before)
+one_thread = runs.one_thread
 
 
 def watched(hyper=None, steps=5, *, groups=None, name="AdamW", schedule=None, **options):

@@ -26,7 +26,6 @@ from .verdict import CaseVerdict, judge_all
 
 Measured = Mapping[str, Mapping[str, Any]]
 
-PROBES = ranking.PROBES
 NEAR = 0.1  # what is further from a target than this is no help
 # A rule with another number in it must hold everywhere but where programs branch.
 BRANCHING = {"shape", "shaped", "bound", "nonfinite", "small", "burst", "long"}
@@ -100,54 +99,66 @@ def identify(
     probes = ranking.probes_of(single)
     if not probes:
         return None
-    found = ranking.ranked(ranking.rules(family, frozenset(probes[0][0].hyper), claim), probes)
-    if not np.isfinite(found[0].residual):
+    ranks = ranking.ranked(ranking.rules(family, frozenset(probes[0][0].hyper), claim), probes)
+    if not np.isfinite(ranks[0].residual):
         return None
-    reach = min(max(10 * found[0].residual, ranking.noise(probes)), FAR)
-    tied = [c for c in found if c.residual <= reach]
-    tied.sort(key=lambda c: ranking.oddity(c.rule, claim))
-    held = [c for c in tied if ranking.holds(c.rule, probes, measured)]
-    held = held or _altered(found, single, measured, claim)
-    # a bug that the probes cannot tell from a rule, as one that needs many steps, comes after it
-    plain = [c for c in held if not isinstance(c.rule, Twisted)]
-    twisted = [c for c in held if isinstance(c.rule, Twisted)]
-    whole = _whole(plain, single, measured) or _whole(twisted, single, measured)
-    nearest = (whole or held or found)[0]
+    named = _named(ranks, probes, claim, measured) or _altered(ranks, single, measured, claim)
+    certified = _certified(named, single, measured)
+    nearest = (certified or named or ranks)[0]
     judged = judge_all(nearest.rule, [c for c, _ in pairs], [r for _, r in pairs], measured)
-    left = [v for v in judged if v.verdict == "deviates"]
-    first = _placed(nearest.rule, left[0], pairs, measured) if left else None
-    others = [c for c in found if c is not nearest and c not in held]
-    several = _bugs_of_several(nearest.rule, pairs) if held and left else ()
-    if several and first:
-        first = replace(first, message=several[0].title)
+    first = next((v for v in judged if v.verdict == "deviates"), None)
+    left_at = _placed(nearest.rule, first, pairs, measured) if first else None
+    next_best = next((c for c in ranks if c is not nearest and c not in named), None)
+    if not named:
+        hints = _hints(ranks, nearest)
+        return Identity(nearest, False, next_best, (), (), str(left_at or ""), hints)
+    several = _bugs_of_several(nearest.rule, pairs) if left_at else ()
+    plain = [c for c in named if not isinstance(c.rule, Twisted)]
     return Identity(
         nearest,
-        bool(held) and not left,
-        others[0] if others else None,
-        tuple(c.rule for c in (whole or plain or held)[1:]),
-        known_bugs(nearest.rule, claim) + several if held else (),
-        "" if held or first is None else str(first),
-        () if held else _hints(found, nearest),
-        bool(held),
-        first if held else None,
-        remarks(judged) if held and not left else (),
+        certified=left_at is None,
+        runner_up=next_best,
+        also=tuple(c.rule for c in (certified or plain or named)[1:]),
+        bugs=known_bugs(nearest.rule, claim) + several,
+        named=True,
+        but=replace(left_at, message=several[0].title) if left_at and several else left_at,
+        remarks=() if left_at else remarks(judged),
     )
 
 
-def _whole(
-    held: Sequence[ranking.Candidate], pairs: Sequence[tuple[Case, Result]], measured: Measured
+def _named(
+    ranks: Sequence[ranking.Candidate], probes: Sequence[tuple[Case, Result]], claim: Any,
+    measured: Measured,
+) -> list[ranking.Candidate]:  # fmt: skip
+    """Candidates that are as near as the nearest and hold the probes, the plainest first."""
+    reach = min(max(10 * ranks[0].residual, ranking.noise(probes)), FAR)
+    tied = sorted((c for c in ranks if c.residual <= reach),
+                  key=lambda c: ranking.oddity(c.rule, claim))  # fmt: skip
+    return [c for c in tied if ranking.holds(c.rule, probes, measured)]
+
+
+def _certified(
+    named: Sequence[ranking.Candidate], single: Sequence[tuple[Case, Result]], measured: Measured
 ) -> list[ranking.Candidate]:
-    return [c for c in held if ranking.certified(c.rule, pairs, measured)]
+    """Those that hold every case of one tensor.
+
+    A bug that the probes cannot tell from a rule, as one that needs many steps, comes after it.
+    """
+    for twisted in (False, True):
+        kind = (c for c in named if isinstance(c.rule, Twisted) == twisted)
+        if holding := [c for c in kind if ranking.certified(c.rule, single, measured)]:
+            return holding
+    return []
 
 
 def _altered(
-    found: Sequence[ranking.Candidate], single: Sequence[tuple[Case, Result]], measured: Measured,
+    ranks: Sequence[ranking.Candidate], single: Sequence[tuple[Case, Result]], measured: Measured,
     claim: Any,
 ) -> list[ranking.Candidate]:  # fmt: skip
     """The first dialect with one thing other, a factor or a constant, that ordinary cases hold."""
     claims = CONVENTIONS["pytorch"].values() if claim is None else [claim]
-    near = [c.rule for c in found[:BASES] if not isinstance(c.rule, Twisted)]
-    known = {c.rule for c in found}
+    near = [c.rule for c in ranks[:BASES] if not isinstance(c.rule, Twisted)]
+    known = {c.rule for c in ranks}
     bases = [rule for rule in dict.fromkeys([*claims, *near]) if rule in known]
     probes = ranking.probes_of(single)
     usual = [pair for pair in single if not BRANCHING & set(pair[0].flags)]
