@@ -19,7 +19,7 @@ from wdref.oracle.cases import cases
 from wdref.oracle.diagnosis import Diagnosis
 from wdref.oracle.vectors_entry import entry
 from wdref.oracle.vectors_flags import bugs_of, shows
-from wdref.oracle.verdict import judge_all, overall
+from wdref.oracle.verdict import CaseVerdict, judge_all, overall
 from wdref.testing import conformance
 
 FEW = ("exaggerated", "wide", "sparse", "pauses", "column", "size-33", "groups", "late", "gaps",
@@ -179,3 +179,15 @@ def test_a_word_that_is_not_asked_for_stands_alone():
         "5 cases not asked: run.supports has no 'late', 'tensors'; Unsupported: no schedule"
     )
     assert asked.not_asked([SimpleNamespace(verdict="conforms", message="")]) == ""
+
+
+def test_an_error_everywhere_is_no_refusal():
+    """What a mistake raises in the cases that may be refused is not counted as a refusal."""
+    words = "ValueError: run returned None"
+    verdicts = [
+        CaseVerdict("first", "error", message=words),
+        CaseVerdict("scalar", "unsupported", message=words),
+        CaseVerdict("late", "unsupported", message="run.supports has no 'late'"),
+    ]
+    assert asked.not_asked(verdicts) == "1 case not asked: run.supports has no 'late'"
+    assert words in asked.not_asked(verdicts[1:])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .verdict import CaseVerdict
+from .verdict import FAILED, CaseVerdict
 from .worker import LACKS
 
 MOST = 3  # reasons in a line
@@ -11,11 +11,16 @@ MOST = 3  # reasons in a line
 def not_asked(verdicts: Sequence[CaseVerdict]) -> str:
     """Return how many cases were refused and why, or nothing.
 
+    Where others fail, what was raised in those that may be refused is a failure like theirs.
+
     >>> refused = [CaseVerdict("late", "unsupported", message="run.supports has no 'late'")]
     >>> not_asked(refused)
     "1 case not asked: run.supports has no 'late'"
     """
-    return counted([v.message for v in verdicts if v.verdict == "unsupported"])
+    messages = [v.message for v in verdicts if v.verdict == "unsupported"]
+    if any(v.verdict in FAILED for v in verdicts):
+        messages = [message for message in messages if message.startswith(LACKS)]
+    return counted(messages)
 
 
 def counted(messages: Sequence[str]) -> str:
