@@ -73,7 +73,7 @@ def product_of_biases(s: Any, h: Hyper, t: int) -> Any:
 
 
 def stuck_step(s: Any, h: Hyper, t: int) -> Any:
-    """T stays 256, as in a counter of 8 bits of mantissa (M51)."""
+    """The count stays 256, as in a counter of 8 bits of mantissa (M51)."""
     count = min(t, 256)
     return s._replace(bias1=1 - h["beta1"] ** count, bias2=1 - h["beta2"] ** count)
 
@@ -89,12 +89,12 @@ def naked_first(s: Any, h: Hyper, t: int) -> Any:
 
 
 def frozen_step(s: Any, h: Hyper, t: int) -> Any:
-    """T stays 1 (M39)."""
+    """The count stays 1 (M39)."""
     return s._replace(bias1=s.one_minus_beta1, bias2=s.one_minus_beta2)
 
 
 def counted_twice(s: Any, h: Hyper, t: int) -> Any:
-    """T counts by two (M40)."""
+    """The count goes by two (M40)."""
     return s._replace(bias1=1 - h["beta1"] ** (2 * t), bias2=1 - h["beta2"] ** (2 * t))
 
 
@@ -106,19 +106,19 @@ def _bare(s: Any) -> Any:
 
 
 def constant_decay(base: Dialect, theta: Any, g: Any, slots: Sequence[Any], s: Any, /) -> Any:
-    """K for k θ (M03)."""
+    """The decay is k, not k θ (M03)."""
     new, slots = base.apply(theta, g, slots, _bare(s))
     return new - s.decay, slots
 
 
 def squared_decay(base: Dialect, theta: Any, g: Any, slots: Sequence[Any], s: Any, /) -> Any:
-    """K θ² for k θ (M32)."""
+    """The decay is k θ², not k θ (M32)."""
     new, slots = base.apply(theta, g, slots, _bare(s))
     return new - s.decay * (theta * theta), slots
 
 
 def sign_decay(base: Dialect, theta: Any, g: Any, slots: Sequence[Any], s: Any, /) -> Any:
-    """K sign(θ) for k θ (M38)."""
+    """The decay is k sign(θ), not k θ (M38)."""
     new, slots = base.apply(theta, g, slots, _bare(s))
     return new - s.decay * array_namespace(theta).sign(theta), slots
 
