@@ -1,12 +1,12 @@
 """NumPy's own backend: numba's loop where numba is installed, blocks otherwise. The same bits."""
 
 from wdref.backend import Backend
-from wdref.optional import optional
+from wdref.engine.optional import optional
 
 backend: Backend
 if optional("numba") is None:  # the extra `fast`
     from .numpy import backend
 else:
-    from .numba import backend
+    from .numba.backend import backend
 
 __all__ = ["backend"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wdref.backend import PLAIN, Leaf, write
-from wdref.tree import dtype_name
+from wdref.engine.tree import dtype_name
 
 from .element import HOST, LITERALS, scalar_name
 from .threads import spread

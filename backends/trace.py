@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from wdref.kernel import Kernel
+from wdref.engine.half_precision import Kernel
 
 WIDTH = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from wdref import cli
-from wdref.analysis.bench import Sampling
-from wdref.analysis.bench_subjects import Step, Subject
+from wdref.analysis.bench.measure import Sampling
+from wdref.analysis.bench.subjects import Step, Subject
 
 QUICK = Sampling(rounds=5, seconds=0.0, pause=0.0)
 

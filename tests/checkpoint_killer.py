@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import wdref
-from wdref import checkpoint_file
+from wdref.checkpoint import file as checkpoint_file
 
 OPT = wdref.AdamW(weight_decay=0.1)
 

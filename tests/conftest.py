@@ -66,7 +66,7 @@ def endless(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def adamw_vectors(tmp_path_factory):
     """The vectors of AdamW under both conventions that the programs in other languages know."""
-    vectors = pytest.importorskip("wdref.oracle.vectors", reason="needs wdref[oracle]")
+    vectors = pytest.importorskip("wdref.oracle.vectors.files", reason="needs wdref[oracle]")
     place = tmp_path_factory.mktemp("vectors")
     for convention in ("paper", "pytorch"):
         vectors.export(place, "adamw", convention)

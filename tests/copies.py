@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from wdref.oracle.targets import Result
+from wdref.oracle.targets.targets import Result
 
 DTYPES = ("float32", "float64")
 WIDER = {"float32": np.float64, "float64": np.longdouble}

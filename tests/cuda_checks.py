@@ -15,7 +15,7 @@ from array_api_compat import array_namespace
 
 from wdref.backend import PLAIN, Leaf
 from wdref.dialects import AdamDialect, MomentumDialect
-from wdref.kernel import Kernel
+from wdref.engine.half_precision import Kernel
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HYPER = {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5, "beta1": 0.9, "beta2": 0.99,

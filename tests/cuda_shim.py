@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from programs import needed
 
-from wdref.backends.cuda import Tuning
-from wdref.backends.cuda_driver import Driver
-from wdref.backends.cuda_text import DEVICE
+from wdref.backends.cuda.driver import Driver
+from wdref.backends.cuda.kernel import Tuning
+from wdref.backends.cuda.text import DEVICE
 
 # What `DEVICE` says to a GPU, said to a CPU.
 HOST = r"""
@@ -172,7 +172,7 @@ class HostBuffer:
 
 
 class HostDevice:
-    """`wdref.backends.cuda_driver.Device` on a CPU; it keeps a list of the launches."""
+    """`wdref.backends.cuda.driver.Device` on a CPU; it keeps a list of the launches."""
 
     def __init__(self):
         self.arrays, self.launches, self.writes, self.sources = HostLibrary(), [], [], []

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 
-from wdref.backends.listing import Listing, listing
-from wdref.backends.print_c import print_c
-from wdref.backends.print_javascript import print_javascript
-from wdref.backends.print_rust import print_rust
-from wdref.backends.print_words import Words
+from wdref.backends.printers.c import print_c
+from wdref.backends.printers.javascript import print_javascript
+from wdref.backends.printers.listing import Listing, listing
+from wdref.backends.printers.rust import print_rust
+from wdref.backends.printers.words import Words
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdamDialect, MomentumDialect
 

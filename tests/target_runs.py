@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle.cases import regimes
-from wdref.oracle.targets import parse, start
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.targets.targets import parse, start
 
 SGD = dialect("sgd")
 CASES = [case for case in regimes("sgd", SGD, "float64") if case.id.split("/")[0] in

@@ -17,11 +17,11 @@ import wdref
 import wdref.frameworks
 from wdref.conventions import dialect
 from wdref.oracle import Unsupported
-from wdref.oracle.cases import regimes
-from wdref.oracle.shapes import ranks, tensors
-from wdref.oracle.targets import Result, parse_options
-from wdref.oracle.verdict import judge
-from wdref.oracle.worker import NEEDS, flat
+from wdref.oracle.cases.shapes import ranks, tensors
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge.verdict import judge
+from wdref.oracle.targets.targets import Result, parse_options
+from wdref.oracle.targets.worker import NEEDS, flat
 
 NAMES = ("loopback", "mlx", "onnx", "paddle", "sklearn", "thinc", "tinygrad", "torch")
 FEW = ("exaggerated", "first", "stop")

@@ -17,10 +17,10 @@ import pytest
 import wdref.frameworks
 from wdref.conventions import dialect
 from wdref.oracle import Unsupported
-from wdref.oracle.cases import regimes
-from wdref.oracle.shapes import tensors
-from wdref.oracle.targets import Result, TargetError, parse, parse_options, start
-from wdref.oracle.verdict import judge, judge_all, overall, worst_ratio
+from wdref.oracle.cases.shapes import tensors
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge.verdict import judge, judge_all, overall, worst_ratio
+from wdref.oracle.targets.targets import Result, TargetError, parse, parse_options, start
 
 SHORT = ("exaggerated", "sparse", "bursts")
 SEVERAL = ("groups", "groups-own", "tensors-empty-last")

@@ -12,8 +12,8 @@ from flint import arb
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wdref.backends.balls import Balls, Context, Namespace, Number, Rounding, Widen
-from wdref.backends.exact import backend
+from wdref.backends.exact.backend import backend
+from wdref.backends.exact.balls import Balls, Context, Namespace, Number, Rounding, Widen
 from wdref.conventions import dialect
 
 xp = Namespace()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("psutil", reason="the benchmark needs the extra `bench`")
-from wdref.analysis.bench import ROOM, Sampling, measure
-from wdref.analysis.bench_cases import DTYPES, RULES, Case, arrays
-from wdref.analysis.bench_peers import PEERS
-from wdref.analysis.bench_subjects import LIMIT, OWN, Absent, Step, Subject
+from wdref.analysis.bench.cases import DTYPES, RULES, Case, arrays
+from wdref.analysis.bench.measure import ROOM, Sampling, measure
+from wdref.analysis.bench.peers import PEERS
+from wdref.analysis.bench.subjects import LIMIT, OWN, Absent, Step, Subject
 
 SUBJECTS = (*OWN, *PEERS)
 PLENTY = 1e18
@@ -244,7 +244,7 @@ def test_pytorch_makes_the_step_that_wdref_makes(rule, name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rule", RULES)
 def test_subjects_on_the_device(rule, dtype):
-    from wdref.analysis.bench_cuda import SUBJECTS as ON_DEVICE
+    from wdref.analysis.bench.cuda import SUBJECTS as ON_DEVICE
 
     rows = measure(Case(rule, dtype, "400x256", "cuda"), ON_DEVICE, QUICK, available=PLENTY)
     assert {row.what for row in rows if row.seconds} >= {LIMIT, "wdref cupy", "wdref plain"}

@@ -9,15 +9,16 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("psutil", reason="the benchmark needs the extra `bench`")
-from wdref import plan
-from wdref.analysis import bench_command, bench_memory
-from wdref.analysis.bench import Row
-from wdref.analysis.bench_cases import DTYPES, LAYOUTS, RULES, Case
-from wdref.analysis.bench_machine import warning
-from wdref.analysis.bench_peers import PEERS
-from wdref.analysis.bench_profile import PARTS, Stopwatch, profile
-from wdref.analysis.bench_show import markdown
-from wdref.analysis.bench_subjects import LIMIT, OWN
+from wdref.analysis.bench import command as bench_command
+from wdref.analysis.bench import memory as bench_memory
+from wdref.analysis.bench.cases import DTYPES, LAYOUTS, RULES, Case
+from wdref.analysis.bench.machine import warning
+from wdref.analysis.bench.measure import Row
+from wdref.analysis.bench.peers import PEERS
+from wdref.analysis.bench.profile import PARTS, Stopwatch, profile
+from wdref.analysis.bench.show import markdown
+from wdref.analysis.bench.subjects import LIMIT, OWN
+from wdref.engine import plan
 from wdref.optimizer import Optimizer
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ NAMES = {subject.name for subject in (*OWN, *PEERS)}
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr("wdref.analysis.bench.Sampling", lambda **_: shared.QUICK)
+    monkeypatch.setattr("wdref.analysis.bench.measure.Sampling", lambda **_: shared.QUICK)
 
 
 TINY = ("--quick", "--no-memory", "--layout", "1e2")
@@ -128,7 +129,9 @@ def test_tables_and_files(run, short, suffix, start):
     ],
 )
 def test_a_bad_option_is_one_line_and_costs_no_measurement(run, monkeypatch, args, culprit):
-    monkeypatch.setattr("wdref.analysis.bench.measure", lambda *_, **__: pytest.fail("it began"))
+    monkeypatch.setattr(
+        "wdref.analysis.bench.measure.measure", lambda *_, **__: pytest.fail("it began")
+    )
     status, out, error = run("--no-memory", *args)
     assert (status, out) == (2, "")
     assert one_line(error)
@@ -271,7 +274,7 @@ def test_the_profile_is_of_the_whole_step_and_leaves_nothing_behind():
 def test_the_profile_in_words(run, monkeypatch):
     pytest.importorskip("numba", reason="the profile needs the extra `fast`")
     monkeypatch.setattr(
-        "wdref.analysis.bench_profile.profile.__kwdefaults__",
+        "wdref.analysis.bench.profile.profile.__kwdefaults__",
         {"steps": 3, "clock": time.perf_counter},
     )
     status, out, error = run("--profile")

@@ -8,12 +8,12 @@ import re
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle import moment
-from wdref.oracle.branches import CONDITIONS, branches
-from wdref.oracle.cases import probes
-from wdref.oracle.diagnosis import diagnose
-from wdref.oracle.targets import Result
-from wdref.oracle.verdict import judge_all, overall
+from wdref.oracle.cases.suite import probes
+from wdref.oracle.identify.diagnosis import diagnose
+from wdref.oracle.judge.verdict import judge_all, overall
+from wdref.oracle.proof import moment
+from wdref.oracle.proof.branches import CONDITIONS, branches
+from wdref.oracle.targets.targets import Result
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle import moment
-from wdref.oracle.branches import CONDITIONS, NO_GRADIENT, Branch, branches
-from wdref.oracle.cases import brief, cases
-from wdref.oracle.targets import Result
-from wdref.oracle.verdict import judge
+from wdref.oracle.cases.suite import brief, cases
+from wdref.oracle.judge.verdict import judge
+from wdref.oracle.proof import moment
+from wdref.oracle.proof.branches import CONDITIONS, NO_GRADIENT, Branch, branches
+from wdref.oracle.targets.targets import Result
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 

@@ -10,8 +10,8 @@ import optree
 import pytest
 
 import wdref
-from wdref import checkpoint_file
-from wdref.checkpoint import CheckpointError
+from wdref.checkpoint import file as checkpoint_file
+from wdref.checkpoint.checkpoint import CheckpointError
 
 pytest.importorskip("safetensors", reason="the extra `checkpoint` installs it")
 

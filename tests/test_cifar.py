@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wdref.analysis.problem_cifar import read_file
-from wdref.analysis.problems import problem
+from wdref.analysis.problems.cifar import read_file
+from wdref.analysis.problems.problems import problem
 
 
 def write(path, labels, seed=0):

@@ -15,8 +15,8 @@ pytest.importorskip("xarray", reason="claims need the extra `analysis`")
 import xarray
 
 from wdref import cli
-from wdref.analysis import sweep
-from wdref.analysis.claims import DECAYS, METHODS, SHARES, Plan, equal_training_loss
+from wdref.analysis.landscape.claims import DECAYS, METHODS, SHARES, Plan, equal_training_loss
+from wdref.analysis.sweep import sweep
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "command_runs.py")))
 document, one_line = shared.document, shared.one_line

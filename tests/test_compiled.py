@@ -6,7 +6,7 @@ pytest.importorskip("numba", reason="needs numba, of the extra `fast`")
 
 from numba.core import caching
 
-from wdref.analysis.compiled import compiled
+from wdref.analysis.networks.compiled import compiled
 
 
 def double(x):

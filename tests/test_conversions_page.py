@@ -66,7 +66,7 @@ def test_the_examples_run(capsys):
 def test_the_commands_run():
     from click.testing import CliRunner
 
-    from wdref.convert_command import convert
+    from wdref.conversions.command import convert
 
     found = re.findall(r"^wdref convert (.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
     assert len(found) == 3

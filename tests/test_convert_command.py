@@ -6,7 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from wdref.convert_command import convert
+from wdref.conversions.command import convert
 
 ADAMW = ("adamw", "--from", "pytorch", "--to")
 

@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: the extra `analysis`")
 pytest.importorskip("xarray", reason="results are xarray's: the extra `analysis`")
 
-from wdref.analysis import costs, sweep
-from wdref.analysis.costs import cost
-from wdref.analysis.sweep import FORMS, Job, Training
+from wdref.analysis.sweep import costs, sweep
+from wdref.analysis.sweep.costs import cost
+from wdref.analysis.sweep.sweep import FORMS, Job, Training
 
 METHODS = [(name, form) for name, forms in FORMS.items() for form in forms]
 JOB = Job(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from wdref.backends import cubins
+from wdref.backends.cuda import cubins
 
 pytest.importorskip("platformdirs", reason="the extra `cupy` installs it")
 

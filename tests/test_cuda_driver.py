@@ -12,10 +12,10 @@ import pytest
 from cuda_checks import FORMATS, RULES, host, leaf
 
 import wdref
-from wdref.backends.cuda import GROUPS, PARAMETERS, Printed, Tuning
-from wdref.backends.cuda_driver import Driver
-from wdref.backends.cuda_replay import Replay
-from wdref.backends.cuda_tables import Batch
+from wdref.backends.cuda.driver import Driver
+from wdref.backends.cuda.kernel import GROUPS, PARAMETERS, Printed, Tuning
+from wdref.backends.cuda.replay import Replay
+from wdref.backends.cuda.tables import Batch
 from wdref.backends.element import element
 from wdref.backends.trace import trace
 

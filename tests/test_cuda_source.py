@@ -10,12 +10,12 @@ import cuda_checks
 import pytest
 from cuda_checks import FORMATS, RULES
 
-from wdref.backends.cuda import OPTIONS, SIZE, Printed, Tuning
+from wdref.backends.cuda.kernel import OPTIONS, SIZE, Printed, Tuning
 from wdref.backends.element import element
 from wdref.backends.trace import trace
 
 cupy = pytest.importorskip("cupy", reason="the extra `cupy` installs it")
-backend = importlib.import_module("wdref.backends.cupy")
+backend = importlib.import_module("wdref.backends.cuda.cupy")
 nvrtc = cupy.cuda.nvrtc
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")

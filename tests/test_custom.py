@@ -13,10 +13,10 @@ import pytest
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: the extra `analysis`")
 pytest.importorskip("xarray", reason="results are xarray's: the extra `analysis`")
 
-from wdref.analysis.custom import OwnModel, run_own
-from wdref.analysis.data import batches
-from wdref.analysis.problems import problem
-from wdref.analysis.sweep import MEASURES, Job, quiet, run
+from wdref.analysis.landscape.custom import OwnModel, run_own
+from wdref.analysis.problems.data import batches
+from wdref.analysis.problems.problems import problem
+from wdref.analysis.sweep.sweep import MEASURES, Job, quiet, run
 
 PAGE = Path(__file__).parents[1] / "docs" / "own_model.md"
 JOB = Job(

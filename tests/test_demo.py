@@ -5,9 +5,10 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the demonstration needs the extra `analysis`")
 pytest.importorskip("sklearn", reason="the demonstration needs the extra `analysis`")
-from wdref.analysis import demo, figures, training
-from wdref.analysis.demo import Row, plans, summary, verdict
-from wdref.analysis.training import METHODS, Plan, loss_and_gradient, task, train
+from wdref.analysis.demo import demo, training
+from wdref.analysis.demo.demo import Row, plans, summary, verdict
+from wdref.analysis.demo.training import METHODS, Plan, loss_and_gradient, task, train
+from wdref.analysis.report import figures
 
 # -- the task --------------------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle.case import rounded
-from wdref.oracle.cases import probes
-from wdref.oracle.diagnosis import diagnose, said
-from wdref.oracle.identify import identify
-from wdref.oracle.targets import Result
-from wdref.oracle.worker import NEEDS, REFUSABLE, flat
+from wdref.oracle.cases.case import rounded
+from wdref.oracle.cases.suite import probes
+from wdref.oracle.identify.diagnosis import diagnose, said
+from wdref.oracle.identify.identify import identify
+from wdref.oracle.targets.targets import Result
+from wdref.oracle.targets.worker import NEEDS, REFUSABLE, flat
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 

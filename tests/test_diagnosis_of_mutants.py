@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle import moment, multi
-from wdref.oracle.branches import branches
-from wdref.oracle.cases import cases
-from wdref.oracle.diagnosis import diagnose
-from wdref.oracle.gallery import gallery
-from wdref.oracle.kill import simulated, suite
-from wdref.oracle.mutants import Mutant
-from wdref.oracle.targets import Result
+from wdref.oracle.bugs import tensor_bugs
+from wdref.oracle.bugs.gallery import gallery
+from wdref.oracle.bugs.mutants import Mutant
+from wdref.oracle.cases.suite import cases
+from wdref.oracle.identify.diagnosis import diagnose
+from wdref.oracle.proof import moment
+from wdref.oracle.proof.branches import branches
+from wdref.oracle.proof.detection import simulated, suite
+from wdref.oracle.targets.targets import Result
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 ADAMW, SGD = dialect("adamw", "pytorch"), dialect("sgd", "pytorch")
-BUGS = (*gallery()[::3], *multi.GALLERY)
+BUGS = (*gallery()[::3], *tensor_bugs.GALLERY)
 SAMPLE = [(rule, b) for rule in (ADAMW, SGD) for b in branches(rule)[7::61]]
 
 # What may be said of each consequence; where parts coincide several are true.

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wdref.conventions import dialect
-from wdref.oracle.candidates import candidates
-from wdref.oracle.case import Case
-from wdref.oracle.cases import regimes
-from wdref.oracle.enclosure import enclose
+from wdref.oracle.cases.case import Case
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.judge.enclosure import enclose
 
 FORMATS = {"float32": (24, -149), "float64": (53, -1074)}
 HALF = Fraction(1, 2)

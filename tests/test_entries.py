@@ -5,7 +5,7 @@ import pytest
 
 import wdref
 from wdref.backend import PLAIN, Leaf, default_for
-from wdref.kernel import Kernel
+from wdref.engine.half_precision import Kernel
 
 pytest.importorskip("ml_dtypes", reason="bfloat16 of NumPy needs ml_dtypes, of `dev`")
 

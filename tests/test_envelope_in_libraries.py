@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from wdref.conventions import CONVENTIONS
-from wdref.oracle.candidates import candidates
-from wdref.oracle.cases import regimes
-from wdref.oracle.enclosure import enclose
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.judge.enclosure import enclose
 
 DTYPES = ("float32", "float64")
 LONG = ("ordinary", "counter")

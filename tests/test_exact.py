@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from wdref.backends.exact import backend
+from wdref.backends.exact.backend import backend
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdamDialect, MomentumDialect
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from wdref.oracle import finding
-from wdref.oracle.findings_page import row, section
+from wdref.oracle.findings import finding
+from wdref.oracle.findings.page import row, section
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("command_runs.py"))))
 target, wdref, document, one_line = shared.target, shared.wdref, shared.document, shared.one_line

@@ -15,12 +15,12 @@ import pytest
 
 from wdref import cli
 from wdref.conventions import CONVENTIONS, dialect
-from wdref.oracle import worker
-from wdref.oracle.cases import probes, regimes
-from wdref.oracle.exchange import Result, handed
-from wdref.oracle.shapes import tensors, views
-from wdref.oracle.targets import parse
-from wdref.oracle.verdict import judge, overall, worst_ratio
+from wdref.oracle.cases.shapes import tensors, views
+from wdref.oracle.cases.suite import probes, regimes
+from wdref.oracle.judge.verdict import judge, overall, worst_ratio
+from wdref.oracle.targets import worker
+from wdref.oracle.targets.exchange import Result, handed
+from wdref.oracle.targets.targets import parse
 
 FORMS = ({"foreach": False}, {"foreach": True}, {"fused": True})
 TORCH = [

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from vectors_documents import right_outputs, right_vectors
 
 from wdref import cli
-from wdref.checks import literal
-from wdref.oracle.targets import TargetError, parse
-from wdref.oracle.vectors_lint import lint
-from wdref.oracle.vectors_outputs import judge_outputs
-from wdref.oracle.vectors_read import VectorsError
+from wdref.engine.checks import literal
+from wdref.oracle.targets.targets import TargetError, parse
+from wdref.oracle.vectors.lint import lint
+from wdref.oracle.vectors.outputs import judge_outputs
+from wdref.oracle.vectors.read import VectorsError
 
 words = st.text(max_size=12)
 pieces = st.sampled_from(

@@ -11,8 +11,8 @@ import pytest
 from cuda_checks import FORMATS, RULES, Machine, leaf
 
 import wdref
-from wdref.backends.cuda import Tuning
-from wdref.backends.cuda_driver import Driver
+from wdref.backends.cuda.driver import Driver
+from wdref.backends.cuda.kernel import Tuning
 
 pytestmark = pytest.mark.gpu
 OPTIMIZERS = {
@@ -35,7 +35,7 @@ def cupy():
 
 @pytest.fixture(scope="module")
 def backend(cupy):
-    return importlib.import_module("wdref.backends.cupy")
+    return importlib.import_module("wdref.backends.cuda.cupy")
 
 
 def on(cupy, driver):

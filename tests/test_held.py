@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle.candidates import trajectories
-from wdref.oracle.cases import regimes
-from wdref.oracle.targets import Result
-from wdref.oracle.verdict import judge
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import trajectories
+from wdref.oracle.judge.verdict import judge
+from wdref.oracle.targets.targets import Result
 
 ADAMW = dialect("adamw", "pytorch")
 SGD = dialect("sgd", "pytorch")

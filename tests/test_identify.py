@@ -16,11 +16,11 @@ import pytest
 
 from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
-from wdref.oracle.candidates import candidates
-from wdref.oracle.cases import regimes
-from wdref.oracle.identify import describe, identify
-from wdref.oracle.ranking import PROBES
-from wdref.oracle.targets import Result
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.identify.identify import describe, identify
+from wdref.oracle.identify.ranking import PROBES
+from wdref.oracle.targets.targets import Result
 
 copies = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("copies.py"))))
 NAMES = (*PROBES, "first", "overshoot", "no-decay")

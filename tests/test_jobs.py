@@ -12,10 +12,10 @@ import pytest
 
 pytest.importorskip("xarray", reason="sweeps need the extra `analysis`")
 pytest.importorskip("joblib", reason="sweeps need the extra `analysis`")
-from wdref.analysis import storage
-from wdref.analysis.jobs import Stopped, sweep, updates
-from wdref.analysis.storage import Store, read
-from wdref.analysis.sweep import Job, run
+from wdref.analysis.sweep import storage
+from wdref.analysis.sweep.jobs import Stopped, sweep, updates
+from wdref.analysis.sweep.storage import Store, read
+from wdref.analysis.sweep.sweep import Job, run
 
 JOB = Job("digits-bn", (("width", 8),), learning_rates=(0.01, 0.1), weight_decays=(0.01, 0.1),
           steps=6)  # fmt: skip
@@ -147,7 +147,7 @@ def test_results_of_another_version_are_named(tmp_path, monkeypatch):
 
 def test_no_scheduler(tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="a cluster needs dask[distributed]")
-    monkeypatch.setattr("wdref.analysis.jobs.CONNECT", 0.2)
+    monkeypatch.setattr("wdref.analysis.sweep.jobs.CONNECT", 0.2)
     with pytest.raises(Stopped, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9.*0 of 4"):
         sweep(JOBS, Store(tmp_path), scheduler="tcp://127.0.0.1:9")
 
@@ -160,9 +160,9 @@ SLOW = """
 import sys, threading
 from pathlib import Path
 from dataclasses import replace
-from wdref.analysis.jobs import sweep
-from wdref.analysis.storage import Store
-from wdref.analysis.sweep import Job, run
+from wdref.analysis.sweep.jobs import sweep
+from wdref.analysis.sweep.storage import Store
+from wdref.analysis.sweep.sweep import Job, run
 
 job = Job("digits", (("width", 8),), learning_rates=(0.01, 0.1), weight_decays=(0.01,), steps=5)
 

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wdref.arithmetic import Primitives
 from wdref.conventions import dialect
-from wdref.oracle import multi
-from wdref.oracle.case import DTYPES
-from wdref.oracle.cases import brief
-from wdref.oracle.gallery import gallery
-from wdref.oracle.identify import identify, known_bugs
-from wdref.oracle.kill import (
+from wdref.engine.arithmetic import Primitives
+from wdref.oracle.bugs import tensor_bugs
+from wdref.oracle.bugs.gallery import gallery
+from wdref.oracle.bugs.mutants import Mutant
+from wdref.oracle.cases.case import DTYPES
+from wdref.oracle.cases.suite import brief
+from wdref.oracle.identify.identify import identify, known_bugs
+from wdref.oracle.judge.verdict import LIMIT, judge, judge_all, overall
+from wdref.oracle.proof.detection import (
     CLAIMS,
     LONG,
     RIGHTS,
@@ -26,14 +28,12 @@ from wdref.oracle.kill import (
     suite,
     worst_right,
 )
-from wdref.oracle.mutants import Mutant
-from wdref.oracle.right_orders import Order, run
-from wdref.oracle.targets import Result
-from wdref.oracle.verdict import LIMIT, judge, judge_all, overall
+from wdref.oracle.proof.right_orders import Order, run
+from wdref.oracle.targets.targets import Result
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
-BUGS = (*gallery(), *multi.GALLERY)
+BUGS = (*gallery(), *tensor_bugs.GALLERY)
 WRONG = {"float64": 1e10, "float32": 1e3}
 
 
@@ -178,7 +178,7 @@ def test_what_may_be_right_is_no_bug():
 
 def test_a_shrunk_envelope_is_noticed(monkeypatch):
     """The oracle's own alarm: with radii a thousand times too small, right answers deviate."""
-    from wdref.oracle import enclosure, verdict
+    from wdref.oracle.judge import enclosure, verdict
 
     def shrunk(*args, **options):
         found = enclosure.enclose(*args, **options)

@@ -8,8 +8,16 @@ import pytest
 pytest.importorskip("xarray", reason="landscapes need the extra `analysis`")
 import xarray
 
-from wdref.analysis.decoupling import KINDS, PREDICTED, SETTINGS, Cell, cells, document, jobs_of
-from wdref.analysis.landscape import (
+from wdref.analysis.landscape.decoupling import (
+    KINDS,
+    PREDICTED,
+    SETTINGS,
+    Cell,
+    cells,
+    document,
+    jobs_of,
+)
+from wdref.analysis.landscape.landscape import (
     NORMALISED,
     PLAIN,
     Method,
@@ -23,9 +31,9 @@ from wdref.analysis.landscape import (
     mean_interval,
     method,
 )
-from wdref.analysis.landscape_show import at_the_end, place
-from wdref.analysis.problems import problem
-from wdref.analysis.sweep import FORMS, Job, run
+from wdref.analysis.landscape.show import at_the_end, place
+from wdref.analysis.problems.problems import problem
+from wdref.analysis.sweep.sweep import FORMS, Job, run
 
 RATES, DECAYS = grid(-3, 0), grid(-5, 2)
 

@@ -17,7 +17,8 @@ pytest.importorskip("xarray", reason="landscapes need the extra `analysis`")
 import xarray
 
 from wdref import cli
-from wdref.analysis import decoupling, sweep
+from wdref.analysis.landscape import decoupling
+from wdref.analysis.sweep import sweep
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "command_runs.py")))
 document, one_line = shared.document, shared.one_line

@@ -13,7 +13,7 @@ import pytest
 
 import wdref
 from wdref.backend import PLAIN, Leaf, load
-from wdref.kernel import Kernel
+from wdref.engine.half_precision import Kernel
 
 OPTIONS = dict(learning_rate=0.1, weight_decay=0.01)
 SHAPE = (6, 10)

@@ -13,15 +13,15 @@ import pytest
 from wdref import cli
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdamDialect, MomentumDialect
-from wdref.oracle import batch
-from wdref.oracle.candidates import candidates
-from wdref.oracle.cases import BRIEF
-from wdref.oracle.explanations import explanations
-from wdref.oracle.matrix import Settings, matrix
-from wdref.oracle.matrix_markdown import changes, markdown, rows_of
-from wdref.oracle.matrix_rows import rows
-from wdref.oracle.matrix_words import answers, words
-from wdref.oracle.shapes import SIZES, sizes_in
+from wdref.oracle.cases.shapes import SIZES, sizes_in
+from wdref.oracle.cases.suite import BRIEF
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.matrix.explanations import explanations
+from wdref.oracle.matrix.markdown import changes, markdown, rows_of
+from wdref.oracle.matrix.matrix import Settings, matrix
+from wdref.oracle.matrix.rows import rows
+from wdref.oracle.matrix.words import answers, words
+from wdref.oracle.targets import target_pool
 
 ADAPTER = """
 import os, threading
@@ -159,10 +159,10 @@ class Skipping:
 
 
 def test_each_costs_itself_alone(acme, tmp_path, monkeypatch):
-    clock = Skipping(tmp_path / "hangs", batch.kill)
+    clock = Skipping(tmp_path / "hangs", target_pool.kill)
     acme(WILD.replace("HANGS", str(clock.hangs)))
-    monkeypatch.setattr(batch, "time", clock)
-    monkeypatch.setattr(batch, "kill", clock.kill)
+    monkeypatch.setattr(target_pool, "time", clock)
+    monkeypatch.setattr(target_pool, "kill", clock.kill)
     records = found(cores=1)  # of two processes, both would feel it
     verdicts = {name.removeprefix("acme:"): r["verdict"] for name, r in records.items()}
     assert verdicts == {

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from wdref.oracle.explanations import explain, explanations
-from wdref.oracle.matrix import Settings, matrix
-from wdref.oracle.matrix_markdown import changes, markdown, rows_of
-from wdref.oracle.matrix_rows import rows
+from wdref.oracle.matrix.explanations import explain, explanations
+from wdref.oracle.matrix.markdown import changes, markdown, rows_of
+from wdref.oracle.matrix.matrix import Settings, matrix
+from wdref.oracle.matrix.rows import rows
 
 PAGE = (Path(__file__).parents[1] / "docs" / "matrix.md").read_text("utf-8")
 ROWS = rows_of(PAGE)

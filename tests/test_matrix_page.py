@@ -2,8 +2,8 @@
 
 import pytest
 
-from wdref.oracle.matrix import ANSWERS
-from wdref.oracle.matrix_page import page
+from wdref.oracle.matrix.matrix import ANSWERS
+from wdref.oracle.matrix.page import page
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 

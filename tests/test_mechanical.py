@@ -2,7 +2,7 @@
 
 import pytest
 
-from wdref.oracle.mechanical import SUBJECTS, score, wilson
+from wdref.oracle.proof.mutation_score import SUBJECTS, score, wilson
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 

@@ -15,11 +15,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wdref.analysis import mechanisms, mechanisms_network, theory_walk
-from wdref.analysis.mechanisms import LAM, SIGMA, Slope
-from wdref.analysis.mechanisms_command import mechanisms as command
-from wdref.analysis.mechanisms_parts import METHODS, Parted
-from wdref.analysis.theory_walk import Walk
+from wdref.analysis.mechanisms import mechanisms
+from wdref.analysis.mechanisms import network as mechanisms_network
+from wdref.analysis.mechanisms.command import mechanisms as command
+from wdref.analysis.mechanisms.mechanisms import LAM, SIGMA, Slope
+from wdref.analysis.mechanisms.parts import METHODS, Parted
+from wdref.analysis.theory import walk as theory_walk
+from wdref.analysis.theory.walk import Walk
 from wdref.conventions import dialect
 
 HYPER = {"learning_rate": 0.01, "weight_decay": 0.3, "eps": 1e-3}
@@ -156,7 +158,7 @@ def test_what_does_not_hold_is_told(quick, monkeypatch):
 
 
 def test_files(quick, tmp_path):
-    storage = pytest.importorskip("wdref.analysis.storage")
+    storage = pytest.importorskip("wdref.analysis.sweep.storage")
     result = run("--out", str(tmp_path), "--figure", str(tmp_path / "own.png"))
     assert result.return_value == 0, result.output
     assert sorted(p.name for p in tmp_path.iterdir()) == [

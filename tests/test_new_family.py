@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from wdref.conventions import CONVENTIONS
-from wdref.oracle.candidates import candidates
-from wdref.oracle.cases import regimes
-from wdref.oracle.identify import identify
-from wdref.oracle.targets import Result
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.identify.identify import identify
+from wdref.oracle.targets.targets import Result
 from wdref.testing import conformance
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("command_runs.py"))))
@@ -115,7 +115,7 @@ def test_a_family_without_any_rule_is_refused(monkeypatch):
         message = (
             f"^identify: no rule of the family '{family}' is known that reads no more than eps, "
             "learning_rate, weight_decay: give claim, or list its dialects in FAMILIES in "
-            "wdref/oracle/candidates.py$"
+            "wdref/oracle/identify/candidates.py$"
         )
         with pytest.raises(ValueError, match=message):
             identify(given, results, family)

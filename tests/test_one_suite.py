@@ -14,12 +14,16 @@ import pytest
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 from wdref.conventions import dialect
-from wdref.oracle import asked, exchange, kill, subject, vectors, vectors_outputs, worker
-from wdref.oracle.cases import cases
-from wdref.oracle.diagnosis import Diagnosis
-from wdref.oracle.vectors_entry import entry
-from wdref.oracle.vectors_flags import bugs_of, shows
-from wdref.oracle.verdict import CaseVerdict, judge_all, overall
+from wdref.oracle.cases.suite import cases
+from wdref.oracle.check import asked, subject
+from wdref.oracle.identify.diagnosis import Diagnosis
+from wdref.oracle.judge.verdict import CaseVerdict, judge_all, overall
+from wdref.oracle.proof import detection as kill
+from wdref.oracle.targets import exchange, worker
+from wdref.oracle.vectors import files as vectors
+from wdref.oracle.vectors import outputs as vectors_outputs
+from wdref.oracle.vectors.entry import entry
+from wdref.oracle.vectors.flags import bugs_of, shows
 from wdref.testing import conformance
 
 FEW = ("exaggerated", "wide", "sparse", "pauses", "column", "size-33", "groups", "late", "gaps",

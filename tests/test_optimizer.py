@@ -222,6 +222,6 @@ def test_errors_alone_work_out_where_a_leaf_is(monkeypatch):
     def never(*_):
         raise AssertionError("asked for a location without an error")
 
-    monkeypatch.setattr("wdref.tree.location", never)
+    monkeypatch.setattr("wdref.engine.tree.location", never)
     opt, params = wdref.AdamW(weight_decay=0.0), [np.ones(2) for _ in range(3)]
     opt.step(params, copied(params), opt.init(params))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wdref.optional import installed, optional
+from wdref.engine.optional import installed, optional
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 FIRST_SNIPPET = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
@@ -21,7 +21,7 @@ import sys
 for name in sys.argv[1:]:
     sys.modules[name] = None
 {FIRST_SNIPPET}
-from wdref.analysis.compiled_modules import compiled_module
+from wdref.analysis.networks.compiled import compiled_module
 from wdref.backend import default_for
 plain = wdref.AdamW(learning_rate=1e-3, weight_decay=1e-5, backend="plain")
 (fast, _), (slow, _) = (x.update(params, grads, x.init(params)) for x in (opt, plain))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from programs import needed
 
 from wdref.backend import PLAIN, Leaf
-from wdref.backends import host
-from wdref.backends.printing import PRINTERS, print_rule
-from wdref.kernel import Kernel
+from wdref.backends.printers import host
+from wdref.backends.printers.printing import PRINTERS, print_rule
+from wdref.engine.half_precision import Kernel
 
 PROGRAMS = printed_runs.Program.all()
 HYPER = {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.25, "beta1": 0.9, "beta2": 0.99,

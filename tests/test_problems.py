@@ -5,12 +5,12 @@ import pytest
 
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: the extra `analysis`")
 
-from wdref.analysis import layers, networks
-from wdref.analysis.data import batches
-from wdref.analysis.networks import Network
-from wdref.analysis.problem_quadratic import Bowl
-from wdref.analysis.problems import PROBLEMS, problem
-from wdref.analysis.scratch import Scratch
+from wdref.analysis.networks import layers, networks
+from wdref.analysis.networks.networks import Network
+from wdref.analysis.networks.scratch import Scratch
+from wdref.analysis.problems.data import batches
+from wdref.analysis.problems.problems import PROBLEMS, problem
+from wdref.analysis.problems.quadratic import Bowl
 
 NETWORKS = {
     "logistic": Network((5, 3)),

@@ -15,10 +15,10 @@ pytest.importorskip("flint", reason="the propositions need python-flint")
 from click.testing import CliRunner
 
 import wdref.dialects
-from wdref.analysis import propositions as P
-from wdref.analysis.commands import propositions as command
-from wdref.analysis.runs import TINY, exact, farthest, meet, run
-from wdref.analysis.setting import COORDINATES, STEPS, load, setting
+from wdref.analysis.propositions import propositions as P
+from wdref.analysis.propositions.command import propositions as command
+from wdref.analysis.propositions.runs import TINY, exact, farthest, meet, run
+from wdref.analysis.propositions.setting import COORDINATES, STEPS, load, setting
 from wdref.conventions import dialect
 from wdref.rules.adam import adam
 from wdref.rules.sgd import sgd

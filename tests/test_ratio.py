@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 
 from wdref.conventions import CONVENTIONS
-from wdref.oracle import enclosure
-from wdref.oracle.case import Case
-from wdref.oracle.cases import regimes
-from wdref.oracle.enclosure import Enclosure, enclose
+from wdref.oracle.cases.case import Case
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge import enclosure
+from wdref.oracle.judge.enclosure import Enclosure, enclose
 
 ADAMW = CONVENTIONS["paper"]["adamw"]
 EXAGGERATED = {dtype: next(regimes("adamw", ADAMW, dtype)) for dtype in ("float32", "float64")}

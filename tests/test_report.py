@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("matplotlib", reason="the extra `analysis` installs it")
 from click.testing import CliRunner
 
-from wdref.analysis.report import collect, page
-from wdref.analysis.report_command import report
+from wdref.analysis.report.command import report
+from wdref.analysis.report.report import collect, page
 
 MADE = {"command": "wdref theory --only '2'", "versions": {"wdref": "0.1.0"}, "machine": "Linux",
         "date": "2026-01-01 00:00 UTC", "seconds": 1.5}  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("scipy", reason="landscapes need the extra `analysis`")
-from wdref.analysis.ridge import SCALE, resamples, ridge
+from wdref.analysis.landscape.ridge import SCALE, resamples, ridge
 
 HALF = math.log(10) / 2
 X, Y = HALF * np.arange(-3.5, 4), HALF * np.arange(-9.0, 10)

@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 from wdref.backend import PLAIN, Leaf, load
 from wdref.dialects import AdamDialect, MomentumDialect
-from wdref.kernel import Kernel
+from wdref.engine.half_precision import Kernel
 
 blocked = importlib.import_module("wdref.backends.numpy")
 threads = importlib.import_module("wdref.backends.threads")
@@ -191,7 +191,7 @@ def compiled():
 
 def numba_backend():
     return pytest.importorskip(
-        "wdref.backends.numba", reason="the extra `fast` installs numba"
+        "wdref.backends.numba.backend", reason="the extra `fast` installs numba"
     ).backend
 
 
@@ -203,7 +203,7 @@ def test_compiled(kernel, dtypes, name, data, same_bits, compiled):
     backend = compiled[name]()
     leaf = data.draw(leaves_of(kernel, dtypes))
     if name == "numba":
-        numba = importlib.import_module("wdref.backends.numba")
+        numba = importlib.import_module("wdref.backends.numba.backend")
         assert not numba._gather([leaf], None)[1], "evaluated plain: nothing would be compared"
     check_backend(backend, leaf, same_bits)
 

@@ -9,9 +9,9 @@ import pytest
 
 from wdref.conventions import dialect
 from wdref.dialects import MomentumDialect
-from wdref.oracle.candidates import candidates, trajectories
-from wdref.oracle.cases import regimes
-from wdref.oracle.enclosure import enclose
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import candidates, trajectories
+from wdref.oracle.judge.enclosure import enclose
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 

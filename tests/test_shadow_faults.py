@@ -11,7 +11,7 @@ import pytest
 import wdref.oracle
 from wdref.backend import load
 from wdref.oracle import shadow
-from wdref.oracle.shadow_watch import DepartureError, DepartureWarning
+from wdref.oracle.watch.watch import DepartureError, DepartureWarning
 
 torch = pytest.importorskip("torch", reason="torch, installed by the extra `frameworks`")
 pytest.importorskip("flint", reason="ball arithmetic, installed by the extra `oracle`")
@@ -169,7 +169,7 @@ def test_neither_torch_nor_optax():
 
 def test_ball_arithmetic_is_asked_for_at_once(monkeypatch):
     monkeypatch.setitem(sys.modules, "flint", None)
-    for name in ("wdref.backends.exact", "wdref.backends.balls"):
+    for name in ("wdref.backends.exact.backend", "wdref.backends.exact.balls"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     load.cache_clear()
     try:

@@ -10,7 +10,7 @@ import pytest
 
 import wdref
 from wdref.oracle import shadow
-from wdref.oracle.shadow_watch import DepartureError, DepartureWarning
+from wdref.oracle.watch.watch import DepartureError, DepartureWarning
 
 torch = pytest.importorskip("torch", reason="torch, installed by the extra `frameworks`")
 pytest.importorskip("flint", reason="ball arithmetic, installed by the extra `oracle`")

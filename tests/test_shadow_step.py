@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wdref.arithmetic import CORRECT
 from wdref.backend import load
 from wdref.conventions import dialect
-from wdref.oracle import shadow_step
-from wdref.oracle.shadow_step import Before, Rule, certify
-from wdref.oracle.shadow_watch import sampled
+from wdref.engine.arithmetic import CORRECT
+from wdref.oracle.watch import step as shadow_step
+from wdref.oracle.watch.step import Before, Rule, certify
+from wdref.oracle.watch.watch import sampled
 
 flint = pytest.importorskip("flint", reason="ball arithmetic, installed by the extra `oracle`")
 

@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("flint", reason="the propositions need python-flint")
 from flint import arb
 
-from wdref.analysis import solutions
-from wdref.analysis.runs import exact, followed, run
-from wdref.analysis.setting import setting
+from wdref.analysis.propositions import solutions
+from wdref.analysis.propositions.runs import exact, followed, run
+from wdref.analysis.propositions.setting import setting
 from wdref.conventions import dialect
 
 BITS = 320

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 import wdref
-from wdref import tree
+from wdref.engine import tree
 
 pytest.importorskip("safetensors", reason="the extra `checkpoint` installs it")
 

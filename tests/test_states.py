@@ -14,8 +14,8 @@ import pytest
 
 import wdref
 from wdref.conventions import dialect
-from wdref.oracle.case import Case, noise
-from wdref.oracle.enclosure import enclose
+from wdref.oracle.cases.case import Case, noise
+from wdref.oracle.judge.enclosure import enclose
 
 FIRST, THEN = 7, 20
 SIZES = (3, 2)  # of two parameters

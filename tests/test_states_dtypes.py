@@ -80,7 +80,7 @@ def opt_of(framework, **options):
 
 
 def name_of(x):
-    return wdref.tree.dtype_name(x)
+    return wdref.engine.tree.dtype_name(x)
 
 
 def wide(x):

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("xarray", reason="sweeps need the extra `analysis`")
 import xarray
 
-from wdref.analysis import storage
-from wdref.analysis.storage import StorageError, Store, read, write
-from wdref.analysis.sweep import Job, run
+from wdref.analysis.sweep import storage
+from wdref.analysis.sweep.storage import StorageError, Store, read, write
+from wdref.analysis.sweep.sweep import Job, run
 
 JOB = Job("digits", (("width", 8),), learning_rates=(0.01, 0.1), weight_decays=(0.0, 0.1, 1.0),
           seeds=(0, 3), steps=4, record=2)  # fmt: skip

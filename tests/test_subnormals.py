@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from wdref.analysis import subnormals
-from wdref.analysis.subnormals import flushed
+from wdref.analysis.networks import subnormals
+from wdref.analysis.networks.subnormals import flushed
 
 SMALL = {"float32": 1e-30, "float64": 1e-300}
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wdref.arithmetic import Arithmetic, Primitives
 from wdref.conventions import dialect
-from wdref.oracle import worker
-from wdref.oracle.case import noise, rounded
-from wdref.oracle.cases import brief, cases, regimes
-from wdref.oracle.enclosure import enclose
-from wdref.oracle.gallery import gallery
-from wdref.oracle.kill import plainly, simulated
-from wdref.oracle.shapes import PERIOD, SIZES, shapes, views
-from wdref.oracle.targets import Result, parse, start
-from wdref.oracle.verdict import judge
+from wdref.engine.arithmetic import Arithmetic, Primitives
+from wdref.oracle.bugs.gallery import gallery
+from wdref.oracle.cases.case import noise, rounded
+from wdref.oracle.cases.shapes import PERIOD, SIZES, shapes, views
+from wdref.oracle.cases.suite import brief, cases, regimes
+from wdref.oracle.judge.enclosure import enclose
+from wdref.oracle.judge.verdict import judge
+from wdref.oracle.proof.detection import plainly, simulated
+from wdref.oracle.targets import worker
+from wdref.oracle.targets.targets import Result, parse, start
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 

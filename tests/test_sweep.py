@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: the extra `analysis`")
 pytest.importorskip("xarray", reason="results are xarray's: the extra `analysis`")
 
-from wdref.analysis import sweep
-from wdref.analysis.data import batches
-from wdref.analysis.problems import problem
-from wdref.analysis.sweep import FORMS, SCHEDULES, Job, run
+from wdref.analysis.problems.data import batches
+from wdref.analysis.problems.problems import problem
+from wdref.analysis.sweep import sweep
+from wdref.analysis.sweep.sweep import FORMS, SCHEDULES, Job, run
 
 METHODS = [(name, form) for name, forms in FORMS.items() for form in forms]
 SMALL = (("width", 12),)
@@ -90,7 +90,7 @@ def test_without_compiled_code_the_bits_are_the_same(monkeypatch, optimizer, for
     pytest.importorskip("numba", reason="compares with the backend of the extra `fast`")
     job = replace(JOB, optimizer=optimizer, form=form, seeds=(0,))
     want = trained(job)[0]
-    monkeypatch.setattr("wdref.analysis.entries.default_for", lambda library: None)
+    monkeypatch.setattr("wdref.analysis.sweep.entries.default_for", lambda library: None)
     for name, found in trained(job)[0].items():
         same_bits(found, want[name])
 

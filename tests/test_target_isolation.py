@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wdref.oracle.exchange import Loaded, Result, read_results
-from wdref.oracle.targets import parse, start
-from wdref.oracle.worker import Outcome, append
+from wdref.oracle.targets.exchange import Loaded, Result, read_results
+from wdref.oracle.targets.targets import parse, start
+from wdref.oracle.targets.worker import Outcome, append
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("target_runs.py"))))
 CASES, RUN = shared.CASES, shared.RUN

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle.cases import regimes
-from wdref.oracle.targets import TargetError, parse, start
-from wdref.oracle.verdict import LIMIT, judge, judge_all
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge.verdict import LIMIT, judge, judge_all
+from wdref.oracle.targets.targets import TargetError, parse, start
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("target_runs.py"))))
 results, nothing_is_left = shared.results, shared.nothing_is_left

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wdref.oracle.cases import regimes
-from wdref.oracle.targets import TargetError, parse, parse_options, start
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.targets.targets import TargetError, parse, parse_options, start
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("target_runs.py"))))
 CASES, RUN = shared.CASES, shared.RUN

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 from wdref.conventions import dialect
-from wdref.oracle.cases import cases
+from wdref.oracle.cases.suite import cases
 
 pytest_plugins = ["pytester"]
 
@@ -66,8 +66,8 @@ def test_a_right_implementation_passes_and_the_summary_says_how_far(suite):
 
 SHARED = """
 import numpy as np
-from wdref.oracle.multi import GALLERY, simulate
-from wdref.oracle.kill import plainly
+from wdref.oracle.bugs.tensor_bugs import GALLERY, simulate
+from wdref.oracle.proof.detection import plainly
 from wdref.conventions import dialect
 from wdref.testing import conformance
 

@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 from test_propositions import SIGNS, with_wrong_sign
 
 import wdref.dialects
-from wdref.analysis import theory_command, theory_walk
-from wdref.analysis.theory import GROUPS, IDS, checks, chosen
-from wdref.analysis.theory_check import Check, interval, slope
-from wdref.analysis.theory_show import table
-from wdref.analysis.theory_walk import Walk
-from wdref.analysis.timescale import budgets, constant_timescale, timescale
-from wdref.analysis.variants import ABLATION, CAUTIOUS
+from wdref.analysis.theory import command as theory_command
+from wdref.analysis.theory import walk as theory_walk
+from wdref.analysis.theory.check import Check, interval, slope
+from wdref.analysis.theory.show import table
+from wdref.analysis.theory.theory import GROUPS, IDS, checks, chosen
+from wdref.analysis.theory.timescale import budgets, constant_timescale, timescale
+from wdref.analysis.theory.variants import ABLATION, CAUTIOUS
+from wdref.analysis.theory.walk import Walk
 from wdref.conventions import dialect
 from wdref.dialects import AdamDialect
-from wdref.oracle.mutants import Twisted
-from wdref.oracle.twists import l2_in_step_only
+from wdref.oracle.bugs.mutants import Twisted
+from wdref.oracle.bugs.twists import l2_in_step_only
 
 QUICK = ("2", "5", "6", "8-bfloat16-half", "8-bfloat16-above", "8-bfloat16-double", "9")
 WITHOUT_CONTROL = {"3-adamw-norm", "3-adamw-angle", "3-l2-norm", "3-l2-angle", "3-sgd0-norm",
@@ -216,7 +217,7 @@ def test_json():
 def test_what_does_not_hold_is_told(monkeypatch):
     bad = Check("2-scale", "a [bold] claim", 0.0, 1.0, 0.5, "", "")
     monkeypatch.setitem(GROUPS, next(g for g in GROUPS if "2-scale" in GROUPS[g]), ("none",))
-    monkeypatch.setattr("wdref.analysis.theory.checks", lambda only: iter([bad]))
+    monkeypatch.setattr("wdref.analysis.theory.theory.checks", lambda only: iter([bad]))
     result = run("--only", "2-proximal")
     assert result.return_value == 1
     assert "a [bold] claim" in result.stdout
@@ -246,7 +247,7 @@ def test_bars_in_formulas_are_no_cells():
 
 
 def test_the_folder_holds_what_the_report_needs(tmp_path):
-    storage = pytest.importorskip("wdref.analysis.storage")
+    storage = pytest.importorskip("wdref.analysis.sweep.storage")
     result = run("--only", "2", "--out", str(tmp_path / "new"))
     assert result.return_value == 0
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [

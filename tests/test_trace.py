@@ -248,9 +248,11 @@ def test_random_rules(dtype, kernel, seed, same_bits):
 @pytest.fixture(scope="module")
 def numba():
     """The backend, leaving nothing of these rules on disk."""
-    found = pytest.importorskip("wdref.backends.numba", reason="the extra `fast` installs numba")
+    found = pytest.importorskip(
+        "wdref.backends.numba.backend", reason="the extra `fast` installs numba"
+    )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wdref.backends.numba_cache._written", nowhere)
+        patch.setattr("wdref.backends.numba.cache._written", nowhere)
         yield found
 
 

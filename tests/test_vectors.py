@@ -10,18 +10,18 @@ from jsonschema import Draft202012Validator
 from vectors_documents import wdref
 
 from wdref.conventions import CONVENTIONS
-from wdref.oracle import vectors
-from wdref.oracle.cases import cases
-from wdref.oracle.enclosure import Enclosure
-from wdref.oracle.kill import plainly
-from wdref.oracle.vectors_entry import case_of, entry, results, steps_stored, whole
-from wdref.oracle.vectors_flags import bugs_of, flags_of
-from wdref.oracle.vectors_format import write_whole
-from wdref.oracle.vectors_lint import lint
-from wdref.oracle.vectors_notes import NOTES
-from wdref.oracle.vectors_outputs import suite_in
-from wdref.oracle.vectors_read import LARGEST, SCHEMAS, schema_text
-from wdref.oracle.vectors_sources import DTYPES, SOURCES
+from wdref.oracle.cases.suite import cases
+from wdref.oracle.judge.enclosure import Enclosure
+from wdref.oracle.proof.detection import plainly
+from wdref.oracle.vectors import files as vectors
+from wdref.oracle.vectors.entry import case_of, entry, results, steps_stored, whole
+from wdref.oracle.vectors.flags import bugs_of, flags_of
+from wdref.oracle.vectors.format import write_whole
+from wdref.oracle.vectors.lint import lint
+from wdref.oracle.vectors.notes import NOTES
+from wdref.oracle.vectors.outputs import suite_in
+from wdref.oracle.vectors.read import LARGEST, SCHEMAS, schema_text
+from wdref.oracle.vectors.sources import DTYPES, SOURCES
 
 HERE = Path(__file__).parent / "vectors"
 DIGESTS = HERE / "digests"

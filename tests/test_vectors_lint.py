@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from vectors_documents import broken, changed, right_vectors, wdref, written
 
-from wdref.oracle.vectors_format import layout
-from wdref.oracle.vectors_lint import lint
+from wdref.oracle.vectors.format import layout
+from wdref.oracle.vectors.lint import lint
 
 VECTORS = right_vectors()
 SMALL = right_vectors(names=("first",))

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vectors_documents import broken, changed, right_outputs, right_vectors, wdref, written
 
-from wdref.oracle.vectors_format import layout
-from wdref.oracle.vectors_outputs import judge_outputs, read_outputs
-from wdref.oracle.vectors_read import LARGEST, VectorsError
-from wdref.oracle.verdict import GRADES, judge, overall
+from wdref.oracle.judge.verdict import GRADES, judge, overall
+from wdref.oracle.vectors.format import layout
+from wdref.oracle.vectors.outputs import judge_outputs, read_outputs
+from wdref.oracle.vectors.read import LARGEST, VectorsError
 
 OUTPUTS = right_outputs()
 FIRST = OUTPUTS["outputs"][0]["tcId"]
@@ -158,7 +158,7 @@ def test_places_that_are_no_files(tmp_path):
 
 LARGE = """
 import resource, sys
-from wdref.oracle.vectors_outputs import judge_outputs
+from wdref.oracle.vectors.outputs import judge_outputs
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     judge_outputs(sys.argv[1])

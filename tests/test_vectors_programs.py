@@ -8,9 +8,9 @@ import pytest
 from programs import needed
 from vectors_documents import wdref
 
-from wdref.oracle import vectors
-from wdref.oracle.vectors_format import layout
-from wdref.oracle.vectors_outputs import judge_outputs
+from wdref.oracle.vectors import files as vectors
+from wdref.oracle.vectors.format import layout
+from wdref.oracle.vectors.outputs import judge_outputs
 
 HERE = Path(__file__).parent / "vectors"
 CHECK_KEYS = ["target", "claim", "convention", "dtype", "verdict", "worst_ratio", "cases",

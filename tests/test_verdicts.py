@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
-from wdref.oracle.cases import regimes
-from wdref.oracle.enclosure import enclose
-from wdref.oracle.targets import Result
-from wdref.oracle.verdict import (
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge.enclosure import enclose
+from wdref.oracle.judge.verdict import (
     GRADES,
     LIMIT,
     CaseVerdict,
@@ -28,6 +27,7 @@ from wdref.oracle.verdict import (
     worst,
     worst_ratio,
 )
+from wdref.oracle.targets.targets import Result
 
 copies = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("copies.py"))))
 DTYPES = copies.DTYPES

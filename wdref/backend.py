@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from .kernel import Kernel
+from .engine.half_precision import Kernel
 
 Array = Any
 

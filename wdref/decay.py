@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from .checks import check_count, check_number
 from .dialects import Form, Order
+from .engine.checks import check_count, check_number
 from .schedules import Constant, Schedule
 
 COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient

@@ -5,11 +5,11 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, ClassVar, Literal, ParamSpec, Self, get_args
 
-from .arguments import check_program, decay_number, hyper_numbers, items, overrides, pair
 from .backend import available
 from .conventions import dialect
 from .decay import WeightDecay
 from .dialects import Dialect, Form, MomentumDialect, Nesterov, Order
+from .engine.arguments import check_program, decay_number, hyper_numbers, items, overrides, pair
 from .optimizer import Optimizer, Predicate, Tree
 from .schedules import Constant, Schedule
 from .words import defaults, meant

@@ -10,14 +10,14 @@ from typing import Any, Literal, Self
 import optree
 from array_api_compat import array_namespace, device
 
-from . import memory, tree
 from .backend import PLAIN, Backend, Leaf, default_for, load
-from .begin import columns
-from .checks import check_count, check_number
 from .decay import WeightDecay
 from .dialects import Dialect
-from .kernel import Kernel
-from .plan import Plan
+from .engine import memory, tree
+from .engine.begin import columns
+from .engine.checks import check_count, check_number
+from .engine.half_precision import Kernel
+from .engine.plan import Plan
 from .schedules import Schedule
 
 Array = Any

@@ -26,11 +26,11 @@ from typing import Any
 import pytest
 
 from .conventions import dialect
-from .oracle import worker
-from .oracle.case import Case
-from .oracle.cases import cases
-from .oracle.subject import Run, Subject
-from .oracle.targets import parse_options
+from .oracle.cases.case import Case
+from .oracle.cases.suite import cases
+from .oracle.check.subject import Run, Subject
+from .oracle.targets import worker
+from .oracle.targets.targets import parse_options
 
 Suite = Mapping[str, tuple[Case, ...]]  # by the test's id; the sizes of a dtype are one test
 DTYPES = ("float64", "float32")

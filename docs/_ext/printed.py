@@ -18,7 +18,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from wdref.backends.printing import print_rule
+from wdref.backends.printers.printing import print_rule
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import Dialect
 

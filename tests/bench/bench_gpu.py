@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 
 from wdref.backend import Leaf
-from wdref.backends.cuda import Tuning
-from wdref.backends.cuda_driver import Driver
+from wdref.backends.cuda.driver import Driver
+from wdref.backends.cuda.kernel import Tuning
 from wdref.dialects import AdamDialect
-from wdref.kernel import Kernel
+from wdref.engine.half_precision import Kernel
 
 BYTES = 28  # a float32 parameter of AdamW: θ, g, m, v read; θ, m, v written
 CHUNKS, VECTORS, BLOCKS = (4096, 16384, 65536), (8, 16), (256, 512)
@@ -63,7 +63,7 @@ def main():
     """Print the table."""
     import cupy
 
-    from wdref.backends.cupy import Cuda
+    from wdref.backends.cuda.cupy import Cuda
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--parameters", type=int, default=2**28)

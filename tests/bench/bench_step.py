@@ -7,9 +7,9 @@ figures are for comparing one commit with another (``--benchmark-compare``).
 import pytest
 
 pytest.importorskip("psutil", reason="the benchmarks need the extra `bench`")
-from wdref.analysis.bench_cases import Case, arrays
-from wdref.analysis.bench_peers import PEERS
-from wdref.analysis.bench_subjects import OWN, Absent
+from wdref.analysis.bench.cases import Case, arrays
+from wdref.analysis.bench.peers import PEERS
+from wdref.analysis.bench.subjects import OWN, Absent
 
 CASES = [
     Case("adamw", dtype, layout)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from wdref.oracle import vectors
-from wdref.oracle.kill import plainly
+from wdref.oracle.proof.detection import plainly
+from wdref.oracle.vectors import files as vectors
 
 SMALL = ("exaggerated", "first")  # what the documents hold; the rest is left out
 

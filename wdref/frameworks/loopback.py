@@ -11,7 +11,7 @@ import numpy as np
 
 import wdref
 from wdref.conventions import CONVENTIONS
-from wdref.optional import optional
+from wdref.engine.optional import optional
 from wdref.oracle import Unsupported
 
 ml_dtypes: Any = optional("ml_dtypes")

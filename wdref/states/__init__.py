@@ -17,9 +17,9 @@ from typing import Any
 
 import optree
 
-from .. import tree
-from ..checks import check_count, refuse
 from ..dialects import MomentumDialect
+from ..engine import tree
+from ..engine.checks import check_count, refuse
 from ..optimizer import Optimizer, State
 from . import keras, optax, torch
 from .arrays import check_array, dtype_of, placed

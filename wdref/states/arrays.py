@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 
-from .. import tree
-from ..checkpoint_tree import held
+from ..checkpoint.tree import held
+from ..engine import tree
 
 Array = Any
 

@@ -6,7 +6,7 @@ from typing import Any
 import optree
 from array_api_compat import array_namespace
 
-from .. import tree
+from ..engine import tree
 from ..optimizer import Optimizer
 from ..words import find
 from .record import Columns, Found, Said, missing

@@ -7,11 +7,11 @@ from typing import Any
 import optree
 from array_api_compat import array_namespace, is_array_api_obj
 
-from .. import tree
-from ..checks import check_may_differ, refuse
 from ..conventions import dialect
 from ..decay import COUPLED
 from ..dialects import Dialect, MomentumDialect
+from ..engine import tree
+from ..engine.checks import check_may_differ, refuse
 from ..optimizer import Optimizer
 from ..schedules import Constant
 from ..words import find

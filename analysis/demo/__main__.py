@@ -1,0 +1,5 @@
+"""``python -m wdref.analysis.demo``."""
+
+from .demo import main
+
+main()

@@ -1,0 +1,323 @@
+"""Balls: midpoints with radii that provably contain a real number (python-flint's Arb).
+
+`Balls` is as much of an Array API array as a rule needs, `Number` a scalar of the host. Both may
+*widen*: after each operation the ball grows by one rounding error of a floating-point format, so
+that it contains whatever a correctly rounded evaluation gives, fused multiply-adds included.
+
+What cannot be certified is not a number: a ball without finite radius says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flint import arb
+
+from wdref.engine.arithmetic import CORRECT, Primitives
+
+Real = float | arb  # a number given exactly, or a ball around one
+Verdicts = list[bool | None]  # None: the balls overlap, the answer is undecided
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Error of one operation: relative half unit 2^-p, absolute half the smallest subnormal.
+
+    From 2^overflow on, less half a unit, numbers round to infinity.
+
+    >>> Rounding.of("float32")
+    Rounding(precision=24, subnormal=-150, normal=-126, overflow=128)
+    """
+
+    precision: int
+    subnormal: int
+    normal: int  # 2^normal is the smallest normal number
+    overflow: int
+
+    @staticmethod
+    def of(dtype: str) -> "Rounding":
+        """Rounding to nearest in `dtype`."""
+        return ROUNDINGS[dtype]
+
+
+ROUNDINGS = {
+    "float64": Rounding(53, -1075, -1022, 1024),
+    "float32": Rounding(24, -150, -126, 128),
+    "float16": Rounding(11, -25, -14, 16),
+    "bfloat16": Rounding(8, -134, -126, 128),
+}
+
+
+@dataclass(frozen=True)
+class Widen:
+    """Every value that a ball may become by one rounding; made once, called very often."""
+
+    factor: arb  # 1 ± u
+    lost: arb  # half the smallest subnormal
+    term: arb  # 0 ± lost
+    overflow: arb
+
+    @staticmethod
+    def by(dtype: str, *, units: float = 1.0, flush: bool = False) -> "Widen":
+        """One rounding to `dtype` of `units` halves of a unit in the last place."""
+        rounding = Rounding.of(dtype)
+        u = arb(2) ** -rounding.precision
+        lost = arb(2) ** (rounding.normal if flush else rounding.subnormal)
+        overflow = arb(2) ** rounding.overflow * (1 - u / 2)
+        return Widen(arb(1, arb(units) * u), lost, arb(0, lost), overflow)
+
+    def __call__(self, x: arb) -> arb:
+        size = abs(x)
+        if size <= self.lost:  # no further than to 0, which is where most of it goes
+            return x * self.factor + arb(0, x.abs_upper())
+        if size < self.overflow:
+            return x * self.factor + self.term
+        return arb.nan()  # it may become infinite, or is no number already
+
+    def coarser(self, other: "Widen | None") -> "Widen":
+        """The one that loses more."""
+        return self if other is None or self.factor.rad() >= other.factor.rad() else other
+
+
+@dataclass(frozen=True)
+class Context:
+    """How arrays of one trajectory round, and the coordinates whose branch was undecided."""
+
+    every: Widen | None = None
+    sqrt: Widen | None = None
+    divide: Widen | None = None
+    doubts: set[int] = field(default_factory=set)
+
+    @staticmethod
+    def of(dtype: str, primitives: Primitives = CORRECT) -> "Context":
+        """Roundings to `dtype` with a backend's own √ and ÷."""
+        flush = primitives.flush
+        return Context(
+            Widen.by(dtype, flush=flush),
+            Widen.by(dtype, units=primitives.sqrt, flush=flush),
+            Widen.by(dtype, units=primitives.divide, flush=flush),
+        )
+
+
+EXACT = Context()
+
+
+class Balls:
+    """A one-dimensional array of balls."""
+
+    __slots__ = ("context", "items")
+
+    def __init__(self, items: Iterable[Any], context: Context = EXACT) -> None:
+        self.items = [x if isinstance(x, arb) else arb(x) for x in items]
+        self.context = context
+
+    def __iter__(self) -> Iterator[arb]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def dtype(self) -> str:
+        """Balls have one dtype: real."""
+        return "real"
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
+        """Return the functions that a rule may call."""
+        return NAMESPACE
+
+    def map(self, widen: Widen | None, f: Callable[..., Any], *others: Any) -> "Balls":
+        """Apply `f` elementwise and round once, where `widen` says how."""
+        columns = [_column(x, len(self)) for x in others]
+        values = [f(*row) for row in zip(self.items, *columns, strict=True)]
+        return Balls(map(widen, values) if widen else values, self.context)
+
+    def __add__(self, other: Any) -> "Balls":
+        return self.map(self.context.every, lambda a, b: a + b, other)
+
+    def __sub__(self, other: Any) -> "Balls":
+        return self.map(self.context.every, lambda a, b: a - b, other)
+
+    def __rsub__(self, other: Any) -> "Balls":
+        return self.map(self.context.every, lambda a, b: b - a, other)
+
+    def __mul__(self, other: Any) -> "Balls":
+        if isinstance(other, Balls) and other is self:
+            # a square is not negative, which a product of two balls may be
+            return self.map(self.context.every, _square)
+        return self.map(self.context.every, lambda a, b: a * b, other)
+
+    def __truediv__(self, other: Any) -> "Balls":
+        return self.map(self.context.divide, lambda a, b: a / b, other)
+
+    def __rtruediv__(self, other: Any) -> "Balls":
+        return self.map(self.context.divide, lambda a, b: b / a, other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    # negation, |x|, comparison and choice are exact in floating point: nothing is widened
+
+    def __neg__(self) -> "Balls":
+        return self.map(None, lambda a: -a)
+
+    def __abs__(self) -> "Balls":
+        return self.map(None, abs)
+
+    def __lt__(self, other: Any) -> Verdicts:
+        return self._compare(lambda a, b: (a < b, a >= b), other)
+
+    def __le__(self, other: Any) -> Verdicts:
+        return self._compare(lambda a, b: (a <= b, a > b), other)
+
+    def __gt__(self, other: Any) -> Verdicts:
+        return self._compare(lambda a, b: (a > b, a <= b), other)
+
+    def __ge__(self, other: Any) -> Verdicts:
+        return self._compare(lambda a, b: (a >= b, a < b), other)
+
+    def _compare(self, f: Callable[[arb, arb], tuple[bool, bool]], other: Any) -> Verdicts:
+        rows = zip(self.items, _column(other, len(self)), strict=True)
+        return [True if yes else False if no else None for yes, no in (f(*row) for row in rows)]
+
+    def doubt(self, where: Iterable[bool]) -> None:
+        """Remember the coordinates at which a branch was undecided."""
+        self.context.doubts.update(i for i, doubtful in enumerate(where) if doubtful)
+
+
+class Namespace:
+    """The functions of the Array API that rules call, on balls."""
+
+    __name__ = __name__
+
+    @staticmethod
+    def sqrt(x: Balls, /) -> Balls:
+        """Square root: rules take it of sums of squares, so only of the part that is >= 0."""
+        return x.map(x.context.sqrt, _sqrt)
+
+    @staticmethod
+    def abs(x: Balls, /) -> Balls:
+        """Absolute value."""
+        return abs(x)
+
+    @staticmethod
+    def sign(x: Balls, /) -> Balls:
+        """Sign; [-1, 1], in doubt, where the ball contains 0 and more."""
+        x.doubt(a.contains(0) and not a.is_zero() for a in x)
+        return x.map(None, lambda a: a if a.is_nan() else a.sgn())
+
+    @staticmethod
+    def maximum(x: Balls, y: Balls, /) -> Balls:
+        """Larger one; where the balls overlap, a ball that contains both answers."""
+        return x.map(None, lambda a, b: a.max(b), y)
+
+    @staticmethod
+    def minimum(x: Balls, y: Balls, /) -> Balls:
+        """Smaller one, likewise."""
+        return x.map(None, lambda a, b: a.min(b), y)
+
+    @staticmethod
+    def where(condition: Verdicts, x: Any, y: Any, /) -> Balls:
+        """Choice; where it is undecided, in doubt, a ball that contains both."""
+        like = x if isinstance(x, Balls) else y
+        like.doubt(c is None for c in condition)
+        rows = zip(condition, _column(x, len(like)), _column(y, len(like)), strict=True)
+        values = (a.union(b) if c is None else a if c else b for c, a, b in rows)
+        return Balls(values, like.context)
+
+    @staticmethod
+    def full_like(x: Balls, value: Any, /) -> Balls:
+        """Repeat a scalar."""
+        return Balls(_column(value, len(x)), x.context)
+
+
+class Number:
+    """A host scalar as a ball, rounded after each operation where `widen` is given.
+
+    `power` widens β^t in place of it, once, or with `running` once for each factor, as a product
+    that is kept from step to step loses.
+    """
+
+    __slots__ = ("ball", "power", "running", "widen")
+
+    def __init__(
+        self,
+        ball: Any,
+        widen: Widen | None = None,
+        power: Widen | None = None,
+        *,
+        running: bool = False,
+    ) -> None:
+        self.ball, self.widen, self.power, self.running = arb(ball), widen, power, running
+
+    def _new(self, ball: arb, other: Any = None) -> "Number":
+        widen = self.widen
+        if isinstance(other, Number) and other.widen is not None:
+            widen = other.widen.coarser(widen)
+        return Number(widen(ball) if widen else ball, widen)
+
+    def __add__(self, other: Any) -> "Number":
+        return self._new(self.ball + as_ball(other), other)
+
+    def __sub__(self, other: Any) -> "Number":
+        return self._new(self.ball - as_ball(other), other)
+
+    def __rsub__(self, other: Any) -> "Number":
+        return self._new(as_ball(other) - self.ball, other)
+
+    def __mul__(self, other: Any) -> "Number":
+        return self._new(self.ball * as_ball(other), other)
+
+    def __truediv__(self, other: Any) -> "Number":
+        return self._new(self.ball / as_ball(other), other)
+
+    def __rtruediv__(self, other: Any) -> "Number":
+        return self._new(as_ball(other) / self.ball, other)
+
+    def __pow__(self, n: int) -> "Number":
+        ball = self.ball**n
+        if self.power is None and self.widen is not None:
+            # a C library's pow errs by less than one unit in the last place, two roundings
+            return Number(_repeat(self.widen, ball, 0 if n == 1 else 2), self.widen)
+        if self.power is None:
+            return Number(ball)
+        times = n if self.running else int(n != 1)  # β^1 is β
+        return Number(_repeat(self.power, ball, times), self.power if self.running else self.widen)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def sqrt(self) -> "Number":
+        """Square root."""
+        return self._new(_sqrt(self.ball))
+
+
+def as_ball(x: Any) -> arb:
+    """Return the ball of a number."""
+    return x.ball if isinstance(x, Number) else arb(x)
+
+
+def _repeat(widen: Widen, ball: arb, times: int) -> arb:
+    if times > 4:  # at once: every factor rounds, and so does every one of the parts lost
+        return ball * widen.factor**times + widen.term * (2 * times)
+    for _ in range(times):
+        ball = widen(ball)
+    return ball
+
+
+def _column(x: Any, n: int) -> list[arb]:
+    return x.items if isinstance(x, Balls) else [as_ball(x)] * n
+
+
+def _square(x: arb) -> arb:
+    product = x * x
+    return product if product >= 0 else product.nonnegative_part()
+
+
+def _sqrt(x: arb) -> arb:
+    if x >= 0:
+        return x.sqrt()
+    if x < 0:
+        return arb.nan()
+    return arb(0).union(x.upper().sqrt())  # [0, √upper]: √ of the part that is >= 0
+
+
+NAMESPACE = Namespace()  # arrays that meet must name the very same object

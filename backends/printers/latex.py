@@ -1,0 +1,67 @@
+"""LaTeX: the formula in the paper's letters, from the same trace as the code."""
+
+from collections.abc import Mapping
+
+from .expression import ATOM, LEVEL, SIGNS, Tree, Writing, name
+from .listing import Listing
+from .words import Words
+
+LETTERS = {
+    "learning_rate": r"\alpha", "momentum": r"\beta_1", "dampening": r"\tau", "beta1": r"\beta_1",
+    "beta2": r"\beta_2", "eps": r"\varepsilon", "weight_decay": r"\lambda", "clip": "c", "t": "t",
+    "eta": r"\eta_t", "eta_before": r"\eta_{t-1}",
+}  # fmt: skip
+OLD = {"theta": r"\theta_{t-1}", "g": r"\nabla f_t(\theta_{t-1})", "m": "m_{t-1}", "v": "v_{t-1}",
+       "v_max": r"v^{\max}_{t-1}"}  # fmt: skip
+NEW = {"theta": r"\theta_t", "m": "m_t", "v": "v_t", "v_max": r"v^{\max}_t", "m_hat": r"\hat m_t",
+       "v_hat": r"\hat v_t", "gradient": "g_t"}  # fmt: skip
+TEMPLATES = {
+    **SIGNS, "multiply": r"{} \, {}", "divide": r"\frac{{{}}}{{{}}}", "sqrt": r"\sqrt{{{}}}",
+    "power": "{}^{{{}}}", "abs": r"\left|{}\right|", "less_equal": r"{} \le {}",
+    "greater_equal": r"{} \ge {}", "not_equal": r"{} \ne {}", "equal": "{} = {}",
+    "maximum": r"\max({}, {})", "minimum": r"\min({}, {})", "cast": "{}",
+    "sign": r"\operatorname{{sign}}({})",
+    "where": r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+    "first": r"\begin{{cases}} {} & t = 1 \\ {} & t > 1 \end{{cases}}",
+}  # fmt: skip
+DRAWN = dict.fromkeys(("divide", "sqrt", "abs", "first", "where"), ATOM)  # one sees where they end
+WRITE = Writing(
+    TEMPLATES,
+    numbers=lambda x: f"{x:g}",
+    bracket=r"\left({}\right)",
+    level={**LEVEL, **DRAWN},
+)
+
+
+def print_latex(listing: Listing, _: Words, /) -> str:
+    """Return an ``aligned`` environment, for a document or a page with MathJax."""
+    scalars = {key: _letters(tree) for key, tree in listing.scalars}
+    names = {key: name(OLD[key]) for key in listing.arrays}
+    lines = []
+    if not any(line.target == "gradient" for line in listing.lines):
+        lines.append(f"g_t &= {OLD['g']}")
+        names["g"] = name("g_t")
+    for line in listing.lines:
+        new = NEW.get(line.target, f"x_{{{line.target[1:]}}}")
+        lines.append(f"{new} &= {WRITE(_product(_replaced(line.tree, {**scalars, **names})))}")
+        names[line.target] = name(new)
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
+
+
+def _letters(tree: Tree) -> Tree:
+    return _replaced(tree, {key: name(text) for key, text in LETTERS.items()})
+
+
+def _replaced(tree: Tree, names: Mapping[str, Tree]) -> Tree:
+    if tree.op == "name":
+        return names[tree.leaf]
+    return Tree(tree.op, tuple(_replaced(x, names) for x in tree.args), tree.leaf)
+
+
+def _product(tree: Tree) -> Tree:
+    """Write g g as g²."""
+    args = tuple(map(_product, tree.args))
+    if tree.op == "multiply" and args[0] == args[1] and args[0].op == "name":
+        return Tree("power", (args[0], Tree("number", leaf=2)))
+    return Tree(tree.op, args, tree.leaf)

@@ -1,0 +1,114 @@
+"""The arguments of the four methods: numbers, groups, and what a program has."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..conventions import dialect
+from ..decay import WeightDecay
+from ..optimizer import Optimizer
+from ..words import meant
+from .checks import check_number
+
+
+def check_program(opt: Optimizer, claim: str, variant: str, own: Mapping[str, Any]) -> None:
+    """Refuse options that the program `variant` has not, or means otherwise.
+
+    `own` are options that stand for an answer of the dialect. Who gives `answers` themselves says
+    that another rule is meant; wdref's own words, the paper's, are free.
+    """
+    if variant == "paper":
+        return
+    dampening = own.get("dampening") or _most(opt, "dampening")
+    _check_answers(claim, variant, own, dampening)
+    found = dialect(claim, variant)
+    if meant(claim, variant).line and own.get("nesterov") and dampening:
+        raise ValueError(f"{variant} refuses nesterov with dampening: set one of them to 0")
+    if found.form == opt.dialect.form == "none" and _most(opt, "weight_decay"):
+        raise ValueError(f"{variant} has no weight decay in its {claim}: leave it out")
+    if not getattr(found, "buffer", True) and any(over.get("momentum") for _, over in opt.groups):
+        raise ValueError(f"{variant} has no momentum in its {claim}: leave it out")
+
+
+def _check_answers(claim: str, variant: str, own: Mapping[str, Any], dampening: Any) -> None:
+    known = meant(claim, variant).answers
+    damping = "dampening" if dampening else None
+    options = {"nesterov": own.get("nesterov"), "amsgrad": own.get("amsgrad"), "damping": damping}
+    for name, value in options.items():
+        if value in (None, False, "none", known.get(name)):
+            continue
+        said = f"dampening={dampening}" if name == "damping" else f"{name}={value!r}"
+        other = f", but {known[name]!r}" if name in known else ""
+        raise ValueError(
+            f"{variant} has no {said} in its {claim} that wdref knows{other}: leave it out, or say "
+            f"that another rule is meant, answers={{{name!r}: {value!r}}}"
+        )
+
+
+def _most(opt: Optimizer, name: str) -> Any:
+    """The value that is on, of the optimizer or of a group."""
+    values = [{**opt.hyper, "weight_decay": opt.weight_decay}, *(over for _, over in opt.groups)]
+    return next((own[name] for own in values if own.get(name)), 0)
+
+
+# -- numbers and groups ---------------------------------------------------------------------------
+
+
+def decay_number(value: Any, where: str = "") -> WeightDecay:
+    """Check a weight decay: a number >= 0, or a function of t."""
+    if callable(value):
+        return value  # type: ignore[no-any-return]  # any callable
+    return check_number(f"{where}weight_decay", value, low=0.0)
+
+
+def hyper_numbers(hyper: Mapping[str, Any], where: str = "") -> dict[str, float]:
+    """Check hyperparameters, and make them Python floats."""
+    below = {"momentum": 1.0, "beta1": 1.0, "beta2": 1.0}
+    return {
+        name: check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
+        for name, value in hyper.items()
+    }
+
+
+def pair(betas: Any, where: str = "") -> tuple[Any, Any]:
+    """Return the two betas."""
+    try:
+        beta1, beta2 = betas
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}betas={betas!r}: expected a pair of numbers") from None
+    return beta1, beta2
+
+
+def items(groups: Any) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Check `groups` and return its pairs."""
+    if groups is None:
+        return []
+    if not isinstance(groups, Mapping):
+        raise TypeError(f"groups={groups!r}: expected a mapping from patterns to hyperparameters")
+    for key, over in groups.items():
+        if not (isinstance(key, str) or callable(key)):
+            raise TypeError(f"groups[{key!r}]: expected a glob pattern or a callable as the key")
+        if not isinstance(over, Mapping):
+            raise TypeError(f"groups[{key!r}]={over!r}: expected a mapping of hyperparameters")
+    return list(groups.items())
+
+
+def overrides(groups: Any, hyper: Mapping[str, Any]) -> tuple[tuple[Any, dict[str, Any]], ...]:
+    """Check and return the hyperparameters of every group."""
+    return tuple((key, _override(key, over, hyper)) for key, over in items(groups))
+
+
+def _override(key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the hyperparameters of one group."""
+    given, where = dict(over), f"groups[{key!r}]: "
+    if "betas" in given and "beta1" in hyper:
+        given["beta1"], given["beta2"] = pair(given.pop("betas"), where)
+    unknown = set(given) - set(hyper) - {"weight_decay"}
+    if unknown:
+        allowed = ", ".join([*hyper, "weight_decay"])
+        raise ValueError(
+            f"{where}no hyperparameter {', '.join(sorted(unknown))} here, only {allowed}"
+        )
+    decays = "weight_decay" in given
+    decay = {"weight_decay": decay_number(given.pop("weight_decay"), where)} if decays else {}
+    return {**hyper_numbers(given, where), **decay}

@@ -1,0 +1,104 @@
+"""Mutants: how a wrong rule is made from a right one.
+
+A mutant is a dialect that it claims to be and a rule that it computes: another dialect, or the
+dialect *twisted* by a function of its scalars, of its step or of the schedule
+(`wdref.oracle.bugs.twists`). `wdref.oracle.bugs.gallery` lists them.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from ...dialects import Apply, Dialect, Hyper
+from ..cases.case import Array
+
+Twist = Callable[[Any, Hyper, int], Any]  # (scalars, hyper, t) -> scalars
+
+
+@dataclass(frozen=True)
+class Twisted:
+    """A dialect with one thing other: its scalars, its step, or the multipliers that it reads."""
+
+    base: Dialect
+    words: str
+    twist: Twist | None = None
+    step: Callable[..., Any] | None = None  # (base, theta, g, slots, s) -> (theta, slots)
+    reads: Callable[[Array], Array] | None = None  # (η of all steps) -> what it takes for them
+
+    @property
+    def twists(self) -> tuple[Any, ...]:
+        """What is other, whatever the base."""
+        return self.twist, self.step, self.reads
+
+    @property
+    def family(self) -> str:
+        """Family of the base."""
+        return self.base.family
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the state arrays."""
+        return self.base.slots
+
+    @property
+    def hyper(self) -> tuple[str, ...]:
+        """Names of the hyperparameters."""
+        return self.base.hyper
+
+    @property
+    def schedule(self) -> str:
+        """Which multiplier is read: of this step, or of the one before."""
+        return self.base.schedule
+
+    @property
+    def apply(self) -> Apply:
+        """The other rule as a pure function of arrays."""
+        return self.base.apply if self.step is None else partial(self.step, self.base)
+
+    def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
+        """Scalars of step `t`, twisted."""
+        s = self.base.scalars(h, t, eta, **options)
+        return s if self.twist is None else self.twist(s, h, t)
+
+    def recurrence(self) -> tuple[str, ...]:
+        """The base's recurrence and what is other in it."""
+        return (*self.base.recurrence(), f"but {self.words}")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One bug of the gallery: what it claims to be, and what it computes."""
+
+    id: str
+    title: str
+    reference: str
+    claim: Dialect
+    rule: Dialect | Twisted
+    late: bool = False  # hundreds of steps go by before it shows
+
+    def same_change(self, claim: Dialect, found: Any) -> bool:
+        """Whether `found` differs from `claim` as this rule differs from its own claim."""
+        if self.claim.family != claim.family:
+            return False
+        if isinstance(self.rule, Twisted) and isinstance(found, Twisted):
+            return self.rule.twists == found.twists
+        if isinstance(self.rule, Twisted) or isinstance(found, Twisted):
+            return False
+        return changes(self.claim, self.rule) == changes(claim, found)
+
+
+def changes(claim: Any, found: Any) -> dict[str, Any]:
+    """Answers of `found` that are not those of `claim`."""
+    if type(claim) is not type(found):
+        return {"rule": found}
+    new, old = asdict(found), asdict(claim)
+    changed = {name: new[name] for name in new if new[name] != old[name]}
+    if "form" in changed:  # what decay it was counts: to lose L2 is not to lose the decay
+        changed["form"] = (old["form"], new["form"])
+    return changed
+
+
+def multipliers(rule: Any, eta: Array) -> Array:
+    """Return the schedule as `rule` reads it."""
+    return rule.reads(eta) if isinstance(rule, Twisted) and rule.reads else eta

@@ -1,0 +1,105 @@
+"""A case: the record that an implementation under test is fed with, and the numbers in it.
+
+All values come from integers by exact arithmetic: they are the same on every machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dialects import Dialect
+
+Array = NDArray[np.float64]
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+SEVERAL = ("tensors", "groups", "late", "none")  # what several tensors alone can show
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One trajectory to compute: the contract of `run(case)`, field by field.
+
+    With the flag ``tensors`` `theta0` and `grads` are lists of such arrays. `groups` then holds
+    hyperparameters that replace those of `hyper`, tensor by tensor (flag ``groups``), `starts`
+    the first step, from 1, at which a tensor has a gradient (flag ``late``), and `gaps` the steps
+    at which it has none (flag ``none``): a tensor without a gradient is not stepped, nor is its t.
+    `layout` asks for views where a framework allows them (flag ``layout``).
+
+    θ has one dimension, but with the flag ``shaped``, which may be refused. So may a hyperparameter
+    at its bound (flag ``bound``) and gradients that are no numbers (flag ``nonfinite``).
+    """
+
+    id: str
+    rule: str
+    dtype: str
+    theta0: Any  # (n,) or any shape, of the dtype; for bfloat16 float32 numbers that it holds
+    grads: Any  # (T, *shape of theta0), likewise
+    hyper: Mapping[str, float]
+    eta: Array  # (T,), float64
+    purpose: str = ""
+    flags: tuple[str, ...] = ()
+    groups: tuple[Mapping[str, float], ...] | None = None
+    starts: tuple[int, ...] | None = None
+    gaps: tuple[tuple[int, ...], ...] | None = None
+    layout: str = "contiguous"
+    template: "Case | None" = None  # its columns, over and over, are this case's: certified once
+
+    def parts(self) -> "tuple[Case, ...]":
+        """Return a flat case for each tensor: its own hyperparameters, the steps it takes."""
+        count = len(self.theta0) if "tensors" in self.flags else 1
+        return tuple(self._part(i) for i in range(count))
+
+    def steps_taken(self, i: int) -> list[int]:
+        """Steps, from 0, at which tensor `i` has a gradient."""
+        first = self.starts[i] if self.starts else 1
+        gaps = self.gaps[i] if self.gaps else ()
+        return [t for t in range(len(self.eta)) if t + 1 >= first and t + 1 not in gaps]
+
+    def _part(self, i: int) -> "Case":
+        many = "tensors" in self.flags
+        theta, grads = (self.theta0[i], self.grads[i]) if many else (self.theta0, self.grads)
+        taken = self.steps_taken(i)
+        return replace(
+            self,
+            theta0=theta.reshape(-1),
+            grads=grads[taken].reshape(len(taken), theta.size),
+            eta=self.eta[taken],
+            hyper={**self.hyper, **(self.groups[i] if self.groups else {})},
+            flags=tuple(flag for flag in self.flags if flag not in SEVERAL) if not many else (),
+            starts=None,
+            gaps=None,
+            groups=None,
+        )
+
+
+def noise(rows: int, columns: int, seed: int = 1) -> Array:
+    """Numbers in ±[1/2, 1) of 10 significant bits, from splitmix64: exact in every dtype."""
+    values, state = [], seed * 0x9E3779B97F4A7C15
+    for _ in range(rows * columns):
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+        z ^= z >> 31
+        values.append((512 + (z & 511)) / 1024 * (-1 if z >> 63 else 1))
+    return np.array(values, dtype=float).reshape(rows, columns)
+
+
+def rounded(x: Array, dtype: str) -> Any:
+    """Round to `dtype`; what bfloat16 holds comes as float32, since NumPy has no bfloat16."""
+    if dtype != "bfloat16":
+        return x.astype(dtype)
+    bits = x.astype(np.float32).view(np.uint32)
+    nearest_even = bits + 0x7FFF + ((bits >> 16) & 1)
+    return (nearest_even & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def hyper_for(dialect: Dialect, values: Mapping[str, float]) -> dict[str, float]:
+    """Those of `values` that `dialect` reads; 0 for what it is defined without."""
+    hyper = {name: values[name] for name in dialect.hyper}
+    if "dampening" in hyper and (getattr(dialect, "nesterov", False) or not hyper["momentum"]):
+        hyper["dampening"] = 0.0  # programs that have both differ where momentum is 0
+    if not getattr(dialect, "buffer", True) and not getattr(dialect, "nesterov", False):
+        hyper["momentum"] = 0.0  # what is asked for is no momentum
+    return hyper

@@ -1,0 +1,221 @@
+"""The oracle's commands: ``wdref check`` and ``wdref identify``."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...cli import emit_json, fail, need
+from ...conventions import CLAIMS, CONVENTIONS, dialect
+from ..vectors.commands import check_outputs
+
+if TYPE_CHECKING:
+    from ...dialects import Dialect
+    from ..cases.case import Case
+    from ..identify.identify import Identity
+    from ..targets.targets import Result
+
+DTYPES = {
+    "full": ("float64", "float32"),
+    "half": ("float16", "bfloat16"),
+    "all": ("float64", "float32", "float16", "bfloat16"),
+}
+DTYPES |= {name: (name,) for name in DTYPES["all"]}
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that every command about a target takes."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        click.option("--traceback", is_flag=True, help="Show the target's own tracebacks."),
+        click.option("--python", default=None, help="Interpreter to run the target in."),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0.0, min_open=True),
+            default=120.0,
+            show_default=True,
+            help="Seconds for all cases.",
+        ),
+        click.option(
+            "--dtype",
+            type=click.Choice(list(DTYPES)),
+            default="full",
+            show_default=True,
+            help="Dtypes of parameters and gradients; full: float64 and float32.",
+        ),
+        click.option(
+            "--memory",
+            type=click.FloatRange(min=0.0, min_open=True),
+            default=8.0,
+            show_default=True,
+            help="GiB that the target may allocate.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("target")
+@click.option("--claim", required=True, help=f"What it is said to be: {', '.join(CLAIMS)}; options "
+              "of the rule as in sgd[nesterov=True], adam[amsgrad=raw].")  # fmt: skip
+@click.option("--convention", default="paper", show_default=True,
+              help=f"Whose meaning of the hyperparameters: {', '.join(CONVENTIONS)}.")  # fmt: skip
+@click.option("--views", is_flag=True, help="Also tensors that are strided or misaligned views.")
+@_options
+def check(
+    target: str, claim: str, convention: str, views: bool, as_json: bool, **settings: Any
+) -> int:
+    """Does TARGET conform to the claim?
+
+    TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
+    path/to/file.py:function, package.module:function, or a JSON file of outputs for exported
+    vectors.
+    """
+    if target.endswith(".json"):
+        return check_outputs(Path(target), claim, convention, as_json)
+    document: dict[str, Any] = {
+        "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
+        "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
+        "findings": [], "primitives": {}, "diagnosis": [],
+    }  # fmt: skip
+    printed = document if as_json else None
+    need("flint", "oracle", printed)
+    from ..cases.suite import cases as suite
+    from ..identify.diagnosis import diagnose
+    from ..judge.verdict import worst_ratio
+    from .show import print_check
+
+    found = _claim(claim, convention, printed)
+    table = partial(suite, with_views=views)
+    cases, results, primitives = _run(target, claim, found, table, printed, **settings)
+    diagnosis = diagnose(found, cases, results, primitives)
+    verdicts = diagnosis.verdicts
+    document |= {"verdict": diagnosis.verdict, "worst_ratio": worst_ratio(verdicts)}
+    document["cases"] = [vars(v) for v in verdicts]
+    document["findings"] = [v.finding for v in verdicts if v.finding]
+    document["primitives"] = primitives
+    document["identified"] = diagnosis.identity and diagnosis.identity.as_json()
+    document["diagnosis"] = diagnosis.lines()
+    failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
+    if document["verdict"] in ("error", "timeout", "unsupported"):
+        one = verdicts[failed]
+        document["error"] = f"{target}: {one.verdict} in case {one.id}: {one.message}"
+    if as_json:
+        emit_json(document)
+    else:
+        print_check(document, diagnosis)
+    return _status(document, results[failed], settings["traceback"])
+
+
+@click.command()
+@click.argument("target")
+@click.option("--claim", default=None, help="What it is said to be: bugs are named as changes "
+              "from it.")  # fmt: skip
+@click.option("--convention", default="pytorch", show_default=True, help="Of the claim.")
+@_options
+def identify(
+    target: str, claim: str | None, convention: str, as_json: bool, **settings: Any
+) -> int:
+    """What is TARGET: which rule, in which dialect, and which known bug?"""
+    document: dict[str, Any] = {"target": target, "match": None, "residual": None,
+                                "runner_up": None, "known_bug": None, "also": [],
+                                "but": None, "diagnosis": []}  # fmt: skip
+    printed = document if as_json else None
+    need("flint", "oracle", printed)
+    from ..cases.suite import cases as suite
+    from ..identify.diagnosis import said
+    from ..identify.identify import identify as find
+    from .show import print_identity
+
+    named = None if claim is None else _claim(claim, convention, printed)
+    guesses = (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper"))
+    answers: list[Identity] = []
+    ran: list[Result] = []
+    for name, whose in guesses if claim is None else ((claim, convention),):
+        found = _claim(name, whose, printed)
+        cases, results, measured = _run(target, name, found, suite, printed, **settings)
+        identity = find(cases, results, found.family, claim=named, measured=measured)
+        answers += [identity] if identity else []
+        ran += results
+        if identity and identity.named:
+            break
+    if not answers:
+        return _no_result(target, printed, ran, settings["traceback"])
+    best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
+    document |= best.as_json() | {"diagnosis": said(best)}
+    if as_json:
+        emit_json(document)
+    else:
+        print_identity(best, target)
+    return 0 if best.certified else 1
+
+
+def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dialect":
+    from ..targets.targets import TargetError, parse_options
+
+    try:
+        name, answers = parse_options(claim)
+        return dialect(name, convention, **answers)
+    except (ValueError, TargetError) as error:
+        fail(f"--claim {claim}: {error}", document)
+
+
+def _run(
+    target: str, claim: str, found: "Dialect", suite: Callable[..., Any],
+    document: dict[str, Any] | None, *, dtype: str, timeout: float, memory: float,
+    python: str | None, traceback: bool,
+) -> "tuple[Sequence[Case], Sequence[Result], dict[str, Any]]":  # fmt: skip
+    """Run the target on the suite, its enclosures computed meanwhile."""
+    import sys
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from ..judge.enclosure import enclose
+    from ..judge.verdict import arithmetic_in, primitives_in
+    from ..targets.targets import TargetError, parse, parse_options, start
+
+    rule = parse_options(claim)[0]
+    cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
+    shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
+    try:
+        parsed = parse(target, elsewhere=python is not None)
+        with (
+            start(
+                parsed, cases, timeout=timeout, memory=memory, python=python or sys.executable
+            ) as running,
+            Console(stderr=True).status(shown),
+        ):
+            measured = running.measured()
+            for case in cases:
+                arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
+                for part in case.parts():
+                    enclose(found, part, arithmetic=arithmetic)
+            return cases, *running.answers()
+    except (TargetError, OSError) as error:
+        if traceback and isinstance(error, TargetError):
+            click.echo(error.traceback, err=True)
+        fail(str(error), document)
+
+
+def _status(document: dict[str, Any], failed: "Result", traceback: bool) -> int:
+    if "error" not in document:
+        return 0 if document["verdict"] == "conforms" else 1
+    if traceback:
+        click.echo(failed.traceback, err=True)
+    return fail(document["error"])
+
+
+def _no_result(
+    target: str, document: dict[str, Any] | None, results: "Sequence[Result]", traceback: bool
+) -> int:
+    # of the first family that was tried: another's hyperparameters the target need not know
+    said = [r.message for r in sorted(results, key=lambda r: r.status != "error") if r.message]
+    none = any(r.status == "ok" for r in results) or not said
+    message = "no probe gave a finite result" if none else said[0]
+    if traceback:
+        click.echo(next((r.traceback for r in results if r.traceback), ""), err=True)
+    return fail(f"{target}: nothing to identify: {message}", document)

@@ -1,1 +1,0 @@
-"""JSON Schemas of the vectors and of the outputs made from them."""

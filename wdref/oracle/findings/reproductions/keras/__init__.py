@@ -1,0 +1,1 @@
+"""Deviations found in keras, one file each: see the parent."""

@@ -1,0 +1,1 @@
+"""Deviations found in mlx, one file each: see the parent."""

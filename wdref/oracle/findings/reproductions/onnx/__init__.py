@@ -1,0 +1,1 @@
+"""Deviations found in onnx, one file each: see the parent."""

@@ -1,0 +1,1 @@
+"""Deviations found in optax, one file each: see the parent."""

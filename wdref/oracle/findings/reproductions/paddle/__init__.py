@@ -1,0 +1,1 @@
+"""Deviations found in paddle, one file each: see the parent."""

@@ -1,0 +1,1 @@
+"""Deviations found in sklearn, one file each: see the parent."""

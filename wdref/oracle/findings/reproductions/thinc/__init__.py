@@ -1,0 +1,1 @@
+"""Deviations found in thinc, one file each: see the parent."""

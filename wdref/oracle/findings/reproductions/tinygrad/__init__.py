@@ -1,0 +1,1 @@
+"""Deviations found in tinygrad, one file each: see the parent."""

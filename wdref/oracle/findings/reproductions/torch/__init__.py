@@ -1,0 +1,1 @@
+"""Deviations found in torch, one file each: see the parent."""

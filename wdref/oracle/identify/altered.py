@@ -1,0 +1,108 @@
+"""Altered rules: a dialect that computes with other numbers than it was given.
+
+A factor on the decay, on the gradient or on the step, a hyperparameter that is not read, a schedule
+that is not applied: each is a rule of its own, so that the enclosure can certify it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...dialects import Dialect, Hyper
+from ..bugs.mutants import Twisted
+from ..cases.case import rounded
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What something is multiplied by: a number, or a hyperparameter or its inverse."""
+
+    number: float = 1.0
+    name: str = ""
+    inverse: bool = False
+
+    def times(self, x: Any, h: Hyper) -> Any:
+        """Return the product with `x`; an array or a host scalar of any kind."""
+        if x is None:
+            return None
+        if not self.name:
+            return x * self.number
+        return x / h[self.name] if self.inverse else x * h[self.name]
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A twist: the scalars of these names are multiplied."""
+
+    names: tuple[str, ...]
+    factor: Factor
+
+    def __call__(self, s: Any, h: Hyper, t: int) -> Any:
+        """Return the scalars with the factor on them."""
+        had = {name: getattr(s, name, None) for name in self.names}
+        return s._replace(**{k: self.factor.times(x, h) for k, x in had.items() if x is not None})
+
+
+@dataclass(frozen=True)
+class ScaledGradient:
+    """A step whose gradient is multiplied."""
+
+    number: float
+
+    def __call__(
+        self, base: Dialect, theta: Any, g: Any, slots: Sequence[Any], s: Any, /
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Return the base's step on the gradient with the factor on it."""
+        return base.apply(theta, g * self.number, slots, s)
+
+
+@dataclass(frozen=True)
+class Unread(Twisted):
+    """A dialect that takes constants for some hyperparameters, or 1 for the schedule."""
+
+    constants: tuple[tuple[str, float], ...] = ()
+    no_schedule: bool = False
+
+    def scalars(self, h: Hyper, t: int, eta: Any, *, before: Any = None, **options: Any) -> Any:
+        """Scalars of step `t` from the constants, where there are any."""
+        if self.no_schedule:
+            eta, before = eta * 0.0 + 1.0, None
+        own = {**h, **{name: h[name] * 0.0 + x for name, x in self.constants}}
+        return self.base.scalars(own, t, eta, before=before, **options)
+
+
+@dataclass(frozen=True)
+class Narrowed(Twisted):
+    """A dialect whose hyperparameters are rounded to a narrow format before they are used."""
+
+    dtype: str = "bfloat16"
+
+    def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
+        """Scalars of step `t` from the rounded hyperparameters."""
+        own = {name: _like(x, self.dtype) for name, x in h.items()}
+        return self.base.scalars(own, t, eta, **options)
+
+
+def _like(x: Any, dtype: str) -> Any:
+    """`x` rounded to `dtype`: a float, or a number of the host's whose ball is one point."""
+    ball = getattr(x, "ball", None)
+    value = float(x if ball is None else ball.mid())
+    number = float(rounded(np.array(value), dtype))
+    return number if ball is None else type(x)(number, x.widen, x.power)
+
+
+def narrowed(base: Dialect, dtype: str) -> Narrowed:
+    """The dialect with its hyperparameters in `dtype`."""
+    return Narrowed(base, f"the hyperparameters are rounded to {dtype}", dtype=dtype)
+
+
+def unscheduled(base: Dialect) -> Unread:
+    """The dialect without its schedule."""
+    return Unread(base, "the schedule (case.eta) is not applied", no_schedule=True)
+
+
+def unread(base: Dialect, name: str, constant: float) -> Unread:
+    """The dialect with a constant for the hyperparameter `name`."""
+    return Unread(base, f"{name} is not read: {constant:g} is taken", constants=((name, constant),))

@@ -1,0 +1,115 @@
+"""Ranking: the candidates by their distance from a target on the probes, and whether they hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..bugs.gallery import gallery
+from ..bugs.mutants import Twisted, changes
+from ..cases.case import Case
+from ..judge.enclosure import CaseKey, enclose
+from ..judge.verdict import judge, primitives_in
+from ..targets.targets import Result
+from .candidates import FAMILIES, candidates, trajectories
+
+Measured = Mapping[str, Mapping[str, Any]]
+
+PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule and how far the target is from it, relative to the size of the parameters."""
+
+    rule: Any
+    residual: float
+
+
+def probes_of(pairs: Sequence[tuple[Case, Result]]) -> list[tuple[Case, Result]]:
+    """Probing cases in the widest dtype that gave results, of which some are numbers."""
+    for dtype in ("float64", "float32"):
+        found = [p for p in pairs if p[0].id in [f"{name}/{dtype}" for name in PROBES]]
+        if any(np.any(np.isfinite(result.values)) for _, result in found):
+            return found
+    return []
+
+
+def noise(probes: Sequence[tuple[Case, Result]]) -> float:
+    """Residual that rounding alone explains in the dtype of the probes."""
+    return float(np.finfo(probes[0][0].dtype).eps) * 64
+
+
+def holds(rule: Any, probes: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
+    """Whether the enclosures of `rule` hold what is finite of every probe."""
+    filled = [(case, _filled(rule, case, result)) for case, result in probes]
+    return certified(rule, filled, measured)
+
+
+def _filled(rule: Any, case: Case, result: Result) -> Result:
+    """The result with the rule's own values where it has no numbers."""
+    if np.all(np.isfinite(result.values)):
+        return result
+    own = enclose(rule, case).high
+    return replace(result, values=np.where(np.isfinite(result.values), result.values, own))
+
+
+def certified(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
+    """Whether the enclosures of `rule` hold every result of the widest dtype, or are imprecise."""
+    widest = max(case.dtype for case, _ in pairs)  # "float64" sorts last
+    # short cases first: the first that no enclosure holds is the last that is computed
+    wide = sorted((p for p in pairs if p[0].dtype == widest), key=lambda p: p[0].grads.size)
+    primitives = primitives_in(widest, measured)
+    verdicts = (judge(rule, case, result, primitives=primitives) for case, result in wide)
+    return all(v.verdict != "deviates" for v in verdicts)
+
+
+def oddity(rule: Any, claim: Any = None) -> int:
+    """How many answers are not the claim's, or the paper's, form aside: ties go to the plainest."""
+    if isinstance(rule, Twisted):
+        return 100
+    base = claim if type(claim) is type(rule) else type(rule)(form=rule.form)
+    return len(changes(base, rule))
+
+
+@cache
+def rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
+    """Return every rule of `family` that reads no more than is `given`, the claim among them."""
+    known = candidates(family, clip="clip" in given)
+    if claim is not None and family not in FAMILIES:
+        known = (*dict.fromkeys((*known, claim)),)  # its answers may be no convention's
+    twisted = dict.fromkeys(
+        mutant.rule
+        for convention in ("pytorch", "paper", "keras")
+        for mutant in gallery(convention)
+        if isinstance(mutant.rule, Twisted) and mutant.rule.family == family
+    )
+    found = tuple(rule for rule in (*known, *twisted) if given >= set(rule.hyper))
+    if not found:
+        raise ValueError(
+            f"identify: no rule of the family {family!r} is known that reads no more than "
+            f"{', '.join(sorted(given))}: give claim, or list its dialects in FAMILIES in "
+            "wdref/oracle/identify/candidates.py"
+        )
+    return found
+
+
+def ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> list[Candidate]:
+    """Candidates by residual: the largest distance, relative to the largest parameter."""
+    residual = np.zeros(len(rules))
+    for case, result in probes:
+        mine, given = _trajectories(rules, CaseKey(case)), np.isfinite(result.values)
+        with np.errstate(all="ignore"):
+            apart = np.where(given, np.abs(mine - result.values), 0.0)
+            far = np.max(apart, axis=(1, 2), initial=0.0)
+            scale = np.maximum(np.max(np.abs(mine), axis=(1, 2)), 1e-300)
+            residual = np.maximum(residual, np.where(np.isfinite(far), far / scale, np.inf))
+    rows = [Candidate(*row) for row in zip(rules, residual.tolist(), strict=True)]
+    return sorted(rows, key=lambda c: (c.residual, oddity(c.rule)))
+
+
+@lru_cache(maxsize=16)
+def _trajectories(rules: tuple[Any, ...], key: CaseKey) -> Any:
+    return trajectories(rules, key.case)

@@ -1,0 +1,4 @@
+"""The matrix: what every optimizer of every framework computes, as tables and pages.
+
+Stands on identification. Nothing imports it.
+"""

@@ -1,0 +1,150 @@
+"""The command ``wdref matrix``."""
+
+import datetime
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...cli import emit_json, fail, need
+
+if TYPE_CHECKING:
+    from .matrix import Settings
+    from .rows import Row
+
+FILE = click.Path(dir_okay=False, allow_dash=True)
+HELD = ("conforms", "missing")  # a framework that is not installed says nothing
+
+
+@click.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--markdown", "markdown_to", type=FILE, help="Write a Markdown page; - is stdout.")
+@click.option("--html", "html_to", type=FILE, help="Write a page that sorts and filters.")
+@click.option("--compare", "earlier", type=click.Path(exists=True, dir_okay=False),
+              help="Ask instead whether all is as in this earlier Markdown page, whatever was "
+              "measured aside.")  # fmt: skip
+@click.option("--row", "only", multiple=True, metavar="NAME:OPTIMIZER",
+              help="Only this row; may be repeated.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(min=0.0, min_open=True), default=300.0,
+              show_default=True, help="Seconds a row.")  # fmt: skip
+@click.option("--memory", type=click.FloatRange(min=0.0, min_open=True), default=16.0,
+              show_default=True, help="GiB that a process may allocate.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(min=1), default=None,
+              help="Frameworks at once; by default one a core.")  # fmt: skip
+def matrix(
+    names: tuple[str, ...], as_json: bool, markdown_to: str | None, html_to: str | None,
+    earlier: str | None, only: tuple[str, ...], timeout: float, memory: float, jobs: int | None,
+) -> int:  # fmt: skip
+    """What does each installed framework do?
+
+    NAME is an adapter: torch, optax, keras, …; by default all. Exit status: 0 each row conforms to
+    what it is said to be, or with --compare, all is as it was; 1 not so; 2 nothing could be asked.
+    """
+    document: dict[str, Any] = {"date": "", "python": "", "versions": {}, "rows": []}
+    printed = document if as_json else None
+    need("flint", "oracle", printed)
+    from .markdown import changes, markdown
+    from .matrix import Settings
+
+    targets = {"--json": as_json, "--markdown -": markdown_to == "-", "--html -": html_to == "-"}
+    if sum(targets.values()) > 1:
+        fail(f"{' and '.join(t for t, on in targets.items() if on)}: stdout is for one of them")
+    wanted = _rows(names, only, printed)
+    settings = Settings(timeout=timeout, memory=memory)
+    if jobs is not None:
+        settings = Settings(timeout=timeout, memory=memory, cores=jobs)
+    document |= {"date": datetime.date.today().isoformat(), "python": platform.python_version()}
+    began = time.monotonic()
+    document["rows"] = _run(wanted, settings)
+    document |= {"wall": round(time.monotonic() - began, 1), "cores": settings.cores}
+    document["versions"] = {
+        row["framework"]: row["version"] for row in document["rows"] if row["version"]
+    }
+    _write(document, markdown_to, html_to, document if as_json else None)
+    failed = _failed(document["rows"])
+    if as_json:
+        emit_json(document | ({"error": failed} if failed else {}))
+    elif not any(targets.values()) and not (markdown_to or html_to or earlier):
+        from .show import print_matrix
+
+        print_matrix(document)
+    if failed:
+        return fail(failed)
+    if earlier is None:
+        return 0 if all(row["verdict"] in HELD for row in document["rows"]) else 1
+    found = changes(Path(earlier).read_text("utf-8"), markdown(document), (*names, *only))
+    for line in found:
+        click.echo(line, err=True)
+    return 1 if found else 0
+
+
+def _rows(
+    names: Sequence[str], only: Sequence[str], document: dict[str, Any] | None
+) -> "list[Row]":
+    from .rows import rows
+
+    try:
+        found = rows([*names, *(name.partition(":")[0] for name in only)])
+    except ValueError as error:
+        fail(str(error), document)
+    known = {row.name for row in found}
+    for name in only:
+        if name not in known:
+            fail(f"--row {name}: no such row; {name.partition(':')[0]} has "
+                 f"{', '.join(sorted(known))}", document)  # fmt: skip
+    found = [row for row in found if not only or row.name in only or row.framework in names]
+    return found or fail("no adapter says which optimizers it has", document)
+
+
+def _run(rows: "Sequence[Row]", settings: "Settings") -> list[dict[str, Any]]:
+    """Records in the order of the rows, whichever came first."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from .matrix import matrix as run
+
+    console = Console(stderr=True)
+    records = track(run(rows, settings), "rows", total=len(rows), console=console, transient=True,
+                    disable=not sys.stderr.isatty())  # fmt: skip
+    place = {row.name: i for i, row in reversed(list(enumerate(rows)))}
+    place |= {row.framework: i for i, row in reversed(list(enumerate(rows)))}
+    return sorted(records, key=lambda record: place[record["target"]])
+
+
+def _failed(rows: list[dict[str, Any]]) -> str | None:
+    """Why no row at all could be run."""
+    if any(row["verdict"] not in ("missing", "timeout", "error") for row in rows):
+        return None
+    first = rows[0]
+    why = f"not installed: {first['install']}" if first["verdict"] == "missing" else ""
+    return f"no row could be run; {first['target']}: {why or first['message']}"
+
+
+def _write(
+    document: dict[str, Any],
+    markdown_to: str | None,
+    html_to: str | None,
+    printed: dict[str, Any] | None,
+) -> None:
+    from .markdown import markdown
+    from .page import page
+
+    for name, make in ((markdown_to, markdown), (html_to, page)):
+        if name is None:
+            continue
+        text = make(document)
+        if name == "-":
+            click.echo(text, nl=False)
+            continue
+        try:
+            file = Path(name)
+            temporary = file.with_name(f".{file.name}.part")  # whole or not at all
+            temporary.write_text(text, "utf-8")
+            temporary.replace(file)
+        except OSError as error:
+            fail(f"{name}: {error.strerror}", printed)

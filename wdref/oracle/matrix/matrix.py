@@ -1,0 +1,190 @@
+"""The matrix: every row is run and judged, one process a framework, several at once.
+
+Processes run the frameworks and this one judges meanwhile, so that an enclosure is computed once
+for all rows that need it, and so are the candidates' trajectories.
+"""
+
+import os
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from ...dialects import Dialect
+from ..cases.case import DTYPES, Case
+from ..cases.suite import brief
+from ..identify.identify import identify
+from ..judge.verdict import CaseVerdict, judge_all, overall, worst_ratio
+from ..targets.target_pool import Job, Outcome, run_all
+from ..targets.targets import parse_options
+from .explanations import explain
+from .rows import Row
+from .words import answers
+
+WAITING = 4  # rows whose results may wait to be judged: a row's are some 20 MB
+SHARE = 16  # rows of one process: a framework with many has several, for the other cores' sake
+ANSWERS = ("rule", "form", "order", "eps", "bias_correction", "amsgrad", "momentum", "recurrence",
+           "words")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How rows are run: `timeout` in seconds a row, `memory` in GiB a process."""
+
+    dtypes: tuple[str, ...] = DTYPES
+    timeout: float = 120.0
+    memory: float = 8.0
+    cores: int = os.cpu_count() or 1
+
+
+def matrix(rows: Sequence[Row], settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield the record of each row, as it is judged. A missing framework has one for all its rows.
+
+    What crashes, hangs or cannot be read has the verdict ``error``, what is not installed
+    ``missing``.
+    """
+    known = [row for row in rows if row.target is not None]
+    yield from (_failed(row, "error", row.problem) for row in rows if row.target is None)
+    missing = set()
+    for row, suite, outcome in _run(known, settings):
+        if outcome.error.startswith("ModuleNotFoundError"):
+            if row.process not in missing:
+                yield _failed(row, "missing", outcome.error.partition(": ")[2])
+            missing.add(row.process)
+        elif outcome.error:
+            yield _failed(row, "error", outcome.error, outcome)
+        else:
+            yield _judged(row, suite, outcome)
+
+
+def _run(rows: Sequence[Row], settings: Settings) -> Iterator[tuple[Row, Sequence[Case], Outcome]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.process].append(row)
+    finished: queue.Queue[Any] = queue.Queue(WAITING)
+    stop = threading.Event()
+
+    def work(group: Sequence[Row]) -> None:
+        jobs = [_job(row, settings.dtypes) for row in group]
+        try:
+            outcomes = run_all(jobs, timeout=settings.timeout, memory=settings.memory, stop=stop)
+            for row, job, outcome in zip(group, jobs, outcomes, strict=False):
+                _put(finished, (row, job.cases, outcome), stop)
+        except Exception as error:
+            _put(finished, error, stop)
+
+    with ThreadPoolExecutor(settings.cores) as pool:
+        try:
+            for group in sorted(groups.values(), key=len, reverse=True):
+                for first in range(0, len(group), SHARE):
+                    pool.submit(work, group[first : first + SHARE])
+            for _ in rows:
+                found = finished.get()
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+        finally:
+            stop.set()
+
+
+def _job(row: Row, dtypes: tuple[str, ...]) -> Job:
+    if row.rule is None or row.target is None:
+        raise AssertionError("rows with a problem are not run")
+    return Job(row.target, suite(row.claim, row.rule, dtypes, row.part))
+
+
+def _put(finished: "queue.Queue[Any]", item: Any, stop: threading.Event) -> None:
+    while not stop.is_set():
+        with suppress(queue.Full):
+            finished.put(item, timeout=0.1)
+            return
+
+
+@lru_cache(maxsize=256)
+def suite(
+    claim: str, rule: Dialect, dtypes: tuple[str, ...], part: tuple[int, int] = (0, 1)
+) -> tuple[Case, ...]:
+    """Return the cases of a row in `dtypes`, `part` of the sizes where rows share them."""
+    name = parse_options(claim)[0]
+    return tuple(case for dtype in dtypes for case in brief(name, rule, dtype, part))
+
+
+def _judged(row: Row, suite: Sequence[Case], outcome: Outcome) -> dict[str, Any]:
+    verdicts = judge_all(row.rule, suite, outcome.results, outcome.primitives)
+    verdict = overall(verdicts)
+    identity = None
+    if verdict == "deviates":
+        identity = identify(suite, outcome.results, _family(row), claim=row.rule,
+                            measured=outcome.primitives)  # fmt: skip
+    is_claim = verdict in ("conforms", "imprecise")
+    match = identity.nearest.rule if identity and identity.named else None
+    shown = row.rule if is_claim else getattr(match, "base", match)
+    record = _record(row, verdict, outcome) | (answers(shown) if shown else {})
+    record["worst_ratio"] = worst_ratio(verdicts)
+    record["precision"] = _precision(verdicts, verdict)
+    record["findings"] = list(dict.fromkeys(v.finding for v in verdicts if v.finding))
+    record["identified"] = identity and identity.as_json()
+    told = dict.fromkeys(v.message for v in verdicts if v.message and v.verdict == verdict)
+    where = [v.id for v in verdicts if v.verdict == verdict and verdict == "deviates"]
+    record["message"] = "; ".join(list(told)[:3]) or f"in {', '.join(where[:4])}" * bool(where)
+    return record
+
+
+def _family(row: Row) -> str:
+    return row.rule.family if row.rule else ""
+
+
+def _precision(verdicts: Sequence[CaseVerdict], verdict: str) -> dict[str, Any]:
+    """For each dtype its grade, its worst case, and why it has none."""
+    precision = {}
+    for dtype in DTYPES:
+        mine = [v for v in verdicts if v.id.endswith(f"/{dtype}")]
+        if not mine:
+            continue
+        grade = overall(mine)
+        rated = [v for v in mine if v.ratio is not None]
+        worst = max(rated, key=lambda v: v.ratio or 0.0, default=None)
+        why = next((v.message for v in mine if v.message and v.verdict == grade), "")
+        precision[dtype] = {
+            # where the formula is right in the widest dtype, a narrower one is imprecise
+            "verdict": "imprecise" if (grade, verdict) == ("deviates", "imprecise") else grade,
+            "worst_ratio": worst and worst.ratio,
+            "case": worst and worst.id.partition("/")[0],
+            "message": why.removeprefix("Unsupported: "),
+            "supported": sum(v.verdict != "unsupported" for v in mine),
+            "cases": len(mine),
+        }
+    return precision
+
+
+def _failed(row: Row, verdict: str, message: str, outcome: Outcome | None = None) -> dict[str, Any]:
+    return _record(row, verdict, outcome or Outcome()) | {"message": message}
+
+
+def _record(row: Row, verdict: str, outcome: Outcome) -> dict[str, Any]:
+    """Return what every row has, whatever came of it."""
+    return {
+        "framework": row.framework,
+        "version": outcome.about.get("version"),
+        "optimizer": row.optimizer if verdict != "missing" else "",
+        "target": row.name if verdict != "missing" else row.framework,
+        "claim": row.claim,
+        "convention": row.convention,
+        "verdict": verdict,
+        **dict.fromkeys(ANSWERS),
+        "worst_ratio": None,
+        "precision": {},
+        "seconds": outcome.seconds,
+        "defaults": outcome.about.get("defaults", {}),
+        "problem": outcome.about.get("problem", ""),
+        "findings": [],
+        "identified": None,
+        "explanations": [asdict(found) for found in explain(row.name, verdict)],
+        "install": row.install,
+        "message": "",
+    }

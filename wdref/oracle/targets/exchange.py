@@ -1,0 +1,136 @@
+"""What the oracle and the process of a target write for each other, in files.
+
+A request is written whole. Answers come one by one, so that a crash costs no case before it: the
+last may be cut off.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ..cases.case import Case
+from . import worker
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one case: ``ok`` with values (T, n), or why there are none.
+
+    That is ``unsupported``, ``timeout`` or ``error``.
+    """
+
+    status: str
+    values: Any = None  # for several tensors a list of arrays
+    message: str = ""
+    traceback: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of loading a target: ``ok``, what it supports, what was measured of it."""
+
+    status: str
+    message: str = ""
+    traceback: str = field(default="", repr=False)
+    supports: Sequence[str] = ()
+    primitives: dict[str, Any] = field(default_factory=dict, repr=False)
+    about: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def write_request(path: Path, spec: dict[str, Any], cases: Sequence[Case], memory: float) -> None:
+    """Write what the worker reads in `path`."""
+    described = []
+    with (path / "request.bin").open("wb") as stream:
+        for case in cases:
+            kinds, content = worker.pack(_arrays(case))
+            described.append({**_described(case), "arrays": kinds})
+            stream.write(content)
+    request = {"target": spec, "memory": memory, "cases": described}
+    (path / "request.json").write_text(json.dumps(request))
+
+
+def handed(case: Case) -> SimpleNamespace:
+    """Return a case as a target sees it, for one that runs in this process."""
+    many = "tensors" in case.flags
+    copies = [x.copy() for x in _arrays(case)]
+    half = len(copies) // 2 + 1
+    theta0, grads = copies[1:half], copies[half:]
+    return SimpleNamespace(
+        **json.loads(json.dumps(_described(case))),
+        eta=copies[0],
+        theta0=theta0 if many else theta0[0],
+        grads=grads if many else grads[0],
+    )
+
+
+def _arrays(case: Case) -> list[Any]:
+    columns = (case.theta0, case.grads)
+    listed = columns if "tensors" in case.flags else ([x] for x in columns)
+    return [case.eta, *(x for part in listed for x in part)]
+
+
+def _described(case: Case) -> dict[str, Any]:
+    names = ("id", "rule", "dtype", "flags", "starts", "gaps", "layout")
+    groups = case.groups and [dict(own) for own in case.groups]
+    tensors = len(case.theta0) if "tensors" in case.flags else 1
+    fields = {name: getattr(case, name) for name in names}
+    return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors}
+
+
+def read_loaded(path: Path, ending: Result, *, stderr: Path | None = None) -> Loaded:
+    """Return how the target was loaded; where that is unknown, `ending` says why."""
+    file = path / "load.json"
+    if file.exists():
+        return Loaded(**json.loads(file.read_text()))
+    why = f"{ending.message} while it was loaded"
+    return Loaded(ending.status, why, _tail(stderr or path / "stderr"))
+
+
+def read_results(
+    path: Path, cases: Sequence[Case], loaded: Loaded, ending: Result, *, stderr: Path | None = None
+) -> list[Result]:
+    """Return a result for each case.
+
+    Where the worker did not come to a case, that is `ending`, or ``unsupported`` if it would have
+    been.
+    """
+    answers = dict(_answers(path / "answers"))
+    last = replace(ending, traceback=_tail(stderr or path / "stderr"))
+    return [
+        _result(answers[i], case) if i in answers else _unanswered(case, loaded, last)
+        for i, case in enumerate(cases)
+    ]
+
+
+def _answers(file: Path) -> Iterator[tuple[int, Any]]:
+    """Yield what was answered whole, by the case's number."""
+    if not file.exists():
+        return
+    with file.open("rb") as stream:
+        while head := stream.readline():
+            try:
+                content = json.loads(head)
+                content["arrays"] = worker.unpack(stream, content["arrays"])
+            except ValueError:  # cut off
+                return
+            yield content.pop("case"), content
+
+
+def _result(content: dict[str, Any], case: Case) -> Result:
+    arrays = content.pop("arrays")
+    values = None if content["status"] != "ok" else arrays
+    return Result(values=values[0] if values and "tensors" not in case.flags else values, **content)
+
+
+def _unanswered(case: Case, loaded: Loaded, ending: Result) -> Result:
+    refused = worker.refusal(loaded.supports, case.flags)
+    return Result("unsupported", message=refused) if refused else ending
+
+
+def _tail(file: Path, size: int = 4000) -> str:
+    with file.open("rb") as stream:
+        stream.seek(max(file.stat().st_size - size, 0))
+        return stream.read().decode(errors="replace")

@@ -1,0 +1,160 @@
+"""One test of a file of vectors: made from a case, and read back as one."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dialects import Dialect
+from ..cases.case import Case
+from ..judge.enclosure import Enclosure, enclose
+from ..judge.verdict import LIMIT
+from .format import both, each, round_up
+
+Array = NDArray[np.float64]
+EVERY_STEP, THEN_EVERY = 64, 50
+
+
+def entry(tc_id: int, case: Case, dialect: Dialect, flags: Sequence[str]) -> dict[str, Any]:
+    """Return one test: what the program is fed with, and what it is compared with."""
+    arrays = arrays_of(case)
+    size = sum(theta.size for theta, _ in arrays)
+    columns = columns_of(case, size)
+    theta0, grads = _laid_end_to_end(case, arrays)
+    groups = case.groups or ({},) * len(arrays)
+    return {
+        "tcId": tc_id,
+        "id": case.id,
+        "comment": case.purpose,
+        "flags": list(flags),
+        "steps": len(case.eta),
+        "size": size,
+        "columns": columns,
+        "tensors": [theta.size for theta, _ in arrays],
+        "shapes": [list(theta.shape) for theta, _ in arrays],
+        "hyper": _pairs(case.hyper),
+        "groups": [_pairs(own) for own in groups],
+        "starts": list(case.starts or (1,) * len(arrays)),
+        "gaps": [list(gaps) for gaps in case.gaps or ((),) * len(arrays)],
+        "eta": both(case.eta.tolist()),
+        "theta0": both(theta0[:columns].tolist()),
+        "grads": both([row[:columns] for row in grads]),
+        **results(whole(dialect, case, columns)),
+    }
+
+
+def arrays_of(case: Case) -> list[tuple[Any, Any]]:
+    """Return θ_0 and the gradients of each tensor."""
+    if "tensors" in case.flags:
+        return list(zip(case.theta0, case.grads, strict=True))
+    return [(case.theta0, case.grads)]
+
+
+def columns_of(case: Case, size: int) -> int:
+    """Return how many columns are written: those of the template that repeats."""
+    return size if case.template is None else min(size, case.template.theta0.size)
+
+
+def _pairs(hyper: Any) -> dict[str, Any]:
+    return {name: both(float(x)) for name, x in hyper.items()}
+
+
+def _laid_end_to_end(case: Case, arrays: Sequence[tuple[Any, Any]]) -> tuple[Array, Any]:
+    """Return θ_0 as one row and the gradients as rows, None where a tensor has none."""
+    T = len(case.eta)
+    rows: list[list[float | None]] = [[] for _ in range(T)]
+    for i, (theta, grads) in enumerate(arrays):
+        taken = set(case.steps_taken(i))
+        values = grads.reshape(T, theta.size).astype(np.float64).tolist()
+        for t, row in enumerate(values):
+            rows[t] += row if t in taken else [None] * theta.size
+    theta0 = np.concatenate([theta.reshape(-1).astype(np.float64) for theta, _ in arrays])
+    return theta0, rows
+
+
+def whole(dialect: Dialect, case: Case, columns: int | None = None) -> Enclosure:
+    """Return the enclosure of all tensors end to end: without a gradient a tensor stands still."""
+    parts = []
+    for i, part in enumerate(case.parts()):
+        found = enclose(dialect, part if part.template is None else part.template)
+        taken = np.searchsorted(case.steps_taken(i), range(len(case.eta)), side="right")
+        kept = slice(part.theta0.size if columns is None or part.template is None else columns)
+        start = part.theta0 if part.template is None else part.template.theta0
+        parts.append([_extended(x, start if name == "high" else 0)[taken][:, kept]
+                      for name, x in vars(found).items()])  # fmt: skip
+    return Enclosure(*(np.concatenate(fields, axis=1) for fields in zip(*parts, strict=True)))
+
+
+def _extended(rows: Any, start: Any) -> Any:
+    """Put the values before the first step in front."""
+    first = np.broadcast_to(np.asarray(start, rows.dtype), rows.shape[1:])
+    return np.concatenate([first[None], rows])
+
+
+def steps_stored(T: int) -> list[int]:
+    """Return the steps whose results are stored: all at first, then some, and the last."""
+    return [t for t in range(1, T + 1) if t <= EVERY_STEP or t % THEN_EVERY == 0 or t == T]
+
+
+def results(found: Enclosure) -> dict[str, Any]:
+    """Return the exact values rounded to float64, their error and their tolerances."""
+    at = steps_stored(len(found.high))
+    rows = [t - 1 for t in at]
+    error = (np.abs(found.low) + found.error)[rows] * (1 + 2.0**-50)
+    tolerance = found.radius[rows] + error / LIMIT
+    broken = found.broken[rows]
+    known = np.isfinite(tolerance) & ~found.doubt[rows] & ~broken
+    expected = np.where(broken, np.nan, found.high[rows] + 0.0)  # -0.0 becomes 0.0
+    return {
+        "at": at,
+        "expected": both(_masked(expected, known | broken)),
+        "error": round_up(float(np.max(error, initial=0.0, where=known))),
+        "tolerance": _masked(tolerance, known, round_up),
+    }
+
+
+def _masked(values: Array, known: NDArray[np.bool_], f: Any = float) -> list[list[float | None]]:
+    return [
+        [f(x) if k else None for x, k in zip(*row, strict=True)]
+        for row in zip(values.tolist(), known.tolist(), strict=True)
+    ]
+
+
+def case_of(test: dict[str, Any], dtype: str, claim: str) -> Case:
+    """Return the case that a test prescribes; of files of the first version too."""
+    T, columns = test["steps"], test.get("columns", test["size"])
+    shapes = test.get("shapes") or [[length] for length in test["tensors"]]
+    repeat = np.arange(test["size"]) % max(columns, 1)
+    numbers = {key: np.array(each(_number, test[key]["dec"]), dtype=np.float64)
+               for key in ("theta0", "grads", "eta")}  # fmt: skip
+    theta0 = numbers["theta0"].astype(dtype)[repeat]
+    grads = numbers["grads"].reshape(T, columns).astype(dtype)[:, repeat]
+    cuts = np.cumsum(test["tensors"])[:-1]
+    many = "tensors" in test["flags"]
+    thetas = [x.reshape(s) for x, s in zip(np.split(theta0, cuts), shapes, strict=True)]
+    steps = [x.reshape(T, *s) for x, s in zip(np.split(grads, cuts, axis=1), shapes, strict=True)]
+    groups = [_floats(own) for own in test.get("groups", ())]
+    return Case(
+        id=test["id"],
+        rule=claim,
+        dtype=dtype,
+        theta0=thetas if many else thetas[0],
+        grads=steps if many else steps[0],
+        hyper=MappingProxyType(_floats(test["hyper"])),
+        eta=numbers["eta"],
+        purpose=test["comment"],
+        flags=tuple(test["flags"]),
+        groups=tuple(groups) if any(groups) else None,
+        starts=tuple(test["starts"]) if many and "starts" in test else None,
+        gaps=tuple(map(tuple, test["gaps"])) if many and "gaps" in test else None,
+    )
+
+
+def _floats(pairs: dict[str, Any]) -> dict[str, float]:
+    return {name: float(pair["dec"]) for name, pair in pairs.items()}
+
+
+def _number(x: float | str) -> float:
+    return float(x)

@@ -1,0 +1,1 @@
+"""The JSON schemas of vectors and of their outputs, a file a version."""

@@ -1,0 +1,190 @@
+"""Bounds: a number, and how far the exact result and a rounded one can be from it, vectorised.
+
+`Bounds` is as much of an Array API array as a rule needs. It carries two radii around one midpoint:
+the first contains the real-number result, the second whatever an evaluation gives that rounds every
+operation as a `Rounds` says. Midpoints are float64, which leaves float32 and half precision 29 bits
+to spare, and the C compiler's long double for float64, with 11 bits to spare where it has any.
+
+Every operation returns |error| ≤ radius by the rules of midpoint-radius arithmetic; what the
+midpoint itself loses (one unit, twice what rounding to nearest does) and what the radii lose (`UP`)
+is added. Not a number stands for what cannot be certified.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.arithmetic import Primitives
+
+Array = NDArray[Any]
+UP = 1 + 2.0**-46  # radii are sums and products of few non-negative float64 numbers, rounded down
+TINY = 2.0**-1022  # more than any operation loses to underflow
+
+# significant bits, exponents of half the smallest subnormal, of the smallest normal, of overflow
+FORMATS = {
+    "float64": (53, -1075, -1022, 1024),
+    "float32": (24, -150, -126, 128),
+    "float16": (11, -25, -14, 16),
+    "bfloat16": (8, -134, -126, 128),
+}
+
+
+@cache
+def midpoint_dtype(compute: str) -> Any:
+    """Return the dtype that holds midpoints where the target computes in `compute`."""
+    if compute != "float64":
+        return np.dtype(np.float64)
+    # a pair of doubles, PowerPC's long double, is not rounded as the proof needs
+    wide = np.finfo(np.longdouble).nmant in (63, 112)
+    return np.dtype(np.longdouble if wide else np.float64)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How every operation of the target rounds: `Widen` of the exact backend, in floats."""
+
+    unit: float
+    lost: float
+    overflow: float
+    root: float = 1.0  # halves of a unit in the last place, as in Primitives
+    divide: float = 1.0
+
+    @staticmethod
+    @cache
+    def of(dtype: str, primitives: Primitives) -> "Rounds":
+        """Rounding to `dtype` with a framework's own √ and ÷."""
+        bits, subnormal, normal, overflow = FORMATS[dtype]
+        lost = 2.0 ** (normal if primitives.flush else max(subnormal, -1074))
+        top = float(np.ldexp(1 - 2.0 ** (-bits - 1), overflow)) if overflow < 1024 else 1.79e308
+        return Rounds(2.0**-bits, lost, top, primitives.sqrt, primitives.divide)
+
+    def widen(self, size: Array, units: float = 1.0) -> Array:
+        """Bound of what one rounding of a number up to `size` changes; nan where it overflows."""
+        error = np.minimum(size * (units * self.unit) + self.lost, size)
+        return np.where(size < self.overflow, error, np.nan)
+
+
+class Bounds:
+    """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
+
+    __slots__ = ("mid", "rad", "rounds")
+
+    def __init__(self, mid: Array, rad: Array | None, rounds: Rounds) -> None:
+        self.mid, self.rad, self.rounds = mid, rad, rounds
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
+        """Return the functions that a rule may call."""
+        return Namespace()
+
+    @property
+    def ndim(self) -> int:
+        """One axis."""
+        return 1
+
+    def _new(self, mid: Array, rad: Array | None, units: float = 1.0) -> "Bounds":
+        """Round once: what the midpoint lost joins both radii, the target's rounding the second."""
+        size = np.abs(mid).astype(np.float64)
+        own = size * float(np.finfo(mid.dtype).eps) + TINY
+        both = np.empty((2, len(mid)))
+        both[:] = own if rad is None else rad + own
+        both[1] += self.rounds.widen((size + both[1]) * UP, units)
+        both *= UP
+        return Bounds(mid, both, self.rounds)
+
+    def rounded(self, rounds: Rounds) -> "Bounds":
+        """Round once more, as what is stored in another format is."""
+        rad = np.zeros((2, len(self.mid))) if self.rad is None else self.rad.copy()
+        rad[1] += rounds.widen((np.abs(self.mid).astype(np.float64) + rad[1]) * UP)
+        return Bounds(self.mid, rad * UP, self.rounds)
+
+    def __neg__(self) -> "Bounds":
+        return Bounds(-self.mid, self.rad, self.rounds)
+
+    def __abs__(self) -> "Bounds":
+        return Bounds(np.abs(self.mid), self.rad, self.rounds)
+
+    def __add__(self, other: "Bounds") -> "Bounds":
+        return self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+
+    def __sub__(self, other: "Bounds") -> "Bounds":
+        return self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+
+    def __mul__(self, other: "Bounds") -> "Bounds":
+        # |xy - ab| ≤ |a| rb + |b| ra + ra rb
+        return self._new(self.mid * other.mid, _product(self, other))
+
+    def __truediv__(self, other: "Bounds") -> "Bounds":
+        # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
+        mid = self.mid / other.mid
+        return self._new(mid, _quotient(self, other, mid), self.rounds.divide)
+
+
+class Namespace:
+    """The functions of the Array API that dialects call."""
+
+    __name__ = __name__
+
+    @staticmethod
+    def sqrt(x: Bounds, /) -> Bounds:
+        """Square root of the part that is >= 0: |√x - √a| ≤ r/√a, or up to the ends about 0."""
+        mid = np.sqrt(np.maximum(x.mid, 0))
+        if x.rad is None:
+            return x._new(mid, None, x.rounds.root)
+        size = mid.astype(np.float64)
+        below = x.rad > x.mid.astype(np.float64)
+        ends = np.maximum(size, np.sqrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
+        rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size) * UP)
+        negative = (x.mid + x.rad).astype(np.float64) < 0
+        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
+
+    @staticmethod
+    def maximum(x: Bounds, y: Bounds, /) -> Bounds:
+        """Larger one: moves by no more than the one that moves most; nothing is rounded."""
+        return Bounds(np.maximum(x.mid, y.mid), _larger(x, y), x.rounds)
+
+    @staticmethod
+    def minimum(x: Bounds, y: Bounds, /) -> Bounds:
+        """Smaller one, likewise."""
+        return Bounds(np.minimum(x.mid, y.mid), _larger(x, y), x.rounds)
+
+    @staticmethod
+    def full_like(x: Bounds, value: Bounds, /) -> Bounds:
+        """Repeat a scalar."""
+        n = len(x.mid)
+        rad = None if value.rad is None else np.broadcast_to(value.rad, (2, n))
+        return Bounds(np.broadcast_to(value.mid, n), rad, x.rounds)
+
+
+def _sum(a: Array | None, b: Array | None) -> Array | None:
+    if a is None or b is None:
+        return b if a is None else a
+    total: Array = a + b
+    return total
+
+
+def _product(x: Bounds, y: Bounds) -> Array | None:
+    a, b = (np.abs(z.mid).astype(np.float64) for z in (x, y))
+    if x.rad is None or y.rad is None:
+        left = None if y.rad is None else a * y.rad
+        return left if x.rad is None else b * x.rad
+    total: Array = a * y.rad + x.rad * (b + y.rad)
+    return total
+
+
+def _quotient(x: Bounds, y: Bounds, mid: Array) -> Array | None:
+    low = np.abs(y.mid).astype(np.float64) * (2 - UP)
+    if y.rad is None:
+        return None if x.rad is None else x.rad / low
+    low = (low - y.rad) * (2 - UP)
+    error = np.abs(mid).astype(np.float64) * UP * y.rad
+    error = error if x.rad is None else x.rad + error
+    return np.where(low > 0, error / low, np.nan)
+
+
+def _larger(x: Bounds, y: Bounds) -> Array | None:
+    if x.rad is None or y.rad is None:
+        return x.rad if y.rad is None else y.rad
+    return np.maximum(x.rad, y.rad)

@@ -1,0 +1,326 @@
+"""The shadow of an optax transformation: one that takes its place, and tells a watch what it did.
+
+What is looked at is gathered inside the compiled step; the host gets it by `io_callback`, under a
+`lax.cond` in steps that are not watched. Nothing comes back from it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.experimental import io_callback
+
+from ...conventions import dialect
+from ...dialects import Dialect
+from ...engine.arithmetic import Primitives, all_narrow
+from .step import WIDTHS, Array, Before, Rule
+from .watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
+
+SLOTS = {"m": ("mu", "trace"), "v": ("nu",), "v_max": ("nu_max",), "t": ("count",)}
+WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's
+PRIMITIVES = Primitives(sqrt=2.0, divide=2.0, flush=True)  # XLA's, on the CPU
+
+
+class ShadowState(NamedTuple):
+    """The state of the transformation that is watched, and how many steps were."""
+
+    count: Any
+    inner: Any
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is known when a step is compiled: one entry a leaf."""
+
+    names: Sequence[str]
+    shapes: Sequence[tuple[int, ...]]
+    dtypes: Sequence[tuple[str, ...]]
+    decays: Sequence[bool]
+    dialect: Dialect
+    counted: bool
+
+
+class OptaxWatch(Watch):
+    """A watch on an optax transformation, and what it knows of its claim."""
+
+    def __init__(
+        self,
+        *,
+        convention: str,
+        claim: str | None,
+        hyper: Hyper | None = None,
+        mask: Any = None,
+        answers: Mapping[str, Any] | None = None,
+        slots: Callable[[Any], Mapping[str, Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if claim is None:
+            raise ValueError('optax does not say what a transformation is: claim="adamw"')
+        self.base: Any = dialect(claim, convention, **(answers or {}))
+        self.hyper, self.mask, self.find = dict(check_names(hyper or {})), mask, slots or _found
+
+    def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:
+        """Work out what a step of these shapes is to compute; runs while it is traced."""
+        own = {name for name in ("m", "v", "v_max") if slots.get(name)}
+        d = self.base
+        if d.family == "adam" and "v_max" in own and d.amsgrad == "none":
+            d = replace(d, amsgrad="hat")  # optax keeps the maximum of what is corrected
+        if d.family == "sgd" and not own:
+            d = replace(d, buffer=False, damping="none", first="damped", nesterov=False)
+        if not set(d.slots) <= own:
+            raise ValueError(
+                f"the transformation's state has no {', '.join(sorted(set(d.slots) - own))}: "
+                "give slots, a function that finds them"
+            )
+        said = {*self.hyper, *_injected(state)}
+        missing = [name for name in d.hyper if name not in said and name in _needed(d)]
+        if missing:
+            raise ValueError(f"give hyper={{...}} with {', '.join(missing)}, as optax was given it")
+        leaves = _leaves(params)
+        decays = _leaves(self._decays(params))
+        kept = [name for name in leaves if all(name in slots[s] for s in d.slots)]
+        return _Plan(
+            kept,
+            [jnp.shape(leaves[name]) for name in kept],
+            [(_dtype(leaves[n]), *(_dtype(slots[s][n]) for s in d.slots)) for n in kept],
+            [bool(decays[name]) for name in kept],
+            d,
+            "t" in slots,
+        )
+
+    def _decays(self, params: Any) -> Any:
+        mask = self.mask(params) if callable(self.mask) else self.mask
+        return jax.tree.map(lambda _: True, params) if mask is None else mask
+
+    def numbers(self, count: Any, state: Any) -> dict[str, Any]:
+        """Return this step's hyperparameters, and the learning rate before it, as optax has."""
+        said: dict[str, Any] = {**_injected(state), **self.hyper}
+        now = {name: value(count) if callable(value) else value for name, value in said.items()}
+        rate, last = said["learning_rate"], jnp.maximum(count - 1, 0)
+        now["before"] = rate(last) if callable(rate) else now["learning_rate"]
+        now["initial"] = rate(jnp.zeros_like(count)) if callable(rate) else now["learning_rate"]
+        return now
+
+    # -- on the host --------------------------------------------------------------------------
+
+    def step(self, plan: _Plan, fixed: Mapping[str, float], seen: Any) -> None:
+        """Judge one step; `fixed` are the hyperparameters that are Python numbers."""
+        step = int(seen["step"])
+        self.seen = max(self.seen, step)
+        said = {**fixed, **{name: float(x) for name, x in seen["numbers"].items()}}
+        t = int(seen["t"]) + 1
+        rows: dict[Any, list[Any]] = defaultdict(list)
+        for i in range(len(plan.names)):
+            if set(plan.dtypes[i]) - set(WIDTHS) or not np.prod(plan.shapes[i]):
+                continue
+            theta, g, new, *slots = (np.asarray(x).astype(np.float64) for x in seen["leaves"][i])
+            half = len(slots) // 2
+            rule = self._rule(plan, i, said, t)
+            given = Before(theta, g, tuple(slots[:half]))
+            rows[rule.key()].append((i, rule, given, [new, *slots[half:]]))
+        batches = [_batch(plan, row, self.sample, step) for row in rows.values()]
+        others = self._counter(plan, step, t, int(seen["t_after"]))
+        self.judge(step, batches, [*self._beginning(plan, step, t), *others])
+
+    def _rule(self, plan: _Plan, i: int, said: Mapping[str, float], t: int) -> Rule:
+        hyper = {name: said.get(name, 0.0) for name in plan.dialect.hyper}
+        if not plan.decays[i]:
+            hyper["weight_decay"] = 0.0
+        # optax computes its scalars on the device, in float32 unless JAX has wider numbers
+        narrow = () if "float64" in plan.dtypes[i] else all_narrow(hyper)
+        rule = Rule(plan.dialect, hyper, t, plan.dtypes[i], narrow=narrow, primitives=PRIMITIVES)
+        return rule.at(said["learning_rate"], before=said["before"], initial=said["initial"])
+
+    def _beginning(self, plan: _Plan, step: int, t: int) -> list[Departure]:
+        if self.watched or not plan.counted or self.first_step in (None, t):
+            return []
+        why = "its state is fresh" if t == 1 else f"t begins at {t}, not {self.first_step}"
+        numbers = float(t - 1), float(self.first_step or 0) - 1, t - 1, 1, 1
+        return [Departure(plan.names[0], step, (), np.inf, "step counter", *numbers, why)]
+
+    def _counter(self, plan: _Plan, step: int, t: int, after: int) -> list[Departure]:
+        if not plan.counted or after == t:
+            return []
+        numbers = float(after), float(t), t, 1, 1, "one counter for all leaves"
+        return [Departure(plan.names[0], step, (), np.inf, "step counter", *numbers)]
+
+    def close(self) -> None:
+        """Wait for steps that are still under way."""
+        jax.effects_barrier()
+
+    def report(self) -> str:
+        """Say what was watched, once all steps are done."""
+        jax.effects_barrier()
+        return super().report()
+
+
+class Shadowed(optax.GradientTransformationExtraArgs):  # type: ignore[misc]  # types not followed
+    """A transformation that is watched; ``watch`` is the watch."""
+
+    watch: OptaxWatch
+
+    @property
+    def departures(self) -> list[Departure]:
+        """The first departure of each leaf."""
+        jax.effects_barrier()
+        return self.watch.departures
+
+    @property
+    def first(self) -> Departure | None:
+        """The first departure."""
+        return self.departures[0] if self.departures else None
+
+    def report(self) -> str:
+        """Say what was watched, and each leaf's first departure."""
+        return self.watch.report()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.watch.close()
+
+
+def shadowed(inner: Any, **options: Any) -> Shadowed:
+    """Return the transformation that takes the place of `inner`."""
+    watch = OptaxWatch(**options)
+    full = optax.with_extra_args_support(inner)
+
+    def init(params: Any) -> ShadowState:
+        return ShadowState(jnp.zeros((), jnp.int32), full.init(params))
+
+    def update(grads: Any, state: ShadowState, params: Any = None, **extra: Any) -> Any:
+        if params is None:
+            raise ValueError("a shadow reads the parameters: call update(grads, state, params)")
+        updates, new = full.update(grads, state.inner, params, **extra)
+        _observe(watch, state, (grads, params), updates, new)
+        return updates, ShadowState(state.count + 1, new)
+
+    made = Shadowed(init, update)
+    made.watch = watch
+    return made
+
+
+def _observe(watch: OptaxWatch, state: ShadowState, given: Any, updates: Any, new: Any) -> None:
+    grads, params = given
+    before, after = (_slots(watch.find(x)) for x in (state.inner, new))
+    plan = watch.plan(params, before, new)
+    count = before.get("t", {}).get("", state.count)
+    numbers = watch.numbers(count, new)
+    fixed = {k: float(x) for k, x in numbers.items() if isinstance(x, int | float)}
+    traced = {k: x for k, x in numbers.items() if k not in fixed}
+    trees = [_leaves(x) for x in (params, grads, updates)]
+
+    def look(step: Any) -> Any:
+        leaves = [_looked(watch, plan, name, step, trees, before, after) for name in plan.names]
+        t_after = after.get("t", {}).get("", count + 1)
+        return {"step": step, "t": count, "t_after": t_after, "numbers": traced, "leaves": leaves}
+
+    def tell(step: Any) -> None:
+        io_callback(partial(watch.step, plan, fixed), None, look(step))
+
+    step = state.count + 1
+    if isinstance(step, jax.core.Tracer):
+        jax.lax.cond(state.count % watch.every == 0, tell, lambda step: None, step)
+    elif int(state.count) % watch.every == 0:
+        watch.step(plan, fixed, look(step))
+    elif not isinstance(step, jax.core.Tracer):
+        watch.seen = int(step)
+
+
+def _looked(
+    watch: OptaxWatch, plan: _Plan, name: str, step: Any, trees: Any, before: Any, after: Any
+) -> list[Any]:
+    """θ, g, the new θ, the slots before and after, where they are looked at."""
+    theta, g, u = (tree[name] for tree in trees)
+    index = sampled(jnp.size(theta), watch.sample, step)
+    theta, g, u = (jnp.ravel(x)[index] for x in (theta, g, u))
+    new = jnp.asarray(theta + u).astype(theta.dtype)  # as optax.apply_updates does
+    slots = [state[s][name] for state in (before, after) for s in plan.dialect.slots]
+    return [theta, g, new, *(jnp.ravel(x)[index] for x in slots)]
+
+
+# -- states ---------------------------------------------------------------------------------------
+
+
+def _found(state: Any) -> dict[str, Any]:
+    """Find optax's own states, whatever they are wrapped in; several, of groups, are joined."""
+    found: dict[str, Any] = {}
+    for part in _parts(state):
+        for name, fields in SLOTS.items():
+            for f in fields:
+                if f in part._fields and (name != "t" or "mu" in part._fields):
+                    found.setdefault(name, []).append(getattr(part, f))
+    return found
+
+
+def _parts(state: Any) -> Iterator[Any]:
+    """Yield the named tuples in `state` that hold moments."""
+    if {"mu", "trace"} & set(getattr(state, "_fields", ())):
+        yield state
+    elif isinstance(state, tuple | list):
+        for child in state:
+            yield from _parts(child)
+    elif isinstance(state, Mapping):
+        for child in state.values():
+            yield from _parts(child)
+
+
+def _slots(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """One mapping of leaves a slot; a counter is a leaf without a name."""
+    joined: dict[str, dict[str, Any]] = {}
+    for name, trees in found.items():
+        for tree in trees if isinstance(trees, list) else [trees]:
+            joined.setdefault(name, {}).update(_leaves(tree))
+    return joined
+
+
+def _injected(state: Any) -> dict[str, Any]:
+    """Return what optax.inject_hyperparams keeps in its state, in wdref's words."""
+    found: dict[str, Any] = {}
+    if isinstance(getattr(state, "hyperparams", None), Mapping):
+        found = {WORDS.get(name, name): x for name, x in state.hyperparams.items()}
+        state = state.inner_state
+    if isinstance(state, tuple | list):
+        for child in state:
+            found = {**_injected(child), **found}
+    return found
+
+
+def _needed(d: Dialect) -> tuple[str, ...]:
+    """What has no value that means absent."""
+    return tuple(name for name in d.hyper if name not in ("momentum", "dampening"))
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    pairs, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path): leaf for path, leaf in pairs}
+
+
+def _dtype(x: Any) -> str:
+    return str(jnp.asarray(x).dtype)
+
+
+def _batch(plan: _Plan, rows: Sequence[tuple[int, Rule, Any, Any]], n: int, step: int) -> Batch:
+    """Put the leaves of one rule behind one another."""
+    parts, end = [], 0
+    for i, *_ in rows:
+        index = sampled(int(np.prod(plan.shapes[i])), n, step)
+        parts.append(Part(plan.names[i], end, end + len(index), index, plan.shapes[i]))
+        end += len(index)
+
+    def joined(columns: Any) -> Array:
+        return np.concatenate(list(columns))
+
+    given = [row[2] for row in rows]
+    slots = tuple(joined(x) for x in zip(*(b.slots for b in given), strict=True))
+    before = Before(joined(b.theta for b in given), joined(b.g for b in given), slots)
+    after = [joined(column) for column in zip(*(row[3] for row in rows), strict=True)]
+    return Batch(rows[0][1], before, after, parts)

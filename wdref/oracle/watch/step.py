@@ -1,0 +1,163 @@
+"""One step, judged: what an optimizer was given, what it gave, and how far that is from its rule.
+
+Plain NumPy arrays in, ratios out; nothing here knows a framework. The rule runs once on `Bounds`,
+from the very state that the step was given, so that no error of an earlier step is carried on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...backend import load
+from ...dialects import Dialect
+from ...engine.arithmetic import Arithmetic, Primitives
+from .bounds import UP, Bounds, Rounds, midpoint_dtype
+
+Array = NDArray[np.float64]
+
+# √ and ÷ within one unit in the last place: PyTorch's √ errs by 0.75, XLA's ÷ is a product
+ASSUMED = Primitives(sqrt=2.0, divide=2.0)
+WIDTHS = ("bfloat16", "float16", "float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What one step claims to compute, and in which arithmetic; coordinates that share it batch.
+
+    `eta` is the schedule's multiplier, `before` that of the step before, `initial` the learning
+    rate at the start. `dtypes` are those of the parameters, then of each slot; operations round to
+    `compute`, if it is not given to the widest of them. `scale` divides the gradient first, as a
+    fused step does under gradient scaling. `narrow`: see `Arithmetic`. `other` is what the
+    optimizer says itself, where it was asked for another rule.
+    """
+
+    dialect: Dialect
+    hyper: Mapping[str, float]
+    t: int
+    dtypes: tuple[str, ...]
+    eta: float = 1.0
+    before: float = 1.0
+    initial: float | None = None
+    scale: float = 1.0
+    narrow: tuple[str, ...] = ()
+    primitives: Primitives = field(default=ASSUMED)
+    compute: str = ""
+    other: "Rule | None" = None
+
+    def __post_init__(self) -> None:
+        widest = max(self.dtypes, key=WIDTHS.index)
+        object.__setattr__(self, "compute", self.compute or widest)
+
+    def key(self) -> tuple[Any, ...]:
+        """Equal for rules that are one."""
+        own = {"hyper": tuple(sorted(self.hyper.items())), "other": self.other and self.other.key()}
+        return tuple({**vars(self), **own}.values())
+
+    def at(self, rate: float, *, before: float | None, initial: float | None) -> "Rule":
+        """The same at this learning rate, after that of the step `before`.
+
+        η is 1 and the rate the learning rate, to the bit, unless the decay reads them apart.
+        """
+        last, first = rate if before is None else before, rate if initial is None else initial
+        apart = self.dialect.form in ("paper", "initial_lr", "scaled_l2") or rate == 0
+        alpha = first if apart and first != 0 else rate
+        eta, previous = (x / alpha if alpha else 1.0 for x in (rate, last))
+        hyper = {**self.hyper, "learning_rate": alpha}
+        return replace(self, hyper=hyper, eta=eta, before=previous, initial=first)
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """What a step is given: arrays (n,) in float64, which holds every format exactly."""
+
+    theta: Array
+    g: Array
+    slots: tuple[Array, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """One array of a step: the exact value is within `error` of `high`, a rounded one in `radius`.
+
+    `high` is a long double for float64 steps. What is not certified has a radius that is nan.
+    """
+
+    high: NDArray[Any]
+    error: Array
+    radius: Array
+
+    def ratio(self, got: Array) -> Array:
+        """``|got - exact| / radius``, rounded up; inf where only got is no finite number."""
+        with np.errstate(all="ignore"):
+            far = np.abs(got - self.high).astype(np.float64) + self.error
+            distance = np.where(got == self.high, 0.0, far * UP)
+            ratio = np.where(distance == 0, 0.0, distance / self.radius)
+        ratio = np.where(np.isfinite(got), ratio, np.inf)
+        return np.where(np.isfinite(self.radius), ratio, np.nan)
+
+
+def certify(rule: Rule, before: Before) -> tuple[Certified, ...]:
+    """Return the certified parameters of a step, and each of its slots."""
+    kind = midpoint_dtype(rule.compute)
+    rounds = Rounds.of(rule.compute, rule.primitives)
+
+    def array(x: Array) -> Bounds:
+        return Bounds(x.astype(kind), None, rounds)
+
+    with np.errstate(all="ignore"):
+        g = array(before.g)
+        if rule.scale != 1:
+            g = g / array(np.array([rule.scale]))
+        slots = [array(x) for x in before.slots]
+        theta, new = rule.dialect.apply(array(before.theta), g, slots, _scalars(rule, rounds))
+        return tuple(
+            _certified(x if dtype == rule.compute else _stored(x, dtype, rule.primitives))
+            for x, dtype in zip((theta, *new), rule.dtypes, strict=True)
+        )
+
+
+def _stored(x: Bounds, dtype: str, primitives: Primitives) -> Bounds:
+    return x.rounded(Rounds.of(dtype, primitives))
+
+
+def _certified(x: Bounds) -> Certified:
+    rad = np.zeros((2, len(x.mid))) if x.rad is None else x.rad
+    finite = np.isfinite(x.mid.astype(np.float64))
+    return Certified(x.mid, rad[0], np.where(finite, (rad[0] + rad[1]) * UP, np.nan))
+
+
+def _scalars(rule: Rule, rounds: Rounds) -> Any:
+    hyper = tuple(sorted(rule.hyper.items()))
+    arithmetic = Arithmetic(rule.compute, narrow=rule.narrow, primitives=rule.primitives)
+    numbers = _balls(rule.dialect, hyper, rule.t, rule.eta, rule.before, arithmetic)
+    kind = midpoint_dtype(rule.compute)
+    return type(numbers)(*(None if x is None else _number(x, kind, rounds) for x in numbers))
+
+
+@lru_cache(maxsize=256)  # leaves and groups of one step share them
+def _balls(
+    dialect: Dialect, hyper: Any, t: int, eta: float, before: float, arithmetic: Arithmetic
+) -> Any:
+    """Return for each scalar its ball, and the ball of what the target's host may hold."""
+    exact = load("exact")
+    given = (dialect, dict(hyper), t, eta)
+    real = exact.scalars(*given, before=before)
+    wide = exact.scalars(*given, before=before, arithmetic=arithmetic)
+    return type(real)(*(None if x is None else (x, y) for x, y in zip(real, wide, strict=True)))
+
+
+def _number(balls: Any, kind: Any, rounds: Rounds) -> Bounds:
+    real, wide = balls
+    high = float(real.mid())
+    mid = kind.type(high) + kind.type(float(real.mid() - high))
+    rest = float(mid - kind.type(high))  # exact: what is left of a long double fits a double
+    rad = [_up(x - high - rest) for x in (real, wide)]
+    return Bounds(np.array([mid]), np.array(rad)[:, None], rounds)
+
+
+def _up(ball: Any) -> float:
+    return float(ball.abs_upper()) * UP if ball.is_finite() else float("nan")
