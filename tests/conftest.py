@@ -1,8 +1,10 @@
 """Shared by the tests: Hypothesis' profile, and what "the same bits" means."""
 
+import importlib.util
 import os
 import subprocess
 import time
+import warnings
 
 import numpy as np
 import programs
@@ -29,6 +31,17 @@ def assert_same_bits(got, want):
     integers = f"u{got.dtype.itemsize}"
     bits = [np.ascontiguousarray(x).view(integers).reshape(x.shape) for x in (got, want)]
     np.testing.assert_array_equal(bits[0][~nan], bits[1][~nan])
+
+
+PADDLE = {"test_adapters_more.py", "test_words.py"}  # run it in this process
+
+
+def pytest_collection_modifyitems(items):
+    """Load Paddle before anything loads TensorFlow: the other way round its library crashes."""
+    if PADDLE & {item.path.name for item in items} and len({item.path for item in items}) > 1:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it imports
+            importlib.import_module("paddle") if importlib.util.find_spec("paddle") else None
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from wdref.conventions import dialect
 from wdref.oracle.cases.suite import regimes
-from wdref.oracle.identify.candidates import trajectories
+from wdref.oracle.cases.together import trajectories
 from wdref.oracle.judge.verdict import judge
 from wdref.oracle.targets.targets import Result
 

@@ -9,7 +9,7 @@ import pytest
 from interchange_runs import OPTIMIZERS, STEPS, every
 
 import wdref
-from wdref.interchange.interchange import torch_optimizer
+from wdref.interchange import torch_optimizer
 
 
 @pytest.fixture

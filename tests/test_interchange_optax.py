@@ -8,7 +8,7 @@ import pytest
 from interchange_runs import OPTIMIZERS, STEPS, every
 
 import wdref
-from wdref.interchange.interchange import optax_transformation
+from wdref.interchange import optax_transformation
 
 
 @pytest.fixture

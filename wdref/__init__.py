@@ -4,33 +4,39 @@ The update rules of "Decoupled Weight Decay Regularization" (Loshchilov & Hutter
 their relatives, written once against the Python Array API.
 """
 
-from . import checkpoint, decay, interchange, schedules, states
-from .checkpoint import load, save
-from .conversions import convert
-from .methods import SGD, SGDW, Adam, AdamW
-from .optimizer import Optimizer, State
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "SGD",
-    "SGDW",
-    "Adam",
-    "AdamW",
-    "Optimizer",
-    "State",
-    "checkpoint",
-    "convert",
-    "decay",
-    "interchange",
-    "load",
-    "save",
-    "schedules",
-    "states",
-]
+from . import checkpoint as checkpoint
+from . import decay as decay
+from . import interchange as interchange
+from . import schedules as schedules
+from . import states as states
+from .checkpoint import load as load
+from .checkpoint import save as save
+from .conversions import convert as convert
+from .optimizer import Optimizer as Optimizer
+from .optimizer import State as State
+
+if TYPE_CHECKING:  # a class for every claim: methods/__init__.pyi has them with their types
+    from .methods import *  # noqa: F403  # whatever families there are
+
+_NAMES = ("Optimizer", "State", "checkpoint", "convert", "decay", "interchange", "load", "save",
+          "schedules", "states")  # fmt: skip
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
     if name == "__version__":  # read when asked for: importlib.metadata would slow the import
         from importlib.metadata import version
 
         return version("wdref")
+    from .methods import methods
+
+    if name == "__all__":
+        return sorted([*_NAMES, *methods()])
+    if not name.startswith("_") and name in methods():
+        return globals().setdefault(name, methods()[name])
     raise AttributeError(f"module 'wdref' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__getattr__("__all__")})

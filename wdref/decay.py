@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from .dialects import Form, Order
 from .engine.checks import check_count, check_number
+from .rules.decay import COUPLED, UNSCHEDULED, Form, Order
 from .schedules import Constant, Schedule
 
-COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
-UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the schedule
 WeightDecay = float | Callable[[int], float]
 
 
@@ -105,7 +103,7 @@ def rewrite(
     form: Form,
     *,
     order: Order | None = None,
-    rule: Literal["sgd", "adam"] = "adam",
+    rule: str = "adam",
     momentum: float = 0.0,
     varying: bool = False,
 ) -> Setting:
@@ -134,7 +132,7 @@ def rewrite(
         return setting
     decay = _decay_of(source)
     if target.order != source.order:
-        target = _reorder(source, target, decay, varying, momentum if rule == "sgd" else 0.0)
+        target = _reorder(source, target, decay, varying, 0.0 if _coupling(rule) else momentum)
     return replace(target, weight_decay=_solve(source, target, decay, varying))
 
 
@@ -146,6 +144,8 @@ def _without_order(setting: Setting) -> Setting:
 def _check_known(
     setting: Setting, form: Form, order: Order | None, rule: str, momentum: float
 ) -> None:
+    from .rules.registry import families
+
     forms = tuple(f for f in get_args(Form) if f != "none")
     orders = get_args(Order)
     for name, value, known in (
@@ -153,7 +153,7 @@ def _check_known(
         ("form", form, forms),
         ("order", setting.order, orders),
         ("order", order or setting.order, orders),
-        ("rule", rule, ("sgd", "adam")),
+        ("rule", rule, tuple(families())),
     ):
         if value not in known:
             raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
@@ -164,17 +164,22 @@ def _check_known(
         check_number("weight_decay", setting.weight_decay, low=0.0)
 
 
+def _coupling(rule: str) -> str:
+    """Why the L2 term of a family is no decay; nothing for SGD."""
+    from .rules.registry import families
+
+    return families()[rule].coupling
+
+
 def check_exists(source: Form, target: Form, rule: str, momentum: float) -> None:
     """Refuse L2 for decay, or decay for L2, but for SGD without momentum."""
     coupled = {source, target} & set(COUPLED)
     if source == target or not coupled:
         return
     name = " and ".join(sorted(coupled))
-    if rule != "sgd":
+    if reason := _coupling(rule):
         raise NoConversion(
-            f"no exact conversion from {source!r} to {target!r} for {rule}: {name} is divided by "
-            "the preconditioner, which differs by coordinate and step, so that no λ' serves all "
-            "(Proposition 2; Proposition 3 needs a fixed preconditioner)"
+            f"no exact conversion from {source!r} to {target!r} for {rule}: {name} {reason}"
         )
     if momentum != 0.0:
         raise NoConversion(

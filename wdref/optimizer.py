@@ -12,12 +12,13 @@ from array_api_compat import array_namespace, device
 
 from .backend import PLAIN, Backend, Leaf, default_for, load
 from .decay import WeightDecay
-from .dialects import Dialect
 from .engine import memory, tree
 from .engine.begin import columns
 from .engine.checks import check_count, check_number
 from .engine.half_precision import Kernel
 from .engine.plan import Plan
+from .rules.contract import Rule
+from .rules.registry import families
 from .schedules import Schedule
 
 Array = Any
@@ -55,7 +56,7 @@ class Optimizer:
     """
 
     name: str
-    dialect: Dialect
+    dialect: Rule
     hyper: Mapping[str, float]
     weight_decay: WeightDecay
     schedule: Schedule
@@ -70,7 +71,7 @@ class Optimizer:
     def init(
         self, params: Tree, /, *, step: int = 0, slots: Mapping[str, Tree] | None = None
     ) -> State:
-        """Return the state before the first update: zeros beside each parameter.
+        """Return the state before the first update: zeros beside each parameter, as a rule.
 
         Slots are arrays of the parameter's library, shape, device and sharding, in its dtype; for
         float16 and bfloat16 parameters in float32 unless ``state_dtype="params"``. `step` are the
@@ -91,20 +92,35 @@ class Optimizer:
         leaves, spec = tree.flatten(params)
         for i, p in enumerate(leaves):
             tree.check_leaf("params", spec, i, p)
-        self._assign(leaves, spec)  # a mask or group that does not fit is told here already
-        begun = {name: [self._zero_slot(name, p) for p in leaves] for name in self._slot_names}
+        groups = [k // 2 for k in self._assign(leaves, spec)]  # what does not fit is told already
+        starts = [self.starts(k) for k in groups]
+        pairs = list(zip(leaves, starts, strict=True))
+        begun = {name: [self.first_slot(name, p, own) for p, own in pairs]
+                 for name in self._slot_names}  # fmt: skip
         if slots is not None:
-            begun = columns(slots, begun, leaves, spec, self.name)
+            family = families().get(self.dialect.family)
+            squares = [s.name for s in family.slots if s.square] if family else []
+            begun = columns(slots, begun, leaves, spec, self.name, squares)
         trees = {name: optree.tree_unflatten(spec, column) for name, column in begun.items()}
         return _state(check_count("step", step, low=0), trees, self._rule_name)
 
-    def _zero_slot(self, name: str, p: Array) -> Array:
+    def starts(self, group: int = 0, /) -> dict[str, float]:
+        """Return the number that each slot of a group's leaves begins with."""
+        over = self.groups[group - 1][1] if group else {}
+        numbers = self.dialect.starts({**self.hyper, **over})
+        return dict(zip(self.dialect.slots, numbers, strict=True))
+
+    def first_slot(self, name: str, p: Array, starts: Mapping[str, float], /) -> Array:
+        """Return the slot `name` of the leaf `p` before the first step."""
         xp = array_namespace(p)
         half = tree.dtype_name(p) in tree.HALF
         if name == "master":  # none for a leaf that is no half: an empty array keeps the place
             return xp.astype(p, xp.float32, copy=True) if half else xp.zeros(0, dtype=p.dtype)
         wide = half and self.state_dtype == "float32"
-        return xp.zeros_like(p, dtype=xp.float32 if wide else p.dtype, device=device(p))
+        dtype, start = xp.float32 if wide else p.dtype, starts[name]
+        if start == 0:
+            return xp.zeros_like(p, dtype=dtype, device=device(p))
+        return xp.full_like(p, start, dtype=dtype, device=device(p))
 
     @property
     def _slot_names(self) -> tuple[str, ...]:

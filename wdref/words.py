@@ -1,60 +1,25 @@
 """How each program's users write its optimizers: their names, defaults and constructors.
 
-The table is ``words.toml`` beside this file. `read` makes a dialect and hyperparameters of what a
-user gave; `Words.write` makes their words of hyperparameters, and a line to paste.
+What they are stands in the ``programs.toml`` of the families. `read` makes a dialect and
+hyperparameters of what a user gave; `Words.write` makes their words of hyperparameters, and a line
+to paste.
 """
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from string import Formatter
 from typing import Any
 
-from .conventions import CLAIMS, dialect
-from .dialects import Dialect
-
-# what a switch changes when it is on
-_ANSWERS: Mapping[str, Mapping[str, Any]] = {
-    "amsgrad": {"amsgrad": "raw"},
-    "bias_correction": {"bias": "both"},
-    "classic": {"lr": "inside"},
-    "nesterov": {"nesterov": True},
-}
+from .conventions import dialect
+from .rules import registry
+from .rules.contract import Dialect
+from .rules.programs import Program, programs
 
 
-@dataclass(frozen=True)
-class Switch:
-    """An option that is on or off, and the dialect's answers that it changes when it is on."""
-
-    name: str
-    theirs: str
-    on: Any
-
-    @property
-    def answers(self) -> Mapping[str, Any]:
-        """Answers in place of the convention's."""
-        return _ANSWERS[self.name]
-
-    @staticmethod
-    def parse(text: str) -> "Switch":
-        """Read ``name``, ``name=value when on`` or ``name:theirs``."""
-        pair, _, value = text.partition("=")
-        name, _, theirs = pair.partition(":")
-        return Switch(name, theirs or name, value or True)
-
-
-@dataclass(frozen=True)
-class Words:
-    """One optimizer of one program, a table of ``words.toml``."""
-
-    line: str
-    names: Mapping[str, str]  # wdref's to theirs, in their order
-    defaults: Mapping[str, float]
-    switches: tuple[Switch, ...]
-    beside: Mapping[str, Any]  # answers that another constructor has
-    scheduled: str
+@dataclass(frozen=True, eq=False)
+class Words(Program):
+    """One optimizer of one program, as its users write it."""
 
     @property
     def optimizer(self) -> str:
@@ -69,13 +34,12 @@ class Words:
         return self.names.get(name, name)
 
     @property
-    def answers(self) -> Mapping[str, Any]:
+    def allowed(self) -> Mapping[str, Any]:
         """What `like` may put in place of the convention's answers, and means the program by it."""
         found: dict[str, Any] = {}
         for switch in self.switches:
             found |= switch.answers
-        found |= {"damping": "dampening"} if "dampening" in self.names else {}
-        return {**found, **self.beside}
+        return {**found, **self.sets, **self.beside}
 
     def write(self, hyper: Mapping[str, Any], found: Dialect) -> dict[str, Any]:
         """Return `hyper` and the switches that are on in their words."""
@@ -109,25 +73,12 @@ def table() -> Mapping[str, Mapping[str, Words]]:
 
 @cache
 def _all() -> Mapping[str, Mapping[str, Words]]:
-    text = files(__package__).joinpath("words.toml").read_text("utf-8")
-    return {
-        convention: {claim: _words(entry) for claim, entry in claims.items()}
-        for convention, claims in tomllib.loads(text).items()
-    }
-
-
-def _words(entry: Mapping[str, Any]) -> Words:
-    pairs = (word.partition("=") for word in entry["names"].split())
-    names = {ours: theirs or ours for ours, _, theirs in pairs}
-    default = f"multiply {names['learning_rate']} by η_t at step t"
-    return Words(
-        line=entry.get("line", ""),
-        names=names,
-        defaults=entry.get("defaults", {}),
-        switches=tuple(map(Switch.parse, entry.get("switches", "").split())),
-        beside=entry.get("beside", {}),
-        scheduled=entry.get("scheduled", default),
-    )
+    found: dict[str, dict[str, Words]] = {}
+    for family in registry.families().values():
+        for convention, claims in programs(family).items():
+            for claim, program in claims.items():
+                found.setdefault(convention, {})[claim] = Words(**vars(program))
+    return found
 
 
 def find(claim: str, convention: str) -> Words:
@@ -135,8 +86,8 @@ def find(claim: str, convention: str) -> Words:
 
     Raises ValueError, naming what exists, for what there is not.
     """
-    if claim not in CLAIMS:
-        raise ValueError(f"no {claim!r}: expected one of {', '.join(CLAIMS)}")
+    if claim not in registry.claims():
+        raise ValueError(f"no {claim!r}: expected one of {', '.join(registry.claims())}")
     if claim not in has(convention):
         raise ValueError(f"{convention} has no {claim}: it has {', '.join(has(convention))}")
     return has(convention)[claim]
@@ -144,19 +95,20 @@ def find(claim: str, convention: str) -> Words:
 
 def meant(claim: str, convention: str) -> Words:
     """Return the words of `claim` under `convention`, also of a program without a constructor."""
-    none = Words("", {}, {}, (), {}, "")
+    none = Words({}, "", {}, {}, {}, (), {}, "", {}, "", "")
     return _all().get(convention.replace("-", "_"), {}).get(claim, none)
 
 
 def defaults(claim: str, convention: str) -> dict[str, Any]:
     """Return what the program takes for what is not given, as options of wdref's methods.
 
-    Without the decay, and without dampening, which a method has when it is asked for.
+    Without the decay, and without what a method has only when it is asked for, as dampening.
     """
     found: dict[str, Any] = dict(meant(claim, convention).defaults)
-    if "beta1" in found:
+    if "beta1" in found and "beta2" in found:
         found["betas"] = (found.pop("beta1"), found.pop("beta2"))
-    return {k: x for k, x in found.items() if k not in ("weight_decay", "dampening")}
+    asked = [h.name for h in registry.claims()[claim].hyper if h.sets]
+    return {k: x for k, x in found.items() if k not in ("weight_decay", *asked)}
 
 
 def has(convention: str) -> Mapping[str, Words]:
@@ -182,7 +134,7 @@ def read(
         switch = next((s for s in words.switches if name in (s.name, s.theirs)), None)
         if switch is not None:
             on[switch.name] = value not in (False, None)
-            found = replace(found, **switch.answers) if on[switch.name] else found
+            found = found.answered(**switch.answers) if on[switch.name] else found
         else:
             values |= _hyper(words, ours.get(name, name), name, value)
     absent = [words.their(name) for name in _expected(words) if name not in values]

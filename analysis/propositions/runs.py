@@ -10,7 +10,7 @@ from typing import Any
 from flint import arb, ctx
 
 from wdref.backend import load
-from wdref.dialects import Dialect
+from wdref.rules.contract import Rule
 
 from .setting import Setting
 
@@ -22,7 +22,7 @@ Value = float | arb | Callable[[int], float | arb]
 exact = load("exact")
 
 
-def run(setting: Setting, dialect: Dialect, **hyper: Value | Sequence[Value]) -> Path:
+def run(setting: Setting, dialect: Rule, **hyper: Value | Sequence[Value]) -> Path:
     """Return the trajectory of `dialect`; `hyper` replaces the setting's own hyperparameters.
 
     A hyperparameter given as a sequence has a value for each coordinate: learning rates α M_ii are
@@ -38,7 +38,7 @@ def run(setting: Setting, dialect: Dialect, **hyper: Value | Sequence[Value]) ->
 
 
 def followed(
-    setting: Setting, l2: Dialect, path: Path, i: int, lam: arb, **hyper: Value | Sequence[Value]
+    setting: Setting, l2: Rule, path: Path, i: int, lam: arb, **hyper: Value | Sequence[Value]
 ) -> Iterator[tuple[arb, list[arb], Any]]:
     """Run a rule with L2 and λ' = `lam` along somebody else's `path`, in coordinate i.
 
@@ -57,7 +57,7 @@ def followed(
 
 
 def _own(
-    setting: Setting, dialect: Dialect, i: int, hyper: Mapping[str, Value | Sequence[Value]]
+    setting: Setting, dialect: Rule, i: int, hyper: Mapping[str, Value | Sequence[Value]]
 ) -> dict[str, Value]:
     """Hyperparameters of coordinate i, as many as the dialect reads."""
     own = {name: v[i] if isinstance(v, Sequence) else v for name, v in hyper.items()}

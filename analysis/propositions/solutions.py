@@ -10,7 +10,7 @@ from itertools import combinations, islice
 
 from flint import arb
 
-from wdref.dialects import Dialect
+from wdref.rules.contract import Rule
 
 from .runs import Path, Value, above, below, followed
 from .setting import Setting
@@ -20,7 +20,7 @@ LINE = (arb(0, float("inf")),)
 
 
 def of_affine_steps(
-    setting: Setting, l2: Dialect, path: Path, **hyper: Value | Sequence[Value]
+    setting: Setting, l2: Rule, path: Path, **hyper: Value | Sequence[Value]
 ) -> list[list[Set]]:
     """Enclose, for each step t and coordinate i, {λ' : θ_t of L2 is that of `path`}.
 
@@ -37,7 +37,7 @@ def of_affine_steps(
     return _by_step([column(i) for i in range(len(setting.theta0))])
 
 
-def of_adam_steps(setting: Setting, l2: Dialect, path: Path) -> list[list[Set]]:
+def of_adam_steps(setting: Setting, l2: Rule, path: Path) -> list[list[Set]]:
     """Enclose, for each step t and coordinate i, {λ' : θ_t of Adam with L2 is that of `path`}.
 
     Along the path the gradients are g_s + λ' θ_{s-1} (line 6), so that by lines 7 to 10
@@ -52,7 +52,7 @@ def of_adam_steps(setting: Setting, l2: Dialect, path: Path) -> list[list[Set]]:
     return _by_step([_adam_column(setting, l2, path, i) for i in range(len(setting.theta0))])
 
 
-def _adam_column(setting: Setting, l2: Dialect, path: Path, i: int) -> list[Set]:
+def _adam_column(setting: Setting, l2: Rule, path: Path, i: int) -> list[Set]:
     runs = (followed(setting, l2, path, i, arb(lam)) for lam in (0, 1, -1))
     before = [arb(setting.theta0[i]), *(row[i] for row in path)]
     found = []
@@ -69,7 +69,7 @@ def _adam_column(setting: Setting, l2: Dialect, path: Path, i: int) -> list[Set]
     return found
 
 
-def _reaches(setting: Setting, l2: Dialect, path: Path, i: int, t: int, lam: arb) -> bool:
+def _reaches(setting: Setting, l2: Rule, path: Path, i: int, t: int, lam: arb) -> bool:
     """Whether L2 with a λ' of this ball may come to path[t]; False is certain."""
     new, *_ = next(islice(followed(setting, l2, path, i, lam), t, None))
     return new.overlaps(path[t][i])

@@ -36,7 +36,7 @@ class Entries:
         self.weight_decays = weight_decays
         self.decays = {name: decays(name) for name in params}
         self.slots = {
-            name: tuple(xp.zeros_like(p) for _ in optimizer.dialect.slots)
+            name: tuple(xp.full_like(p, x) for x in optimizer.dialect.starts(optimizer.hyper))
             for name, p in params.items()
         }
         library = xp.__name__.rpartition(".")[2]

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import flint
 from flint import arb
 
-from wdref.dialects import Dialect
 from wdref.engine.arithmetic import Arithmetic
+from wdref.rules.contract import Rule
 
 from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
 
@@ -42,7 +42,7 @@ class Exact:
 
     def path(
         self,
-        dialect: Dialect,
+        dialect: Rule,
         theta0: Sequence[Real],
         grads: Sequence[Sequence[Real]],
         hyper: Mapping[str, Real | Callable[[int], Real]],
@@ -63,7 +63,7 @@ class Exact:
             context = Context(context.every, context.sqrt, context.divide)  # doubts of its own
             store, keep = _storage(arithmetic)
             theta = Balls(theta0, context)
-            slots: Sequence[Balls] = [Balls([0] * len(theta), context) for _ in dialect.slots]
+            slots = _begun(dialect, hyper, len(theta), context)
             path, doubts = [], dict[int, int]()
             for t, g in enumerate(grads, start=1):
                 s = host.scalars(dialect, hyper, t, eta[t - 1], eta[max(t - 2, 0)])
@@ -77,7 +77,7 @@ class Exact:
 
     def step(
         self,
-        dialect: Dialect,
+        dialect: Rule,
         theta: Sequence[Real],
         g: Sequence[Real],
         slots: Sequence[Sequence[Real]],
@@ -92,7 +92,7 @@ class Exact:
 
     def scalars(
         self,
-        dialect: Dialect,
+        dialect: Rule,
         hyper: Mapping[str, Real],
         t: int,
         eta: Real,
@@ -126,6 +126,12 @@ class Exact:
 backend = Exact()
 
 
+def _begun(dialect: Rule, hyper: Mapping[str, Any], n: int, context: Context) -> Sequence[Balls]:
+    """The slots before the first step."""
+    h = {name: value(1) if callable(value) else value for name, value in hyper.items()}
+    return [Balls([x] * n, context) for x in dialect.starts(h)]
+
+
 class _Host:
     """The host that computes the scalars: in float64, but for those that it holds in float32."""
 
@@ -139,7 +145,7 @@ class _Host:
         self.array = Widen.by(arithmetic.compute) if arithmetic else None
 
     def scalars(
-        self, dialect: Dialect, hyper: Mapping[str, Any], t: int, eta: Real, before: Real
+        self, dialect: Rule, hyper: Mapping[str, Any], t: int, eta: Real, before: Real
     ) -> Any:
         h = {
             name: self._number(name, value(t) if callable(value) else value)

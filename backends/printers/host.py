@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from wdref.dialects import Dialect
+from wdref.rules.contract import Rule
 
 from .expression import Tree, name, number
 
@@ -44,7 +44,7 @@ for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide
     setattr(Host, f"__r{_method}__", _backward)
 
 
-def scalars(dialect: Dialect, /) -> dict[str, Tree]:
+def scalars(dialect: Rule, /) -> dict[str, Tree]:
     """Return a formula for each scalar that the rule reads.
 
     Leaves are the names of the hyperparameters, `t`, `eta` and `eta_before`; the op "first" chooses

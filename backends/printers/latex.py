@@ -2,19 +2,14 @@
 
 from collections.abc import Mapping
 
+from wdref.rules.registry import families
+
 from .expression import ATOM, LEVEL, SIGNS, Tree, Writing, name
 from .listing import Listing
 from .words import Words
 
-LETTERS = {
-    "learning_rate": r"\alpha", "momentum": r"\beta_1", "dampening": r"\tau", "beta1": r"\beta_1",
-    "beta2": r"\beta_2", "eps": r"\varepsilon", "weight_decay": r"\lambda", "clip": "c", "t": "t",
-    "eta": r"\eta_t", "eta_before": r"\eta_{t-1}",
-}  # fmt: skip
-OLD = {"theta": r"\theta_{t-1}", "g": r"\nabla f_t(\theta_{t-1})", "m": "m_{t-1}", "v": "v_{t-1}",
-       "v_max": r"v^{\max}_{t-1}"}  # fmt: skip
-NEW = {"theta": r"\theta_t", "m": "m_t", "v": "v_t", "v_max": r"v^{\max}_t", "m_hat": r"\hat m_t",
-       "v_hat": r"\hat v_t", "gradient": "g_t"}  # fmt: skip
+CLOCK = {"t": "t", "eta": r"\eta_t", "eta_before": r"\eta_{t-1}"}
+NEW = {"theta": r"\theta_t", "m_hat": r"\hat m_t", "v_hat": r"\hat v_t", "gradient": "g_t"}
 TEMPLATES = {
     **SIGNS, "multiply": r"{} \, {}", "divide": r"\frac{{{}}}{{{}}}", "sqrt": r"\sqrt{{{}}}",
     "power": "{}^{{{}}}", "abs": r"\left|{}\right|", "less_equal": r"{} \le {}",
@@ -35,22 +30,25 @@ WRITE = Writing(
 
 def print_latex(listing: Listing, _: Words, /) -> str:
     """Return an ``aligned`` environment, for a document or a page with MathJax."""
-    scalars = {key: _letters(tree) for key, tree in listing.scalars}
-    names = {key: name(OLD[key]) for key in listing.arrays}
+    family = families()[listing.dialect.family]
+    letters = {**CLOCK, **{h.name: h.latex for h in family.hyper}}
+    given = {key: name(text) for key, text in letters.items()}
+    scalars = {key: _replaced(tree, given) for key, tree in listing.scalars}
+    slots = {s.name: s.latex for s in family.slots}
+    old = {"theta": r"\theta_{t-1}", "g": r"\nabla f_t(\theta_{t-1})",
+           **{key: f"{text}_{{t-1}}" for key, text in slots.items()}}  # fmt: skip
+    names = {key: name(old[key]) for key in listing.arrays}
     lines = []
     if not any(line.target == "gradient" for line in listing.lines):
-        lines.append(f"g_t &= {OLD['g']}")
+        lines.append(f"g_t &= {old['g']}")
         names["g"] = name("g_t")
+    named = {**NEW, **{key: f"{text}_t" for key, text in slots.items()}}
     for line in listing.lines:
-        new = NEW.get(line.target, f"x_{{{line.target[1:]}}}")
+        new = named.get(line.target, f"x_{{{line.target[1:]}}}")
         lines.append(f"{new} &= {WRITE(_product(_replaced(line.tree, {**scalars, **names})))}")
         names[line.target] = name(new)
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
-
-
-def _letters(tree: Tree) -> Tree:
-    return _replaced(tree, {key: name(text) for key, text in LETTERS.items()})
 
 
 def _replaced(tree: Tree, names: Mapping[str, Tree]) -> Tree:

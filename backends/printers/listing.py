@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wdref.dialects import Dialect
 from wdref.engine.half_precision import Kernel
+from wdref.rules.contract import Rule
 
 from ..element import Element, Statement, element
 from ..trace import trace
@@ -36,7 +36,7 @@ class Listing:
     element. Leaves of a line are arrays (theta, g, the slots), scalars and the names before it.
     """
 
-    dialect: Dialect
+    dialect: Rule
     dtype: str
     arrays: tuple[str, ...]
     scalars: tuple[tuple[str, Tree], ...]
@@ -60,7 +60,7 @@ class Listing:
         return tuple(key for key in self.dialect.hyper if key in self.inputs)
 
 
-def listing(dialect: Dialect, dtype: str, /) -> Listing:
+def listing(dialect: Rule, dtype: str, /) -> Listing:
     """Trace the dialect and put its statements into words."""
     formulas = host.scalars(dialect)
     kernel = Kernel(dialect)
@@ -80,7 +80,7 @@ class _Lister:
     trees: dict[str, Tree] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
 
-    def run(self, dialect: Dialect, dtype: str) -> Listing:
+    def run(self, dialect: Rule, dtype: str) -> Listing:
         scalars = tuple(self._scalars())
         for k, own in enumerate(self.arrays):
             self.trees[f"x{k}"] = name(own)

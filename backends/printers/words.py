@@ -3,18 +3,11 @@
 from dataclasses import dataclass
 from textwrap import wrap
 
+from wdref.rules.registry import families
+
 from .listing import Listing
 
 WIDTH = 92
-SOURCES = {
-    "sgd": "Loshchilov & Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 1",
-    "adam": "Loshchilov & Hutter, Decoupled Weight Decay Regularization, ICLR 2019, Algorithm 2",
-}
-HYPER = {
-    "learning_rate": "learning_rate α", "momentum": "momentum β1", "dampening": "dampening τ",
-    "beta1": "beta1 β1", "beta2": "beta2 β2", "eps": "eps ε", "weight_decay": "weight_decay λ",
-    "clip": "clip",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,12 +22,14 @@ class Words:
 def about(listing: Listing, words: Words, /) -> list[str]:
     """Return the lines of the comment above a printed rule."""
     dialect = listing.dialect
-    whose = SOURCES[dialect.family]
+    family = families()[dialect.family]
+    whose = family.cited
     if words.convention != "paper":
         whose += f", as {words.convention} computes it"
     clock = {"t": "t = 1, 2, … the step", "eta": "eta η the schedule's multiplier",
              "eta_before": "eta_before the multiplier of the step before"}  # fmt: skip
-    read = [HYPER[key] for key in listing.hyper]
+    letters = {h.name: h.letter for h in family.hyper}
+    read = [f"{key} {letters[key]}" if letters[key] != "c" else key for key in listing.hyper]
     read += [text for key, text in clock.items() if key in listing.inputs]
     slots = ", ".join(listing.arrays[2:]) or "none"
     return [

@@ -1,16 +1,20 @@
 """`convert`: one training read in the words of a program, solved for, and written in another's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..conventions import dialect
-from ..decay import COUPLED, NoConversion
-from ..dialects import Dialect, MomentumDialect
+from ..decay import NoConversion
 from ..engine.checks import check_number
+from ..rules.contract import Dialect
+from ..rules.decay import COUPLED
+from ..rules.registry import claim as record_of
+from ..rules.registry import claims
+from ..rules.training import Bound, Training
 from ..schedules import Constant, Schedule
 from ..words import Words, find, has, read
-from .solve import Bound, Training, solve
+from .solve import reason_of, solve
 
 __all__ = ["Conversion", "NoConversion", "Training", "convert"]
 
@@ -68,9 +72,10 @@ def convert(
     """
     words = find(claim, target)
     found, own = read(claim, source, hyper)
-    _check(own, schedule)
-    if isinstance(found, MomentumDialect):
-        found, own = _plain(found, own)
+    _check(claim, own, schedule)
+    conversion = claims()[claim].conversion
+    if conversion and conversion.prepare:
+        found, own = conversion.prepare(found, own)
     before = Training(found, {"weight_decay": 0.0, **own}, schedule or Constant())
     goal = _goal(found, dialect(claim, target), words)
     try:
@@ -92,41 +97,28 @@ def convert(
     )
 
 
-def _check(hyper: Mapping[str, Any], schedule: Schedule | None) -> None:
-    below = {"below": 1.0}
+def _check(claim: str, hyper: Mapping[str, Any], schedule: Schedule | None) -> None:
+    below = {h.name: h.below for h in claims()[claim].hyper}
     for name, value in hyper.items():
         if name == "weight_decay" and callable(value):
             continue
-        limit = below if name in ("momentum", "beta1", "beta2") else {}
-        check_number(name, value, low=0.0, **limit)
+        check_number(name, value, low=0.0, below=below[name])
     if schedule is not None and not callable(schedule):
         raise TypeError(f"schedule={schedule!r}: expected a callable of the step t = 1, 2, …")
-
-
-def _plain(
-    found: MomentumDialect, own: Mapping[str, Any]
-) -> tuple[MomentumDialect, dict[str, Any]]:  # fmt: skip
-    """Without momentum there is nothing to look ahead of, and nothing that is dampened."""
-    hyper = {"momentum": 0.0, **own}
-    if found.nesterov and hyper.get("dampening", 0.0) != 0:
-        raise ValueError("Nesterov momentum with dampening is not defined: set one of them to 0")
-    if hyper["momentum"] != 0:
-        return found, hyper
-    return replace(found, nesterov=False), {**hyper, "dampening": 0.0}
 
 
 def _goal(found: Dialect, goal: Dialect, words: Words) -> Dialect:
     """Turn on the switches of the target that bring its dialect nearer to the source's."""
     for switch in words.switches:
         if all(getattr(found, name) == value for name, value in switch.answers.items()):
-            goal = replace(goal, **switch.answers)
+            goal = goal.answered(**switch.answers)
     return goal
 
 
 def _elsewhere(claim: str, source: str, target: str, found: Dialect, goal: Dialect) -> str:
     """What to ask for where the target has this decay under its other name (Keras' Adam)."""
-    other = claim[:-1] if claim.endswith("w") else f"{claim}w"
-    if (found.form in COUPLED) == (goal.form in COUPLED):
+    other = record_of(claim).twin
+    if not other or (found.form in COUPLED) == (goal.form in COUPLED):
         return ""
     forms = [dialect(other, name).form for name in (source, target) if other in has(name)]
     if len(forms) == 2 and {form in COUPLED for form in forms} == {found.form in COUPLED}:
@@ -151,17 +143,8 @@ def _note(
     if error is not None:
         sizes = ", ".join(f"{error(t):.2g} at t={t}" for t in (1, 10, 100, 1000))
         notes.append(
-            f"not exact, {_reason(before, after)}: relative to the source's step from the same "
+            f"not exact, {reason_of(before, after)}: relative to the source's step from the same "
             f"state, a step differs by at most {sizes}, or {error(1, 1e-3):.1g} at t=1 where "
             "√v̂ >= 0.001; varying=True gives functions of t that are exact"
         )
     return "; ".join(notes) or "the same function"
-
-
-def _reason(before: Training, after: Training) -> str:
-    d: Any = before.dialect
-    e: Any = after.dialect
-    if d.bias != e.bias:
-        return "the bias is corrected on one side only"
-    places = ("after", "before") if d.eps == "outside" else ("before", "after")
-    return f"eps is added {places[0]} the bias correction here and {places[1]} it there"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ..dialects import Hyper
+from ..rules.contract import Hyper
 
 HALF = ("float16", "bfloat16")
 

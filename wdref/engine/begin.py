@@ -1,6 +1,6 @@
 """Slots that a caller begins a training with: checked against the parameters, and copied."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import optree
@@ -9,16 +9,15 @@ from array_api_compat import array_namespace
 from . import tree
 
 Array = Any
-SQUARES = ("v", "v_max")  # what a root is taken of
 
 
 def columns(
     slots: Any, zeros: Mapping[str, list[Array]], thetas: Sequence[Array],
-    spec: optree.PyTreeSpec, name: str,
+    spec: optree.PyTreeSpec, name: str, squares: Collection[str],
 ) -> dict[str, list[Array]]:  # fmt: skip
     """Return `zeros`, the leaves of each slot, with copies of what `slots` has in their place.
 
-    `name` is the optimizer's, for messages. Raises as `Optimizer.init` says.
+    `name` is the optimizer's, for messages; `squares` are slots that hold no number below 0.
     """
     keeps = ", ".join(zeros)
     if not isinstance(slots, Mapping):
@@ -34,12 +33,18 @@ def columns(
         leaves, structure = tree.flatten(given)
         tree.check_structure(f"slots[{slot!r}]", spec, structure)
         rows = enumerate(zip(leaves, zeros[slot], thetas, strict=True))
-        found[slot] = [_copied(slot, spec, i, *row) for i, row in rows]
+        found[slot] = [_copied(slot, spec, i, *row, squares) for i, row in rows]
     return found
 
 
 def _copied(
-    slot: str, spec: optree.PyTreeSpec, i: int, x: Array, zero: Array, theta: Array
+    slot: str,
+    spec: optree.PyTreeSpec,
+    i: int,
+    x: Array,
+    zero: Array,
+    theta: Array,
+    squares: Collection[str],
 ) -> Array:
     where = f"slots[{slot!r}]"
     tree.check_leaf(where, spec, i, x)
@@ -55,6 +60,6 @@ def _copied(
     xp = array_namespace(x)
     if slot == "master" and bool(xp.any((xp.astype(x, theta.dtype) != theta) & (theta == theta))):
         raise ValueError(f"{place} is not {parameter} before it was rounded to {dtype}")
-    if slot in SQUARES and bool(xp.any(x < 0)):
+    if slot in squares and bool(xp.any(x < 0)):
         raise ValueError(f"{place} has numbers below 0: it is a mean of squares")
     return xp.astype(x, x.dtype, copy=True)

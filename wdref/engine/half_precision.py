@@ -6,7 +6,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from ..dialects import Dialect
+from ..rules.contract import Rule
 
 Array = Any
 
@@ -20,7 +20,7 @@ class Kernel:
     holds θ in float32 and the parameter is its rounding.
     """
 
-    dialect: Dialect
+    dialect: Rule
     wide: bool = False
     master: bool = False
 

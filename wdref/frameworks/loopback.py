@@ -12,6 +12,7 @@ import numpy as np
 import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.engine.optional import optional
+from wdref.methods import methods
 from wdref.oracle import Unsupported
 
 ml_dtypes: Any = optional("ml_dtypes")
@@ -33,7 +34,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for a method of wdref by name."""
     method = _method(optimizer, options)
     known = CONVENTIONS[options.get("variant", "paper").replace("-", "_")]
-    decays = options.get("form", known[optimizer.lower()].form) != "none"
+    decays = options.get("form", known[method.claim].form) != "none"
 
     def run(case: Any) -> Any:
         hyper = _words(case.hyper, decays)
@@ -69,11 +70,12 @@ def version() -> str:
 def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
     """Return the method's defaults."""
     own = inspect.signature(_method(optimizer, options)).parameters
-    names = ("learning_rate", "weight_decay", "momentum", "dampening", "betas", "eps")
+    family = _method(optimizer, options).family
+    numbers = {"learning_rate", "weight_decay", "betas", *(h.name for h in family.hyper)} - {"clip"}
     return {
-        name: own[name].default
-        for name in names
-        if name in own and own[name].default is not inspect.Parameter.empty
+        name: p.default
+        for name, p in own.items()
+        if name in numbers and p.default is not inspect.Parameter.empty
     }
 
 
@@ -88,9 +90,9 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
 
 
 def _method(optimizer: str, options: Mapping[str, Any]) -> Any:
-    if optimizer not in ("SGD", "SGDW", "Adam", "AdamW"):
-        raise ValueError(f"loopback adapter: no {optimizer!r}; it knows SGD, SGDW, Adam, AdamW")
-    method = getattr(wdref, optimizer)
+    if optimizer not in methods():
+        raise ValueError(f"loopback adapter: no {optimizer!r}; it knows {', '.join(methods())}")
+    method = methods()[optimizer]
     known = list(inspect.signature(method).parameters)
     for name in options:
         if name not in known:

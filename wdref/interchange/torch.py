@@ -9,8 +9,8 @@ import optree
 import torch
 
 from ..engine import tree
-from ..engine.arguments import hyper_numbers
 from ..engine.checks import check_number
+from ..methods.arguments import hyper_numbers
 from ..optimizer import Optimizer
 
 Tensor = Any
@@ -97,7 +97,9 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
             found: dict[str, Any] = self.state[p]
             return found
         plain = p.detach()
-        return {"step": 0, **{s: self.rule._zero_slot(s, plain) for s in self.rule._slot_names}}
+        starts = self.rule.starts()
+        new = {s: self.rule.first_slot(s, plain, starts) for s in self.rule._slot_names}
+        return {"step": 0, **new}
 
     def _scalars(self, group: Group, t: int) -> Any:
         """The scalars of step `t` for a group whose lr may have been changed: lr = η α."""
@@ -126,7 +128,7 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
             lam = lam(t)
         if lam is not None:  # None: no decay at all, as a mask has it
             lam = check_number("weight_decay", _number(lam), low=0.0)
-        return {**hyper_numbers(given), "weight_decay": lam}
+        return {**hyper_numbers(given, self.rule.dialect.family), "weight_decay": lam}
 
     # -- state ------------------------------------------------------------------------------------
 

@@ -1,5 +1,8 @@
-"""The update rules: one file, one pure function ``(theta, g, slots, s) -> (theta, slots)``.
+"""The update rules: a folder a family, with all that wdref knows of it.
 
-Arrays come first and positionally; ``s`` holds the step's scalars, computed on the host in float64
-by the rule's family (`wdref.dialects`). A scalar that is ``None`` means that its line is absent.
+`rule.py` is the paper's, a pure function ``(theta, g, slots, s) -> (theta, slots)``; `dialect.py`
+has the same phases under all answers, and the step's scalars, computed on the host in float64. A
+scalar that is None means that its line is absent. `family.py` says the rest, as `contract` asks,
+`programs.toml` what each program means, `bugs.toml` what went wrong. Nothing here knows the
+optimizer, a backend or the oracle.
 """

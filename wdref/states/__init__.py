@@ -17,7 +17,6 @@ from typing import Any
 
 import optree
 
-from ..dialects import MomentumDialect
 from ..engine import tree
 from ..engine.checks import check_count, refuse
 from ..optimizer import Optimizer, State
@@ -25,6 +24,7 @@ from . import keras, optax, torch
 from .arrays import check_array, dtype_of, placed
 from .record import Columns
 from .settings import check
+from .slots import check_kept, names, signs_of
 
 __all__ = ["dump", "load"]
 
@@ -70,7 +70,7 @@ def load(
     there = program.read(opt, found, spec)
     steps = _steps(framework, there.steps, step)
     check(opt, thetas, spec, framework, there.said, steps, free)
-    slots = dict(start.slots)
+    slots, signs = dict(start.slots), signs_of(opt.dialect, framework)
     for name in opt.dialect.slots:
         zeros, _ = tree.flatten(start.slots[name])
         new = []
@@ -79,7 +79,7 @@ def load(
         ):
             check_array(x, theta, f"{name} of {path}")
             _check_dtype(x, zero, f"{name} of {path}", _remedy(x, theta), free)
-            new.append(placed(x, zero, zero.dtype, _sign(opt, program)))
+            new.append(placed(x, zero, zero.dtype, signs[name]))
         slots[name] = optree.tree_unflatten(spec, new)
     return replace(start, step=steps, slots=MappingProxyType(slots))
 
@@ -110,6 +110,7 @@ def dump(
     thetas, spec = tree.flatten(params)
     there = program.read(opt, into, spec, whole=False)
     columns: Columns = {name: [] for name in opt.dialect.slots}
+    signs = signs_of(opt.dialect, framework)
     trees = [tree.flatten(state.slots[name]) for name in columns]
     own = trees[0][1] if trees else spec  # the names by which groups go
     if own.num_leaves != len(thetas):
@@ -122,7 +123,7 @@ def dump(
             check_array(x, theta, f"{name} of {path}")
             like = theta if old is None else old
             _check_dtype(like, x, f"{name} of {path}", "", free)
-            column.append(placed(x, theta, dtype_of(like, theta), _sign(opt, program)))
+            column.append(placed(x, theta, dtype_of(like, theta), signs[name]))
     return program.write(opt, columns, into, state.step, spec)
 
 
@@ -130,19 +131,9 @@ def _program(opt: Optimizer, framework: str) -> Any:
     """Return the module of a program whose slots hold what those of `opt` do."""
     if framework not in _PROGRAMS:
         raise ValueError(f"framework={framework!r}: expected one of {', '.join(_PROGRAMS)}")
-    d, program = opt.dialect, _PROGRAMS[framework]
-    if isinstance(d, MomentumDialect):
-        if d.buffer and d.lr != program.INSIDE:
-            raise ValueError(
-                f"{framework} holds the learning rate {program.INSIDE} the momentum buffer, "
-                f'{opt.name} here does not: use {opt.name}.like("{framework}", …)'
-            )
-    elif d.amsgrad not in ("none", program.MAXIMUM):
-        raise ValueError(
-            f"{framework} keeps AMSGrad's maximum as {program.MAXIMUM!r}, {opt.name} here as "
-            f"{d.amsgrad!r}: use amsgrad={program.MAXIMUM!r}"
-        )
-    return program
+    names(opt.dialect, framework)
+    check_kept(opt.dialect, opt.name, framework)
+    return _PROGRAMS[framework]
 
 
 def _steps(framework: str, counted: set[int], given: int | None) -> int:
@@ -158,11 +149,6 @@ def _steps(framework: str, counted: set[int], given: int | None) -> int:
     if counted - {steps}:
         raise ValueError(f"step={steps}: the state says that {min(counted)} updates were made")
     return steps
-
-
-def _sign(opt: Optimizer, program: Any) -> int:
-    """The sign of the program's momentum buffer against wdref's."""
-    return program.SIGN if isinstance(opt.dialect, MomentumDialect) else 1
 
 
 def _check_dtype(there: Array, here: Array, where: str, remedy: str, free: set[str]) -> None:

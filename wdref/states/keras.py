@@ -7,9 +7,7 @@ import optree
 
 from ..optimizer import Optimizer
 from .record import Columns, Found, Said, missing
-
-SIGN, INSIDE, MAXIMUM = -1, "inside", "raw"
-NAMES = {"m": "momentum", "v": "velocity", "v_max": "velocity_hat"}
+from .slots import names, others
 
 
 def read(opt: Optimizer, found: Any, spec: optree.PyTreeSpec, *, whole: bool = True) -> Found:
@@ -25,7 +23,8 @@ def _paths(opt: Optimizer, found: Any, count: int) -> tuple[str, dict[str, list[
     """Path of the counter, and those of each slot."""
     if not isinstance(found, Mapping):
         raise ValueError("expected {v.path: v for v in optimizer.variables} of Keras")
-    of_slot = {name: [p for p in found if p.endswith("_" + NAMES[name])] for name in NAMES}
+    theirs, foreign = names(opt.dialect, "keras"), others(opt.dialect, "keras")
+    of_slot = {name: [p for p in found if p.endswith(f"_{theirs[name]}")] for name in theirs}
     counters = [path for path in found if path.rpartition("/")[2] == "iteration"]
     if len(counters) != 1:
         raise missing("single iteration", opt, found)
@@ -36,9 +35,12 @@ def _paths(opt: Optimizer, found: Any, count: int) -> tuple[str, dict[str, list[
         )
     for name, paths in of_slot.items():
         if name in opt.dialect.slots and len(paths) != count:
-            raise missing(f"{NAMES[name]} for each of {count} parameters", opt, found)
+            raise missing(f"{theirs[name]} for each of {count} parameters", opt, found)
         if name not in opt.dialect.slots and paths:
-            raise missing(f"place here for {NAMES[name]}", opt, found)
+            raise missing(f"place here for {theirs[name]}", opt, found)
+    for name in foreign:
+        if any(path.endswith(f"_{name}") for path in found):
+            raise missing(f"place here for {name}", opt, found)
     return counters[0], of_slot
 
 

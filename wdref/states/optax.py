@@ -8,16 +8,15 @@ from array_api_compat import array_namespace
 
 from ..engine import tree
 from ..optimizer import Optimizer
-from ..words import find
+from ..rules.contract import Rule
 from .record import Columns, Found, Said, missing
-
-SIGN, INSIDE, MAXIMUM = 1, "outside", "hat"
-NAMES = {"adam": {"m": "mu", "v": "nu", "v_max": "nu_max"}, "sgd": {"m": "trace"}}
+from .slots import names as names_of
+from .slots import others, words_of
 
 
 def read(opt: Optimizer, found: Any, spec: optree.PyTreeSpec, *, whole: bool = True) -> Found:
     """Read slots, counts, and what inject_hyperparams keeps."""
-    names = NAMES[opt.dialect.family]
+    names = names_of(opt.dialect, "optax")
     has = [name for record in _records(found) for name in record._fields]
     columns: Columns = {}
     for name in opt.dialect.slots:
@@ -26,11 +25,11 @@ def read(opt: Optimizer, found: Any, spec: optree.PyTreeSpec, *, whole: bool = T
             raise missing(f"single {names[name]}", opt, has)
         columns[name], structure = tree.flatten(getattr(holders[0], names[name]))
         tree.check_structure(names[name], spec, structure)
-    for theirs in (x for family in NAMES.values() for x in family.values()):
+    for theirs in (*names.values(), *others(opt.dialect, "optax")):
         if theirs in has and theirs not in (names[name] for name in columns):
             raise missing(f"place here for {theirs}", opt, has)
     steps = {int(r.count) for r in _records(found) if "count" in r._fields}
-    return Found(steps, columns, [_said(opt.dialect.family, found)] * spec.num_leaves)
+    return Found(steps, columns, [_said(opt.dialect, found)] * spec.num_leaves)
 
 
 def _records(found: Any) -> Iterator[Any]:
@@ -45,8 +44,8 @@ def _records(found: Any) -> Iterator[Any]:
             yield from _records(part)
 
 
-def _said(family: str, found: Any) -> Said:
-    ours = {theirs: name for name, theirs in find(family, "optax").names.items()}
+def _said(d: Rule, found: Any) -> Said:
+    ours = {theirs: name for name, theirs in words_of(d, "optax").names.items()}
     hyper: dict[str, Any] = {}
     on: dict[str, Any] = {}
     for record in _records(found):
@@ -59,7 +58,8 @@ def _said(family: str, found: Any) -> Said:
 
 def write(opt: Optimizer, columns: Columns, into: Any, step: int, spec: optree.PyTreeSpec) -> Any:
     """Return `into` with the arrays of `columns`, every count at `step`."""
-    theirs = {NAMES[opt.dialect.family][name]: column for name, column in columns.items()}
+    names = names_of(opt.dialect, "optax")
+    theirs = {names[name]: column for name, column in columns.items()}
 
     def rebuilt(found: Any) -> Any:
         if type(found) is dict:

@@ -1,21 +1,23 @@
 """The settings of a state against those of the optimizer that is to go on with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import optree
 from array_api_compat import array_namespace, is_array_api_obj
 
 from ..conventions import dialect
-from ..decay import COUPLED
-from ..dialects import Dialect, MomentumDialect
 from ..engine import tree
 from ..engine.checks import check_may_differ, refuse
 from ..optimizer import Optimizer
+from ..rules.contract import Rule
+from ..rules.decay import COUPLED
+from ..rules.registry import families
 from ..schedules import Constant
-from ..words import find
+from ..words import meant
 from .record import Said
+from .slots import words_of
 
 Array = Any
 OTHERS = ("schedule", "state_dtype", "maximize", "eps_root")
@@ -42,8 +44,14 @@ def check(
         leaf.check_rate([opt._multiplier(t) for t in times])
 
 
-def _answers(d: Dialect) -> list[str]:
-    return [f.name for f in fields(d) if f.name not in ELSEWHERE]
+def _answers(d: Rule) -> list[str]:
+    return [name for name in d.questions() if name not in ELSEWHERE]
+
+
+def _claim(d: Rule, coupled: bool, framework: str) -> str:
+    """Return the family's claim whose decay is an L2 term, or is none, in the framework."""
+    claims = [c for c in families()[d.family].claims if meant(c.name, framework).names]
+    return next((c.name for c in claims if c.decays != coupled), claims[0].name)
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,13 @@ class _Leaf:
                     name,
                 )
 
-    def _dialect(self) -> Dialect:
+    def _dialect(self) -> Rule:
         d = self.opt.dialect
-        said: dict[str, Any] = {"nesterov": d.nesterov} if isinstance(d, MomentumDialect) else {}
+        own: Any = d
+        said: dict[str, Any] = {"nesterov": own.nesterov} if "nesterov" in d.questions() else {}
         said |= self.said.answers
-        claim = d.family + ("" if said.get("form", d.form) in (*COUPLED, "none") else "w")
-        return replace(dialect(claim, self.framework), **said)
+        coupled = said.get("form", d.form) in (*COUPLED, "none")
+        return dialect(_claim(d, coupled, self.framework), self.framework).answered(**said)
 
     def _is_moot(self, name: str) -> bool:
         """Whether an answer changes nothing with these numbers."""
@@ -102,7 +111,7 @@ class _Leaf:
                 continue
             slack = _slack(there, self.steps, max(own)) if varies else 0.0
             if name not in ("learning_rate", *self.free) and not _is_in(there, own, slack):
-                theirs = find(self.opt.dialect.family, self.framework).their(name)
+                theirs = words_of(self.opt.dialect, self.framework).their(name)
                 word = name if theirs == name else f"{name} ({theirs})"
                 refuse(f"{word}{self.of} is {_shown(there)} in the state and {_or(own)} here", name)
 

@@ -8,20 +8,16 @@ from array_api_compat import array_namespace
 
 from ..engine import tree
 from ..optimizer import Optimizer
-from ..words import find
+from ..rules.contract import Rule
 from .record import Columns, Found, Said, missing
-
-SIGN, INSIDE, MAXIMUM = 1, "outside", "raw"
-NAMES = {
-    "adam": {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"},
-    "sgd": {"m": "momentum_buffer"},
-}
+from .slots import names as names_of
+from .slots import words_of
 
 
 def read(opt: Optimizer, found: Any, spec: optree.PyTreeSpec, *, whole: bool = True) -> Found:
     """Read slots, steps and settings; a slot that is not there is None unless `whole`."""
-    family = opt.dialect.family
-    names = {name: NAMES[family][name] for name in opt.dialect.slots}
+    d, theirs = opt.dialect, names_of(opt.dialect, "pytorch")
+    names = {name: theirs[name] for name in d.slots}
     columns: Columns = {name: [] for name in names}
     steps, said = set(), []
     for (key, group), path in zip(_leaves(found, spec.num_leaves), tree.paths(spec), strict=True):
@@ -34,7 +30,7 @@ def read(opt: Optimizer, found: Any, spec: optree.PyTreeSpec, *, whole: bool = T
         if any(own[name] is not None for name in extra):
             raise missing("place here for " + ", ".join(extra), opt, own)
         steps |= {int(own["step"])} if "step" in own else set()
-        said.append(_said(family, group))
+        said.append(_said(d, group))
     return Found(steps, columns, said)
 
 
@@ -48,30 +44,35 @@ def _leaves(found: Any, count: int) -> list[tuple[Any, Mapping[str, Any]]]:
     return pairs
 
 
-def _said(family: str, group: Mapping[str, Any]) -> Said:
-    hyper = dict(_hyper(family, group))
+def _said(d: Rule, group: Mapping[str, Any]) -> Said:
+    hyper = dict(_hyper(d, group))
     answers: dict[str, Any] = {"nesterov": bool(group["nesterov"])} if "nesterov" in group else {}
-    if hyper.get("weight_decay") and (family == "sgd" or "decoupled_weight_decay" in group):
+    if hyper.get("weight_decay") and (not counts(d) or "decoupled_weight_decay" in group):
         answers["form"] = "lr" if group.get("decoupled_weight_decay") else "l2"
     on = {"maximize": True} if group.get("maximize") else {}
     return Said(hyper, group.get("initial_lr"), answers, on)
 
 
-def _hyper(family: str, group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for ours, theirs in find(family, "pytorch").names.items():
+def _hyper(d: Rule, group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for ours, theirs in words_of(d, "pytorch").names.items():
         if group.get(theirs) is not None:  # None: no decay at all
             pair = zip(("beta1", "beta2"), group[theirs], strict=True) if ours == "betas" else None
             yield from pair or [(ours, group[theirs])]
+
+
+def counts(d: Rule) -> bool:
+    """Whether PyTorch counts the steps of this optimizer: of all but SGD."""
+    return bool(words_of(d, "pytorch").counter)
 
 
 def write(opt: Optimizer, columns: Columns, into: Any, step: int, spec: optree.PyTreeSpec) -> Any:
     """Return `into` with the arrays of `columns`."""
     state = {}
     for i, (key, _) in enumerate(_leaves(into, spec.num_leaves)):
-        names = NAMES[opt.dialect.family]
+        names = names_of(opt.dialect, "pytorch")
         own = {names[name]: column[i] for name, column in columns.items()}
-        if opt.dialect.family == "adam":
-            xp = array_namespace(columns["m"][i])
+        if counts(opt.dialect):
+            xp = array_namespace(next(iter(columns.values()))[i])
             own = {"step": xp.asarray(float(step), dtype=xp.float32), **own}
         state[key] = own
     return {**into, "state": state}

@@ -10,10 +10,24 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from ...dialects import Apply, Dialect, Hyper
+from ...rules.contract import Apply, Dialect, Hyper
 from ..cases.case import Array
 
 Twist = Callable[[Any, Hyper, int], Any]  # (scalars, hyper, t) -> scalars
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """A twist: scalars by formulas in the scalars, h and t, as the tables of bugs write them."""
+
+    formulas: tuple[tuple[str, str], ...]
+
+    def __call__(self, s: Any, h: Hyper, t: int) -> Any:
+        """Return the scalars with these in place of their own; what is absent stays so."""
+        names = {**s._asdict(), "h": h, "t": t, "min": min, "max": max}
+        new = {name: eval(text, {"__builtins__": {}}, names)
+               for name, text in self.formulas if getattr(s, name) is not None}  # fmt: skip
+        return s._replace(**new)
 
 
 @dataclass(frozen=True)
@@ -47,14 +61,49 @@ class Twisted:
         return self.base.hyper
 
     @property
-    def schedule(self) -> str:
+    def schedule(self) -> Any:
         """Which multiplier is read: of this step, or of the one before."""
         return self.base.schedule
+
+    @property
+    def clip(self) -> Any:
+        """Whether, and where, the gradient is clipped."""
+        return self.base.clip
+
+    def questions(self) -> dict[str, tuple[Any, ...]]:
+        """Return the questions of the base."""
+        return self.base.questions()
 
     @property
     def apply(self) -> Apply:
         """The other rule as a pure function of arrays."""
         return self.base.apply if self.step is None else partial(self.step, self.base)
+
+    def rule(self) -> Apply:
+        """The rule with all its questions."""
+        return self.apply
+
+    def structure(self) -> Any:
+        """Return what has the same lines: that of the base, unless the step is another."""
+        return self if self.step is not None else self.base.structure()
+
+    def scalar_key(self) -> Any:
+        """Return what has the same scalars."""
+        return self
+
+    def starts(self, h: Hyper) -> tuple[Any, ...]:
+        """Return the number that each slot begins with."""
+        return self.base.starts(h)
+
+    @property
+    def form(self) -> Any:
+        """Form of the decay."""
+        return self.base.form
+
+    @property
+    def order(self) -> Any:
+        """Order of the decay."""
+        return self.base.order
 
     def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
         """Scalars of step `t`, twisted."""
@@ -97,8 +146,3 @@ def changes(claim: Any, found: Any) -> dict[str, Any]:
     if "form" in changed:  # what decay it was counts: to lose L2 is not to lose the decay
         changed["form"] = (old["form"], new["form"])
     return changed
-
-
-def multipliers(rule: Any, eta: Array) -> Array:
-    """Return the schedule as `rule` reads it."""
-    return rule.reads(eta) if isinstance(rule, Twisted) and rule.reads else eta

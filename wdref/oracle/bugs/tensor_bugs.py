@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..cases.case import Case
-from .mutants import multipliers
+from ..cases.trajectory import begun, multipliers
 
 
 @dataclass
@@ -112,7 +112,7 @@ def simulate(
 ) -> list[Any]:
     """Trajectories of every tensor of `case` in NumPy, spoiled by `bug`: a list of (T, n)."""
     thetas = [theta.astype(dtype) for theta in case.theta0]
-    slots = [tuple(np.zeros_like(theta) for _ in dialect.slots) for theta in thetas]
+    slots = [begun(dialect, theta, _own(case, i)) for i, theta in enumerate(thetas)]
     path: list[list[Any]] = [[] for _ in thetas]
     for t in range(1, len(case.eta) + 1):
         for i, theta in enumerate(thetas):

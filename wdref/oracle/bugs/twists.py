@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from ...dialects import Dialect, Hyper
+from ...rules.contract import Dialect, Hyper
 from ..cases.case import Array
 
 # -- twisted scalars ------------------------------------------------------------------------------

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dialects import Dialect
-
 Array = NDArray[np.float64]
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 SEVERAL = ("tensors", "groups", "late", "none")  # what several tensors alone can show
@@ -93,13 +91,3 @@ def rounded(x: Array, dtype: str) -> Any:
     bits = x.astype(np.float32).view(np.uint32)
     nearest_even = bits + 0x7FFF + ((bits >> 16) & 1)
     return (nearest_even & np.uint32(0xFFFF0000)).view(np.float32)
-
-
-def hyper_for(dialect: Dialect, values: Mapping[str, float]) -> dict[str, float]:
-    """Those of `values` that `dialect` reads; 0 for what it is defined without."""
-    hyper = {name: values[name] for name in dialect.hyper}
-    if "dampening" in hyper and (getattr(dialect, "nesterov", False) or not hyper["momentum"]):
-        hyper["dampening"] = 0.0  # programs that have both differ where momentum is 0
-    if not getattr(dialect, "buffer", True) and not getattr(dialect, "nesterov", False):
-        hyper["momentum"] = 0.0  # what is asked for is no momentum
-    return hyper

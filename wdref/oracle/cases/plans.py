@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...rules.contract import Dialect
+from ...rules.registry import families
 from ...schedules import cosine, warm_restarts
 from .case import Array, noise
 from .shapes import BOLD, STRONG, USUAL, slopes
@@ -219,4 +221,15 @@ def branching_plans() -> tuple[Plan, ...]:
              lambda t: 2.0**-9 if t < 2030 else 1.0, flags=("long",), size=1),
         Plan("no-numbers", "gradients that are infinite or no number reach their parameter alone",
              10, _no_numbers, BOLD, slopes, flags=("nonfinite",)),
+    )  # fmt: skip
+
+
+def bound_plans(dialect: Dialect) -> tuple[Plan, ...]:
+    """Return a case at each bound of the hyperparameters that this family alone has."""
+    family = families().get(dialect.family)
+    own = [h for h in family.hyper if h.name not in STRONG] if family else []
+    return tuple(
+        Plan(f"{h.name.replace('_', '-')}-{bound:g}", f"{h.name} {bound:g}", 8, _surging(35),
+             {**BOLD, h.name: bound}, slopes, flags=("bound",), asks=h.name)
+        for h in own for bound in h.bounds
     )  # fmt: skip

@@ -5,14 +5,15 @@ few are certified and no vector width hides an element that took its neighbour's
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...dialects import Dialect
-from .case import DTYPES, Array, Case, hyper_for, noise, rounded
+from ...rules.contract import Dialect
+from ...rules.registry import families
+from .case import DTYPES, Array, Case, noise, rounded
 
 PERIOD = 61
 SIZES = (0, *range(1, 71), 127, 128, 129, 1023, 1024, 1025, 65_535, 65_536, 65_537)
@@ -23,11 +24,18 @@ STEPS = 3
 STRONG = {"learning_rate": 0.3, "weight_decay": 0.4, "eps": 0.2, "beta1": 0.8, "beta2": 0.7,
           "momentum": 0.8, "dampening": 0.3, "clip": 0.25}  # fmt: skip
 USUAL = {"learning_rate": 1e-3, "weight_decay": 1e-2, "eps": 1e-8, "beta1": 0.9, "beta2": 0.999,
-         "momentum": 0.9, "dampening": 0.1, "clip": 0.75}  # fmt: skip
+         "momentum": 0.9, "dampening": 0.1, "clip": 0.75, "usual": True}  # fmt: skip
 # Under these a burst of the gradient is a step beyond the rate: what is clipped at 1 shows.
 BOLD = {**STRONG, "beta1": 0.25, "beta2": 0.99}
 SURGE = (1.0, 0.5, 4.0)
 SLOPES = (1.0, 0.5, 0.75, 0.25, 1.0, 0.375)
+
+
+def hyper_of(dialect: Dialect, values: Mapping[str, float]) -> dict[str, float]:
+    """Return what a case gives a dialect: `values`, and of its family's own what these lack."""
+    kind, family = "usual" if "usual" in values else "strong", families().get(dialect.family)
+    own = {h.name: getattr(h, kind) for h in family.hyper} if family else {}
+    return dialect.asked({**own, **values})
 
 
 def slopes(t: int) -> float:
@@ -114,7 +122,7 @@ def _template(claim: str, dialect: Dialect, dtype: str) -> Case:
         dtype=dtype,
         theta0=_tiled(1, PERIOD, 21, dtype)[0],
         grads=_gradients(STEPS, PERIOD, 22, dtype),
-        hyper=hyper_for(dialect, BOLD),
+        hyper=hyper_of(dialect, BOLD),
         eta=_eta(STEPS),
     )
 
@@ -171,7 +179,7 @@ def _many(
         dtype=dtype,
         theta0=[_tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
         grads=[_gradients(steps, n, 80 + i, dtype) for i, n in enumerate(sizes)],
-        hyper=hyper_for(dialect, BOLD),
+        hyper=hyper_of(dialect, BOLD),
         eta=_eta(steps),
         purpose=purpose,
         flags=("tensors", *extra),
@@ -188,7 +196,7 @@ def _own_groups(dialect: Dialect) -> tuple[dict[str, float], ...]:
                  "beta1": (0.8, 0.5, 0.95), "beta2": (0.7, 0.9, 0.5), "eps": (0.2, 0.01, 1.0),
                  "clip": (0.25, 0.5, 0.125)}  # fmt: skip
     rows = [{name: values[i] for name, values in of_groups.items()} for i in range(3)]
-    return tuple(hyper_for(dialect, row) for row in rows)
+    return tuple(hyper_of(dialect, row) for row in rows)
 
 
 def _gradients(steps: int, n: int, seed: int, dtype: str) -> Any:

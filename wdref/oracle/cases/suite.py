@@ -11,26 +11,27 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ...dialects import Dialect
 from ...engine.arithmetic import HALF
-from .case import DTYPES, Case, hyper_for, noise, rounded
-from .plans import Plan, branching_plans, half_plans, plans
-from .shapes import ranks, shapes, tensors, together, views
+from ...rules.contract import Dialect
+from .case import DTYPES, Case, noise, rounded
+from .plans import Plan, bound_plans, branching_plans, half_plans, plans
+from .shapes import hyper_of, ranks, shapes, tensors, together, views
 
 
 def regimes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield each plan with the hyperparameters that `dialect` reads: one tensor, a few columns."""
-    for plan in half_plans() if dtype in HALF else (*plans(dtype), *branching_plans()):
+    own = (*plans(dtype), *branching_plans(), *bound_plans(dialect)) if dtype not in HALF else ()
+    for plan in own or half_plans():
         if _applies(plan, dialect):
             yield _case(plan, claim, dialect, dtype)
 
 
 def _applies(plan: Plan, dialect: Dialect) -> bool:
-    if plan.asks and plan.hyper[plan.asks] != hyper_for(dialect, plan.hyper).get(plan.asks):
+    if plan.asks and plan.hyper[plan.asks] != hyper_of(dialect, plan.hyper).get(plan.asks):
         return False  # it is not read, or is the same in every case
     if plan.asks == "momentum" and not dialect.slots:
         return False
-    if "nonfinite" in plan.flags and getattr(dialect, "clip", "none") != "none":
+    if "nonfinite" in plan.flags and dialect.clip != "none":
         return False  # libraries differ in what the smaller of NaN and a bound is
     # λ/α, the coefficient of Proposition 1, has no value at α = 0
     return not (plan.id == "rate-0" and dialect.form == "scaled_l2")
@@ -45,7 +46,7 @@ def _case(plan: Plan, claim: str, dialect: Dialect, dtype: str) -> Case:
         dtype=dtype,
         theta0=rounded(theta, dtype),
         grads=rounded(plan.fill(T, n), dtype),
-        hyper=MappingProxyType(hyper_for(dialect, plan.hyper)),
+        hyper=MappingProxyType(hyper_of(dialect, plan.hyper)),
         eta=np.array([_short(plan.eta(t)) for t in range(1, T + 1)]),
         purpose=plan.purpose,
         flags=plan.flags,

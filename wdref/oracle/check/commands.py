@@ -12,7 +12,7 @@ from ...conventions import CLAIMS, CONVENTIONS, dialect
 from ..vectors.commands import check_outputs
 
 if TYPE_CHECKING:
-    from ...dialects import Dialect
+    from ...rules.contract import Dialect
     from ..cases.case import Case
     from ..identify.identify import Identity
     from ..targets.targets import Result

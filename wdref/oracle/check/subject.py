@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects import Dialect
+from ...rules.contract import Dialect
 from ..cases.case import Case
 from ..identify.diagnosis import diagnose
 from ..judge.enclosure import enclose

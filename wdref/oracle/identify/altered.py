@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects import Dialect, Hyper
+from ...rules.contract import Dialect, Hyper
 from ..bugs.mutants import Twisted
 from ..cases.case import rounded
 

@@ -5,13 +5,15 @@ part changed; one that gives what came is told, and one that does so where it de
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cases.case import Case
+from ..cases.trajectory import begun, trajectory
 from ..judge.enclosure import enclose
 from ..judge.reasons import LIMIT
 from ..targets.targets import Result
@@ -76,13 +78,12 @@ def changed(rule: Any, case: Case, result: Result, at: Departure) -> str:
 
 
 def _before(rule: Any, part: Case, i: int) -> _Step:
-    theta = part.theta0.astype(float)
-    slots = older = tuple(np.zeros_like(theta) for _ in rule.slots)
+    wide = replace(part, theta0=part.theta0.astype(float), grads=part.grads.astype(float))
+    start = wide.theta0, begun(rule, wide.theta0, part.hyper)
+    states = [start, start, *islice(trajectory(rule, wide), i)]
+    (_, older), (theta, slots) = states[-2:]
     eta = [*part.eta[:1].tolist(), *part.eta.tolist()]
-    for t in range(i):
-        s = rule.scalars(part.hyper, t + 1, eta[t + 1], before=eta[t])
-        older, (theta, slots) = slots, rule.apply(theta, part.grads[t].astype(float), slots, s)
-    return _Step(rule, theta, part.grads[i].astype(float), tuple(slots), tuple(older),
+    return _Step(rule, theta, wide.grads[i], tuple(slots), tuple(older),
                  dict(part.hyper), i + 1, eta[i + 1], eta[i])  # fmt: skip
 
 

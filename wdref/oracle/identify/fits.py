@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ...engine.arithmetic import HALF
 from ..bugs.mutants import Twisted
 from ..cases.case import Case
+from ..cases.together import stacked, trajectories
 from .altered import Factor, Scaled, ScaledGradient, narrowed, unread, unscheduled
-from .candidates import stacked, trajectories
 
 Array = NDArray[np.float64]
 STEPS = 3

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ...conventions import CONVENTIONS
-from ...dialects import AdamDialect, MomentumDialect
 from ...engine.arithmetic import HALF
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
@@ -225,7 +224,7 @@ def _explains(rule: Any, bug: Any, many: Sequence[tuple[Case, Result]]) -> bool:
 
 def _hints(found: Sequence[ranking.Candidate], nearest: ranking.Candidate) -> tuple[str, ...]:
     """By elimination: what each answer of the nearest dialect is worth, the most telling first."""
-    if not isinstance(nearest.rule, AdamDialect | MomentumDialect):
+    if isinstance(nearest.rule, Twisted):
         return ()
     best: dict[str, ranking.Candidate] = {}
     for other in found:
@@ -245,7 +244,7 @@ def _hints(found: Sequence[ranking.Candidate], nearest: ranking.Candidate) -> tu
 def describe(rule: Any) -> dict[str, Any]:
     """Return the answers, the conventions that give them, and the recurrence."""
     dialect = rule.base if isinstance(rule, Twisted) else rule
-    answers = asdict(dialect)
+    answers = {name: getattr(dialect, name) for name in dialect.questions()}
     if "bias" in answers:
         answers["bias_correction"] = answers.pop("bias")
     names = [

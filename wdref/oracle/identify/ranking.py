@@ -10,10 +10,11 @@ import numpy as np
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted, changes
 from ..cases.case import Case
+from ..cases.together import trajectories
 from ..judge.enclosure import CaseKey, enclose
 from ..judge.verdict import judge, primitives_in
 from ..targets.targets import Result
-from .candidates import FAMILIES, candidates, trajectories
+from .candidates import candidates
 
 Measured = Mapping[str, Mapping[str, Any]]
 
@@ -78,8 +79,6 @@ def oddity(rule: Any, claim: Any = None) -> int:
 def rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
     """Return every rule of `family` that reads no more than is `given`, the claim among them."""
     known = candidates(family, clip="clip" in given)
-    if claim is not None and family not in FAMILIES:
-        known = (*dict.fromkeys((*known, claim)),)  # its answers may be no convention's
     twisted = dict.fromkeys(
         mutant.rule
         for convention in ("pytorch", "paper", "keras")
@@ -90,8 +89,7 @@ def rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
     if not found:
         raise ValueError(
             f"identify: no rule of the family {family!r} is known that reads no more than "
-            f"{', '.join(sorted(given))}: give claim, or list its dialects in FAMILIES in "
-            "wdref/oracle/identify/candidates.py"
+            f"{', '.join(sorted(given))}"
         )
     return found
 

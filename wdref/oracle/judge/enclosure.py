@@ -6,7 +6,7 @@ rounding error of the dtype. The distance from the exact value that this envelop
 *radius*, and an implementation is judged by ``ratio = |got - exact| / radius``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from ...backend import load
 from ...engine.arithmetic import Arithmetic
-from ..bugs.mutants import multipliers
 from ..cases.case import Case
-from ..identify.candidates import trajectories
+from ..cases.trajectory import multipliers, trajectory
 
 Array = NDArray[np.float64]
 SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
@@ -141,7 +140,9 @@ def _table(rows: Any) -> Array:
 def _broken(dialect: Any, case: Case) -> NDArray[np.bool_]:
     if np.all(np.isfinite(case.grads)):
         return np.zeros(case.grads.shape, dtype=bool)
-    broken: NDArray[np.bool_] = ~np.isfinite(trajectories([dialect], case)[0])
+    wide = replace(case, theta0=case.theta0.astype(float), grads=case.grads.astype(float))
+    path = [theta for theta, _ in trajectory(dialect, wide)]
+    broken: NDArray[np.bool_] = ~np.isfinite(np.array(path).reshape(case.grads.shape))
     return broken
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...engine.arithmetic import Arithmetic
 from ..cases.case import Array, Case
-from ..identify.candidates import trajectories
+from ..cases.together import trajectories
 from .enclosure import enclose
 
 STEPS = 64  # enough to choose by; the enclosure is for all of them

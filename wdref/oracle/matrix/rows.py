@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...conventions import dialect
-from ...dialects import Dialect
+from ...rules.contract import Dialect
 from ..targets.targets import Target, TargetError, adapter_file, parse, parse_options
 
 NAMES = {"INSTALL": str, "CONVENTION": str, "OPTIMIZERS": dict, "COMPILES": str}

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...rules.vocabulary import BIAS, EPS
 from ..cases.case import DTYPES
-from .words import BIAS, DECAYS, EPS
+from .words import DECAYS
 
 Record = Mapping[str, Any]
 COLUMNS = ("row", "verdict", "decay", "order", "ε", "bias correction", "momentum", *DTYPES)

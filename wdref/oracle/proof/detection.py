@@ -11,9 +11,10 @@ from ...conventions import dialect
 from ...engine.arithmetic import Primitives
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
-from ..bugs.mutants import Mutant, multipliers
+from ..bugs.mutants import Mutant
 from ..cases.case import Array, Case
 from ..cases.suite import cases, probes
+from ..cases.trajectory import trajectory
 from ..identify.identify import Identity, identify
 from ..judge.verdict import CaseVerdict, judge, judge_all, overall
 from ..targets.targets import Result
@@ -73,20 +74,8 @@ def simulated(rule: Any, case: Case, bug: Any = None) -> Result:
 
 def plainly(rule: Any, case: Case) -> Array:
     """Trajectory of a rule as written, in the dtype of the case: (T, n)."""
-    path = list(steps_of(rule, case))
+    path = [theta for theta, _ in trajectory(rule, case)]
     return np.array(path).astype(np.float64).reshape(len(path), -1)
-
-
-def steps_of(rule: Any, case: Case) -> Iterator[Any]:
-    """Yield the parameters after each step of a rule as written."""
-    theta = case.theta0
-    slots: Sequence[Any] = [np.zeros_like(theta) for _ in rule.slots]
-    eta = multipliers(rule, case.eta).tolist()
-    for t, g in enumerate(case.grads, start=1):
-        with np.errstate(all="ignore"):
-            s = rule.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
-            theta, slots = rule.apply(theta, g, slots, s)
-        yield theta
 
 
 def _row(bug: Any, claim: Any, cases: Sequence[Case], results: Sequence[Result]) -> Row:

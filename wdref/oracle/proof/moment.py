@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..cases.case import Case
+from ..cases.trajectory import begun
 
 
 class Outcome(NamedTuple):
@@ -98,7 +99,7 @@ def run(dialect: Any, case: Case, detour: Detour | None = None) -> list[Any]:
 
 
 def _run(dialect: Any, case: Case, i: int, theta: Any, grads: Any, detour: Detour | None) -> Any:
-    slots = tuple(np.zeros_like(theta) for _ in dialect.slots)
+    slots = begun(dialect, theta, _hyper(case, i))
     taken, path, t, before = set(case.steps_taken(i)), [], 0, None
     for step, (g, eta) in enumerate(zip(grads, case.eta.tolist(), strict=True)):
         moment = Moment(

@@ -11,28 +11,30 @@ import importlib
 import inspect
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import combinations
 from math import sqrt
 from typing import Any
 
-from ...dialects import AdamDialect, AdamScalars, MomentumDialect, MomentumScalars
+from ...rules.registry import families
 from ..cases.suite import regimes
 from ..judge.verdict import judge
 from ..targets.targets import Result
 from .detection import plainly
 
-# module, the functions that are spoiled
-SUBJECTS = {
-    "wdref.rules.sgd": ("sgd",),
-    "wdref.rules.adam": ("adam",),
-    "wdref.rules.sgd_dialect": ("sgd_dialect", "_gradient", "clip"),
-    "wdref.rules.adam_dialect": ("adam_dialect", "_corrected", "_denominator"),
-    "wdref.dialects": ("scalars", "_weight", "_eps", "_decay", "_correction", "_read"),
-}
+SHARED = {"wdref.rules.decay": ("coefficients", "read", "clipped")}  # of every family
+
+
+def subjects() -> dict[str, tuple[str, ...]]:
+    """Return the functions that are spoiled, by module."""
+    own = {m: names for family in families().values() for m, names in family.subjects.items()}
+    return {**own, **SHARED}
+
+
 OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
 }  # fmt: skip
-FIELDS = (*AdamScalars._fields, *MomentumScalars._fields)
 REGIMES = ("exaggerated", "bursts", "sparse", "first", "eps-rules")
 
 
@@ -57,10 +59,10 @@ class Score:
     survivors: tuple[Site, ...]
 
 
-def score(subjects: Sequence[str] = tuple(SUBJECTS)) -> Score:
+def score(modules: Sequence[str] = ()) -> Score:
     """Spoil every subject in every place and count what the suite catches."""
     total, survivors = 0, []
-    for module in subjects:
+    for module in modules or subjects():
         for site, spoiled in mutations(module):
             total += 1
             if not is_caught(module, spoiled):
@@ -80,11 +82,11 @@ def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
 def mutations(module: str) -> Iterator[tuple[Site, types.ModuleType]]:
     """Yield every spoiled copy of `module`."""
     source = inspect.getsource(importlib.import_module(module))
-    lines = source.splitlines()
-    count = len(list(_places(ast.parse(source), SUBJECTS[module])))
+    lines, functions = source.splitlines(), subjects()[module]
+    count = len(list(_places(ast.parse(source), functions)))
     for index in range(count):
         tree = ast.parse(source)
-        line, change, apply = list(_places(tree, SUBJECTS[module]))[index]
+        line, change, apply = list(_places(tree, functions))[index]
         apply()
         spoiled = types.ModuleType(module)
         spoiled.__package__ = module.rpartition(".")[0]
@@ -111,7 +113,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[int, str, Any]]:
         more = node.value + 1
         if not isinstance(node.value, bool):  # 2 is as true as True
             yield node.lineno, f"{node.value} to {more}", _setter(node, "value", more)
-    if isinstance(node, ast.Attribute) and node.attr in FIELDS and isinstance(node.ctx, ast.Load):
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
         for other in ("step", "beta1", "eps"):
             if other != node.attr and isinstance(node.value, ast.Name) and node.value.id == "s":
                 yield node.lineno, f"s.{node.attr} to s.{other}", _setter(node, "attr", other)
@@ -132,7 +134,7 @@ def _swapper(node: ast.BinOp) -> Any:
 
 def is_caught(module: str, spoiled: types.ModuleType) -> bool:
     """Whether the spoiled copy deviates, or cannot run, on some case of some dialect."""
-    for dialect in DIALECTS:
+    for dialect in dialects(module):
         subject = _spoil(dialect, module, spoiled)
         if subject is None:
             continue
@@ -148,54 +150,46 @@ def is_caught(module: str, spoiled: types.ModuleType) -> bool:
 
 @dataclass(frozen=True)
 class _Spoiled:
-    """A dialect whose rule or whose scalars are those of a spoiled module."""
+    """A dialect whose rule is that of a spoiled module."""
 
-    slots: tuple[str, ...]
+    base: Any
     apply: Any
-    scalars: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
 
 
 def _spoil(dialect: Any, module: str, spoiled: types.ModuleType) -> Any:
-    if module == "wdref.dialects":
-        twin = getattr(spoiled, type(dialect).__name__)(**asdict(dialect))
-        return _Spoiled(dialect.slots, dialect.apply, twin.scalars)
-    name = module.rpartition(".")[2]
-    rule = dialect.apply
-    if getattr(rule, "func", rule).__name__ != name:
-        return None
-    own = getattr(spoiled, name)
-    apply = (lambda *args: own(dialect, *args)) if name.endswith("_dialect") else own
-    return _Spoiled(dialect.slots, apply, dialect.scalars)
+    own = type(dialect).__module__
+    if module == own:
+        return getattr(spoiled, type(dialect).__name__)(**asdict(dialect))
+    if module in SHARED:
+        copy = types.ModuleType(own)
+        copy.__package__ = own.rpartition(".")[0]
+        exec(inspect.getsource(importlib.import_module(own)), vars(copy))
+        vars(copy).update({name: getattr(spoiled, name) for name in SHARED[module]})
+        return getattr(copy, type(dialect).__name__)(**asdict(dialect))
+    name = getattr(dialect.apply, "__name__", "")  # of the paper's own function
+    return _Spoiled(dialect, getattr(spoiled, name)) if name in subjects()[module] else None
 
 
+@cache
 def _suite(dialect: Any) -> list[Any]:
     found = regimes(dialect.family, dialect, "float64")
     return [case for case in found if case.id.split("/")[0] in REGIMES]
 
 
-def _dialects() -> Iterator[Any]:
-    """Dialects that reach every line of the subjects."""
-    for form in ("l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2", "none"):
-        yield MomentumDialect(form=form)
-        yield AdamDialect(form=form)
-        yield AdamDialect(form=form, eps="hat", bias="ahead")
-    adam, sgd = AdamDialect(form="lr"), MomentumDialect(form="lr", lr="outside")
-    yield from (replace(adam, eps=eps) for eps in ("inside", "both", "clamp"))
-    yield from (replace(adam, bias=b) for b in ("none", "first", "behind", "in_place"))
-    yield from (replace(adam, amsgrad=a, order="after") for a in ("raw", "hat"))
-    yield replace(adam, amsgrad="raw", bias="in_place")
-    yield replace(adam, schedule="late")
-    yield from (AdamDialect(form="l2", clip=c) for c in ("sum", "gradient"))
-    yield from (AdamDialect(form="scaled_l2", amsgrad=a, eps="hat") for a in ("raw", "hat"))
-    yield AdamDialect(form="scaled_l2", bias="in_place")
-    yield AdamDialect(form="scaled_l2", bias="behind", eps="hat")
-    yield from (replace(sgd, order=order, nesterov=True) for order in ("together", "after"))
-    yield replace(sgd, damping="dampening", first="gradient")
-    yield replace(sgd, lr="inside", damping="ema", nesterov=True, schedule="late")
-    yield replace(sgd, buffer=False)
-    l2 = MomentumDialect(form="l2", lr="outside")
-    yield from (replace(l2, nesterov=n) for n in ("twice", "reread"))
-    yield from (replace(l2, clip=c) for c in ("sum", "gradient"))
+@cache
+def dialects(module: str) -> tuple[Any, ...]:
+    """Return dialects that reach every line of a module: with every pair of answers."""
+    mine = [f for f in families().values() if module in f.subjects or module in SHARED]
+    return tuple(d for family in mine for clip in (False, True) for d in _pairs(family, clip))
 
 
-DIALECTS = tuple(_dialects())
+def _pairs(family: Any, clip: bool) -> Iterator[Any]:
+    seen = set[Any]()
+    for d in family.dialect.every(clip=clip):
+        new = set(combinations(asdict(d).items(), 2)) - seen
+        if new:
+            seen |= new
+            yield d

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects import MomentumDialect
 from ..cases.case import Array, Case
 from .right_machines import Machine
 
@@ -120,7 +119,7 @@ class _Step:
 
     def parameters(self, theta: Any, g: Any, slots: list[Any]) -> Any:
         """Return the new θ; `slots` are written."""
-        if isinstance(self.dialect, MomentumDialect):
+        if "v" not in self.dialect.slots:
             return self._by_momentum(theta, g, slots)
         g, (outer, inner) = self._gradient(theta, g), self._brackets()
         step = self._adam(g, slots, inner)

@@ -10,7 +10,7 @@ import click
 
 from ...cli import emit_json, fail, need
 from ...conventions import CLAIMS
-from .sources import DTYPES, SOURCES
+from .sources import DTYPES, sources
 
 if TYPE_CHECKING:
     from .outputs import Judgement
@@ -26,7 +26,7 @@ def vectors() -> None:
 @click.option("--claim", "claims", multiple=True, type=click.Choice(CLAIMS),
               help="Only this rule; may be repeated.")  # fmt: skip
 @click.option("--convention", "conventions", multiple=True,
-              type=click.Choice(sorted({convention for convention, _ in SOURCES})),
+              type=click.Choice(sorted({convention for convention, _ in sources()})),
               help="Only this meaning of the hyperparameters; may be repeated.")  # fmt: skip
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES),
               help="Only this dtype; may be repeated.")  # fmt: skip

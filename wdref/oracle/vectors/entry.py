@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dialects import Dialect
+from ...rules.contract import Dialect
 from ..cases.case import Case
 from ..judge.enclosure import Enclosure, enclose
 from ..judge.verdict import LIMIT

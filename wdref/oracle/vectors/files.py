@@ -13,7 +13,7 @@ from typing import Any
 
 from ...conventions import CLAIMS, CONVENTIONS
 from ...conventions import dialect as look_up
-from ...dialects import Dialect
+from ...rules.contract import Dialect
 from ..cases.case import DTYPES as ALL_DTYPES
 from ..cases.case import Case
 from ..cases.suite import cases
@@ -22,7 +22,7 @@ from .entry import arrays_of, entry
 from .flags import flags_of, notes_of
 from .format import layout, write_whole
 from .read import SCHEMAS, VECTORS_SCHEMA, schema_text
-from .sources import DTYPES, SOURCES
+from .sources import DTYPES, sources
 
 HEADER = (
     "Vectors for optimizers with weight decay, written by `wdref vectors export`; do not edit.",
@@ -128,7 +128,7 @@ def selection(
     for convention in conventions or CONVENTIONS:
         has = CONVENTIONS.get(convention, {})
         for claim in claims or has or CLAIMS:
-            known = (convention, claim) in SOURCES
+            known = (convention, claim) in sources()
             if known or conventions:  # who names both wants to hear that it is not there
                 look_up(claim, convention)
                 yield claim, convention
@@ -180,8 +180,8 @@ def document(found: Suite, dtypes: Sequence[str] = DTYPES) -> dict[str, Any]:
 
 
 def _source(convention: str, claim: str) -> dict[str, str]:
-    if (convention, claim) not in SOURCES:
+    if (convention, claim) not in sources():
         raise ValueError(
             f"{convention} {claim} has no source: write one in wdref/oracle/vectors/sources.py"
         )
-    return SOURCES[convention, claim]._asdict()
+    return sources()[convention, claim]._asdict()

@@ -16,9 +16,9 @@ from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Mutant, Twisted, changes
 from ..cases.case import Case
+from ..cases.trajectory import trajectory
 from ..judge.enclosure import CaseKey, Enclosure, enclose
 from ..judge.verdict import LIMIT
-from ..proof.detection import steps_of
 from .notes import NOTES, Note
 
 BLOCK = 127  # from this size on a case is one of blocks
@@ -118,7 +118,7 @@ def _far(dialect: Any, rule: Any, key: CaseKey) -> Far:
     wide = replace(key.case, theta0=key.theta0.astype(float), grads=key.grads.astype(float))
     worst = np.zeros(key.theta0.size)
     rows: list[Any] = []
-    for t, theta in enumerate(steps_of(rule, wide), start=1):
+    for t, (theta, _) in enumerate(trajectory(rule, wide), start=1):
         rows.append(theta)
         if len(rows) == CHUNK or t == len(key.eta):
             part = Enclosure(*(x[t - len(rows) : t] for x in vars(truth).values()))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...conventions import dialect as look_up
-from ...dialects import Dialect
+from ...rules.contract import Dialect
 from ..cases.case import Case
 from ..identify.diagnosis import Diagnosis, diagnose
 from ..identify.identify import Identity

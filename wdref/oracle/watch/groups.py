@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from ...conventions import dialect
-from ...dialects import Dialect
 from ...engine.arithmetic import all_narrow
 from ...engine.checks import check_number
+from ...rules.contract import Dialect
 from .watch import Hyper, check_names
 
 WORDS = {"lr": "learning_rate", "eps": "eps", "weight_decay": "weight_decay",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dialects import Dialect
+from ...rules.contract import Dialect
 from .groups import Group
 from .tensors import local
 from .watch import Departure

@@ -17,8 +17,8 @@ import optax
 from jax.experimental import io_callback
 
 from ...conventions import dialect
-from ...dialects import Dialect
 from ...engine.arithmetic import Primitives, all_narrow
+from ...rules.contract import Dialect
 from .step import WIDTHS, Array, Before, Rule
 from .watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backend import load
-from ...dialects import Dialect
 from ...engine.arithmetic import Arithmetic, Primitives
+from ...rules.contract import Dialect
 from .bounds import UP, Bounds, Rounds, midpoint_dtype
 
 Array = NDArray[np.float64]

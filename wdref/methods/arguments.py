@@ -1,4 +1,4 @@
-"""The arguments of the four methods: numbers, groups, and what a program has."""
+"""The arguments of the constructors: numbers, groups, and what a program has."""
 
 import math
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from typing import Any
 
 from ..conventions import dialect
 from ..decay import WeightDecay
-from ..optimizer import Optimizer
+from ..engine.checks import check_number
+from ..rules.registry import families
 from ..words import meant
-from .checks import check_number
 
 
-def check_program(opt: Optimizer, claim: str, variant: str, own: Mapping[str, Any]) -> None:
+def check_program(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
     """Refuse options that the program `variant` has not, or means otherwise.
 
     `own` are options that stand for an answer of the dialect. Who gives `answers` themselves says
@@ -19,10 +19,10 @@ def check_program(opt: Optimizer, claim: str, variant: str, own: Mapping[str, An
     """
     if variant == "paper":
         return
-    dampening = own.get("dampening") or _most(opt, "dampening")
-    _check_answers(claim, variant, own, dampening)
-    found = dialect(claim, variant)
-    if meant(claim, variant).line and own.get("nesterov") and dampening:
+    claim = opt.claim
+    found, known = dialect(claim, variant), meant(claim, variant)
+    _check_answers(opt, variant, own)
+    if known.line and own.get("nesterov") and _given(opt, "dampening", own):
         raise ValueError(f"{variant} refuses nesterov with dampening: set one of them to 0")
     if found.form == opt.dialect.form == "none" and _most(opt, "weight_decay"):
         raise ValueError(f"{variant} has no weight decay in its {claim}: leave it out")
@@ -30,22 +30,27 @@ def check_program(opt: Optimizer, claim: str, variant: str, own: Mapping[str, An
         raise ValueError(f"{variant} has no momentum in its {claim}: leave it out")
 
 
-def _check_answers(claim: str, variant: str, own: Mapping[str, Any], dampening: Any) -> None:
-    known = meant(claim, variant).answers
-    damping = "dampening" if dampening else None
-    options = {"nesterov": own.get("nesterov"), "amsgrad": own.get("amsgrad"), "damping": damping}
-    for name, value in options.items():
+def _check_answers(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
+    known = meant(opt.claim, variant).allowed
+    options = [(name, own.get(name), name, own.get(name)) for name in opt.family.asked]
+    for h in opt.family.hyper:
+        if h.name in opt.family.options and (number := _given(opt, h.name, own)):
+            options += [(name, value, h.name, number) for name, value in h.sets.items()]
+    for name, value, word, shown in options:
         if value in (None, False, "none", known.get(name)):
             continue
-        said = f"dampening={dampening}" if name == "damping" else f"{name}={value!r}"
         other = f", but {known[name]!r}" if name in known else ""
         raise ValueError(
-            f"{variant} has no {said} in its {claim} that wdref knows{other}: leave it out, or say "
-            f"that another rule is meant, answers={{{name!r}: {value!r}}}"
+            f"{variant} has no {word}={shown!r} in its {opt.claim} that wdref knows{other}: leave "
+            f"it out, or say that another rule is meant, answers={{{name!r}: {value!r}}}"
         )
 
 
-def _most(opt: Optimizer, name: str) -> Any:
+def _given(opt: Any, name: str, own: Mapping[str, Any]) -> Any:
+    return own.get(name) or _most(opt, name)
+
+
+def _most(opt: Any, name: str) -> Any:
     """The value that is on, of the optimizer or of a group."""
     values = [{**opt.hyper, "weight_decay": opt.weight_decay}, *(over for _, over in opt.groups)]
     return next((own[name] for own in values if own.get(name)), 0)
@@ -61,9 +66,10 @@ def decay_number(value: Any, where: str = "") -> WeightDecay:
     return check_number(f"{where}weight_decay", value, low=0.0)
 
 
-def hyper_numbers(hyper: Mapping[str, Any], where: str = "") -> dict[str, float]:
-    """Check hyperparameters, and make them Python floats."""
-    below = {"momentum": 1.0, "beta1": 1.0, "beta2": 1.0}
+def hyper_numbers(hyper: Mapping[str, Any], family: str, where: str = "") -> dict[str, float]:
+    """Check hyperparameters of `family`, and make them Python floats."""
+    known = families().get(family)
+    below = {h.name: h.below for h in known.hyper} if known else {}
     return {
         name: check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
         for name, value in hyper.items()
@@ -93,12 +99,16 @@ def items(groups: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     return list(groups.items())
 
 
-def overrides(groups: Any, hyper: Mapping[str, Any]) -> tuple[tuple[Any, dict[str, Any]], ...]:
+def overrides(
+    groups: Any, hyper: Mapping[str, Any], family: str
+) -> tuple[tuple[Any, dict[str, Any]], ...]:
     """Check and return the hyperparameters of every group."""
-    return tuple((key, _override(key, over, hyper)) for key, over in items(groups))
+    return tuple((key, _override(key, over, hyper, family)) for key, over in items(groups))
 
 
-def _override(key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+def _override(
+    key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any], family: str
+) -> dict[str, Any]:
     """Check the hyperparameters of one group."""
     given, where = dict(over), f"groups[{key!r}]: "
     if "betas" in given and "beta1" in hyper:
@@ -111,4 +121,4 @@ def _override(key: Any, over: Mapping[str, Any], hyper: Mapping[str, Any]) -> di
         )
     decays = "weight_decay" in given
     decay = {"weight_decay": decay_number(given.pop("weight_decay"), where)} if decays else {}
-    return {**hyper_numbers(given, where), **decay}
+    return {**hyper_numbers(given, family, where), **decay}

@@ -1,0 +1,335 @@
+"""What a family says of itself: frozen records, and what is asked of a dialect.
+
+A *family* is one recurrence with its open questions. A *dialect* is the family under one set of
+answers: a frozen dataclass whose fields are the questions. All that the rest of wdref knows of a
+rule it asks through these.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, get_args
+
+from . import decay
+from .decay import Clip, Form, Hyper, Order, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
+Sqrt = Callable[[Any], Any]
+Answers = Mapping[str, Any]
+NONE: Answers = MappingProxyType({})
+
+
+class Rule(Protocol):
+    """What can be stepped: a dialect, or one with something other in it."""
+
+    @property
+    def family(self) -> str:
+        """Name of the family."""
+
+    @property
+    def form(self) -> Form:
+        """Form of the decay."""
+
+    @property
+    def order(self) -> Order:
+        """Whether the decay reads θ before the step or after it."""
+
+    @property
+    def schedule(self) -> Reading:
+        """Which multiplier is read: of this step, or of the one before."""
+
+    @property
+    def clip(self) -> Clip:
+        """Whether, and where, the gradient is clipped."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the state arrays."""
+
+    @property
+    def hyper(self) -> tuple[str, ...]:
+        """Names of the hyperparameters that are read."""
+
+    @property
+    def apply(self) -> Apply:
+        """The rule as a pure function of arrays."""
+
+    def scalars(
+        self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
+    ) -> Any:
+        """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
+
+    def starts(self, h: Hyper) -> tuple[Any, ...]:
+        """Return the number that each slot begins with."""
+
+    def recurrence(self) -> tuple[str, ...]:
+        """Return the update rule in the paper's letters, one line a phase."""
+
+    def questions(self) -> dict[str, tuple[Any, ...]]:
+        """Return the allowed answers of every question, in order."""
+
+
+def question(default: Any, *, lines: Answers = NONE, scalars: Answers = NONE) -> Any:
+    """Return the field of a question, whose default is the paper's answer.
+
+    `lines` maps answers that only the host's scalars know to the answer whose lines they share,
+    `scalars` those that only the lines know to the answer whose scalars they share: candidates
+    that share either are computed together.
+    """
+    return field(default=default, metadata={"lines": lines, "scalars": scalars})
+
+
+def form_question(default: Form) -> Any:
+    """Return the question of the decay's form."""
+    return question(default, lines=dict.fromkeys(decay.DECOUPLED, "paper"))
+
+
+def order_question() -> Any:
+    """Return the question of the decay's order."""
+    return question("together", scalars={"after": "together"})
+
+
+def schedule_question() -> Any:
+    """Return the question of which multiplier is read."""
+    return question("now", lines={"late": "now"})
+
+
+class Dialect:
+    """A rule under one set of answers: the base of every family's dialect.
+
+    A family gives `slots`, `hyper`, `scalars`, `apply` and `recurrence`, and the fields of its
+    questions; the decay's `form` is one of them. The other questions here have these answers where
+    a family does not ask them.
+    """
+
+    family: ClassVar[str]
+    form: Form
+    order: Order = "together"
+    schedule: Reading = "now"
+    clip: Clip = "none"
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the state arrays."""
+        raise NotImplementedError
+
+    @property
+    def hyper(self) -> tuple[str, ...]:
+        """Names of the hyperparameters that the dialect reads."""
+        raise NotImplementedError
+
+    @property
+    def apply(self) -> Apply:
+        """The rule as a pure function of arrays."""
+        raise NotImplementedError
+
+    def scalars(
+        self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
+    ) -> Any:
+        """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
+        raise NotImplementedError
+
+    def recurrence(self) -> tuple[str, ...]:
+        """The update rule in the paper's letters, one line a phase."""
+        raise NotImplementedError
+
+    def starts(self, h: Hyper) -> tuple[Any, ...]:
+        """Return the number that each slot begins with: 0, unless the family says otherwise."""
+        return (0.0,) * len(self.slots)
+
+    def asked(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return those of `values` that a case gives this dialect."""
+        return {name: values[name] for name in self.hyper}
+
+    def answered(self, **answers: Any) -> Self:
+        """Return the dialect with `answers` in place of its own."""
+        return _replaced(self, answers)
+
+    # -- what the questions say -------------------------------------------------------------------
+
+    @classmethod
+    def questions(cls) -> dict[str, tuple[Any, ...]]:
+        """Return the allowed answers of every question, in order."""
+        return {f.name: (False, True) if f.type is bool else get_args(f.type) for f in _fields(cls)}
+
+    def rule(self) -> Apply:
+        """The rule with all its questions, also where the answers are the paper's."""
+        return self.apply
+
+    def structure(self) -> Self:
+        """Return the plainest dialect with the same lines: only scalars differ from it."""
+        return self._alike("lines")
+
+    def scalar_key(self) -> Self:
+        """Return the plainest dialect with the same scalars: only lines differ from it."""
+        return self._alike("scalars")
+
+    def _alike(self, kind: str) -> Self:
+        own = {f.name: getattr(self, f.name) for f in _fields(self)}
+        alike = {f.name: f.metadata[kind][own[f.name]] for f in _fields(self)
+                 if own[f.name] in f.metadata.get(kind, {})}  # fmt: skip
+        return _replaced(self, alike)
+
+    def plain(self) -> Self:
+        """Return the dialect that is the same function in the plainest words.
+
+        A term in the gradient has no order; without one there is nothing that a clip could leave
+        out. Families add what is one function in theirs.
+        """
+        change: dict[str, Any] = {}
+        if self.order != "together" and self.form not in decay.DECOUPLED:
+            change["order"] = "together"
+        if self.clip == "sum" and self.form not in decay.COUPLED:
+            change["clip"] = "gradient"
+        return _replaced(self, change)
+
+    @classmethod
+    def every(cls, *, clip: bool = False) -> "Iterator[Self]":
+        """Yield each function once, in its plainest words; with `clip` those that clip g."""
+        axes = {name: tuple(a for a in answers if name != "clip" or (a != "none") == clip)
+                for name, answers in cls.questions().items()}  # fmt: skip
+        if clip and "clip" not in axes:
+            return
+        for answers in product(*axes.values()):
+            found = cls(**dict(zip(axes, answers, strict=True)))
+            if found.plain() == found:
+                yield found
+
+
+D = TypeVar("D", bound=Dialect)
+
+
+def _fields(dialect: Any) -> Any:
+    return fields(dialect)
+
+
+def _replaced(dialect: D, answers: Answers) -> D:
+    """The dialect with other answers; the base is no dataclass, what is derived from it is."""
+    own: Any = dialect
+    found: D = replace(own, **answers) if answers else dialect
+    return found
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A number that a user sets: its word, its letter, its bounds, and what cases give it.
+
+    `default` is that of wdref's own constructor: None where a user must give it, or, with `sets`,
+    may leave it out; who gives it answers the questions in `sets`. `strong` makes its term visible
+    in a step or two, `usual` is what people take, at `bounds` programs may branch. `latex` is its
+    letter there.
+    """
+
+    name: str
+    letter: str
+    latex: str
+    strong: float
+    usual: float
+    default: float | None = None
+    below: float = math.inf
+    bounds: tuple[float, ...] = (0.0,)
+    sets: Answers = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A state array: its name, its letter in LaTeX, and whether it holds squares, never below 0."""
+
+    name: str
+    latex: str
+    square: bool = False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an optimizer says that it is: the claim's name and that of wdref's class.
+
+    With `decays` the class asks for a decay, whose meaning differs by form. `twin` is the claim
+    that differs in how the decay enters. `doc` is the class's docstring.
+    """
+
+    name: str
+    method: str
+    doc: str
+    decays: bool = False
+    twin: str = ""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A question whose answer is what a slot holds: a program's state fits its own answer alone.
+
+    `free` are answers that hold nothing; `text` is the error, of program, name, own and theirs.
+    """
+
+    text: str
+    free: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a family's trainings are written elsewhere, where more than the decay can be rewritten.
+
+    ``solve(before, goal, name, varying)`` returns the training under the dialect `goal`, and None
+    or a bound of its error; ``prepare(dialect, hyper)`` puts what was read into its plainest words;
+    ``reason(before, after)`` says why two dialects are not exactly the same.
+    """
+
+    solve: Callable[..., Any]
+    prepare: Callable[..., Any] | None = None
+    reason: Callable[..., str] | None = None
+
+
+PRECONDITIONED = (
+    "is divided by the preconditioner, which differs by coordinate and step, so that no λ' serves "
+    "all (Proposition 2; Proposition 3 needs a fixed preconditioner)"
+)
+
+
+@dataclass(frozen=True, eq=False)  # hashed by identity
+class Family:
+    """All that wdref knows of a family; what stands in its tables is read from `package`.
+
+    `options` are the constructors' arguments between ``weight_decay`` and what all have, in order:
+    hyperparameters, ``betas`` for the pair, and questions. `switches` are answers that a program's
+    option changes when it is on. `keeps` are the questions whose answer is what a slot holds.
+    ``reduced(dialect, convention)`` simplifies a dialect whose momentum is 0; `columns` and `words`
+    say what the matrix shows; `conversion` is for families of which more than the decay can be
+    rewritten. `coupling` says why no decay is its L2 term, and is empty for SGD, where one is.
+    `subjects` are the functions, by module, that mechanical mutants spoil.
+    """
+
+    name: str
+    package: str
+    title: str
+    source: tuple[str, str]  # of the paper: its name, and authors, place and number
+    cited: str  # in one line, with the algorithm
+    dialect: type[Any]
+    hyper: tuple[Hyperparameter, ...]
+    slots: tuple[Slot, ...]
+    claims: tuple[Claim, ...]
+    options: tuple[str, ...]
+    switches: Mapping[str, Answers] = field(default_factory=dict)
+    keeps: Mapping[str, Kept] = field(default_factory=dict)
+    enters: str = "moments"  # what an L2 term enters with the gradient
+    coupling: str = PRECONDITIONED
+    columns: Callable[[Any], dict[str, Any]] = lambda d: {}
+    words: Callable[[Any], Sequence[str]] = lambda d: ()
+    reduced: Callable[[Any, Any], Any] | None = None
+    conversion: Conversion | None = None
+    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The options that are questions."""
+        numbers = {"betas", *(h.name for h in self.hyper)}
+        return tuple(name for name in self.options if name not in numbers)
+
+
+__all__ = ["Apply", "Claim", "Clip", "Conversion", "Dialect", "Family", "Form", "Hyper",
+           "Hyperparameter", "Kept", "Order", "Reading", "Rule", "Slot", "Sqrt"]  # fmt: skip

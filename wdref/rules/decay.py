@@ -1,0 +1,94 @@
+"""The decay in every rule: its forms and orders, what they multiply, and how they read in words.
+
+Shared by all families: a step reads the scalars ``l2``, the coefficient of θ in the gradient, and
+``decay``, that of θ in the step; None where the term is absent.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Hyper = Mapping[str, Any]
+Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2"]
+Order = Literal["together", "after"]
+Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
+Clip = Literal["none", "sum", "gradient"]  # of g by value: after the L2 term is added, or before
+
+COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
+DECOUPLED = ("paper", "lr", "fixed", "initial_lr")  # the forms that differ in scalars alone
+UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the schedule
+
+
+def coefficients(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
+    """Return the coefficient of θ in the gradient (l2) or in the step (decay), by form."""
+    lam, alpha = h["weight_decay"], h["learning_rate"]
+    if form == "none" or lam is None:
+        return {}
+    if form == "l2":
+        return {"l2": lam}
+    if form == "scaled_l2":
+        return {"l2": lam / alpha}
+    if form in ("fixed", "initial_lr"):
+        return {"decay": lam if form == "fixed" else alpha * lam}
+    return {"decay": eta * lam if form == "paper" else eta * alpha * lam}
+
+
+def read(schedule: Reading, eta: Any, before: Any) -> Any:
+    """Return the multiplier that a step reads: its own, or that of the step before."""
+    return before if schedule == "late" and before is not None else eta
+
+
+def clipping(clip: Clip) -> tuple[str, ...]:
+    """Return the hyperparameter that a clip reads."""
+    return () if clip == "none" else ("clip",)
+
+
+def clipped(xp: Any, g: Any, bound: Any) -> Any:
+    """Clip by value: min(max(g, -bound), bound)."""
+    return xp.minimum(xp.maximum(g, xp.full_like(g, -bound)), xp.full_like(g, bound))
+
+
+# -- in words -------------------------------------------------------------------------------------
+
+
+def gradient_line(form: Form, scale: str, clip: Clip) -> str:
+    """Return the line of the recurrence that makes g."""
+    note = "   (s: the denominator of the step before)" if form + scale == "scaled_l2s" else ""
+    gradient = "clip(∇f(θ))" if clip == "gradient" else "∇f(θ)"
+    term = {"l2": " + λ θ", "scaled_l2": f" + (λ/α) {scale} θ"}.get(form, "")
+    whole = f"clip({gradient}{term})" if clip == "sum" else f"{gradient}{term}"
+    return f"g ← {whole}{note}"
+
+
+def step_lines(form: Form, order: Order, step: str) -> tuple[str, ...]:
+    """Return the lines of the recurrence that take `step` and the decay from θ."""
+    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ"}.get(form)
+    if k is None:
+        return (f"θ ← θ - {step}",)
+    if order == "after":
+        return (f"θ ← θ - {step}", f"θ ← θ - {k} θ")
+    return (f"θ ← θ - {step} - {k} θ",)
+
+
+def read_lines(schedule: Reading, *lines: str) -> tuple[str, ...]:
+    """Return the lines with the multiplier that is read."""
+    return tuple(line.replace("η", "η_{t-1}") if schedule == "late" else line for line in lines)
+
+
+def words(form: Form, order: Order, before: str) -> str:
+    """Describe the decay in a sentence; `before` is what an L2 term enters: moments, momentum."""
+    if form == "none":
+        return "No decay."
+    if form == "l2":
+        return f"L2: λ θ is added to the gradient, before the {before}."
+    if form == "scaled_l2":
+        return "L2 scaled by the denominator of the step before."
+    factors = {
+        "lr": "times learning rate and schedule",
+        "paper": "times the schedule, not the learning rate",
+        "fixed": "times neither learning rate nor schedule",
+        "initial_lr": "times the initial learning rate, not the schedule",
+    }[form]
+    reads = (
+        "after the step, from the stepped θ" if order == "after" else "from the θ before the step"
+    )
+    return f"Decoupled: λ θ {factors}, taken {reads}."
