@@ -54,6 +54,6 @@ def test_doctests(name):
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("name", ["wdref.rules.adam", "wdref.rules.sgd"])
+@pytest.mark.parametrize("name", ["wdref.rules.adam.rule", "wdref.rules.sgd.rule"])
 def test_the_rules_of_the_paper_show_themselves(name):
     assert doctest.testmod(importlib.import_module(name), optionflags=OPTIONS).attempted > 0

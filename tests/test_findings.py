@@ -49,7 +49,7 @@ BODIES = {
 
 
 def tree_of(f):
-    return ast.parse((finding.FOLDER / f"{f.name}.py").read_text("utf-8"))
+    return ast.parse((finding.path_of(f.name)).read_text("utf-8"))
 
 
 @pytest.mark.parametrize("f", FINDINGS, ids=lambda f: f.name)
@@ -112,11 +112,12 @@ def test_the_page_is_what_the_command_prints():
 def fakes(tmp_path, monkeypatch):
     """Write findings of a framework that is always there, and one of none."""
     folder = tmp_path / "findings"
-    folder.mkdir()
     for name, body in BODIES.items():
-        (folder / f"{name}.py").write_text(FAKE.format(framework="json", body=body))
+        (folder / name).mkdir(parents=True)  # a framework's folder has its name
+        (folder / name / f"{name}.py").write_text(FAKE.format(framework="json", body=body))
     missing = FAKE.format(framework="no_such_framework", body="return {}, True")
-    (folder / "missing.py").write_text(missing)
+    (folder / "missing").mkdir()
+    (folder / "missing" / "missing.py").write_text(missing)
     monkeypatch.setattr(finding, "FOLDER", folder)
 
 

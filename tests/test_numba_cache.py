@@ -13,7 +13,7 @@ SCRIPT = """
 import sys
 import numpy as np
 import wdref
-from wdref.backends import numba
+from wdref.backends.numba import backend as numba
 
 p = np.ones(3)
 opt = wdref.SGD(learning_rate=0.5, weight_decay=0.0)

@@ -1,6 +1,7 @@
 """The propositions: what is certified contains the truth, and a wrong sign in a rule is noticed."""
 
 import ast
+import importlib
 import inspect
 import json
 import math
@@ -146,6 +147,11 @@ def signs(function):
     )
 
 
+def module_of(rule):
+    """The module of the dialects that take a paper's function for theirs."""
+    return importlib.import_module(f"wdref.rules.{rule.__name__}.dialect")
+
+
 def with_wrong_sign(function, place):
     tree = ast.parse(inspect.getsource(function))
     return compiled(tree, place, sys.modules[function.__module__], function.__name__)
@@ -181,7 +187,7 @@ def test_every_line_with_a_sign_is_tried():
 @pytest.mark.parametrize(("rule", "text"), SIGNS, ids=[f"{r.__name__}: {t}" for r, t in SIGNS])
 def test_a_wrong_sign_is_noticed(monkeypatch, rule, text):
     mutant = with_wrong_sign(rule, text)
-    monkeypatch.setattr(wdref.dialects, rule.__name__, mutant)
+    monkeypatch.setattr(module_of(rule), rule.__name__, mutant)
     assert failing(P.all_findings(gradients())) != []
 
 
@@ -191,15 +197,16 @@ def test_a_wrong_sign_is_noticed(monkeypatch, rule, text):
 )
 def test_a_wrong_sign_in_the_scalars_is_noticed(monkeypatch, text):
     source = textwrap.dedent(inspect.getsource(wdref.dialects.AdamDialect.scalars))
-    mutant = compiled(ast.parse(source), text, wdref.dialects, "scalars")
+    mutant = compiled(ast.parse(source), text, module_of(adam), "scalars")
     monkeypatch.setattr(wdref.dialects.AdamDialect, "scalars", mutant)
     assert failing(P.all_findings(gradients())) != []
 
 
 def test_a_wrong_sign_in_the_bias_correction_is_noticed(monkeypatch):
-    source = inspect.getsource(wdref.dialects._correction)
-    mutant = compiled(ast.parse(source), "1 - beta ** count", wdref.dialects, "_correction")
-    monkeypatch.setattr(wdref.dialects, "_correction", mutant)
+    module = module_of(adam)
+    source = inspect.getsource(module.correction)
+    mutant = compiled(ast.parse(source), "1 - beta ** count", module, "correction")
+    monkeypatch.setattr(module, "correction", mutant)
     assert failing(P.all_findings(gradients())) != []
 
 
@@ -302,7 +309,7 @@ def test_table(files, monkeypatch):
 
 def test_no_is_status_1(files, monkeypatch):
     mutant = with_wrong_sign(sgd, "new - s.decay * theta")
-    monkeypatch.setattr(wdref.dialects, "sgd", mutant)
+    monkeypatch.setattr(module_of(sgd), "sgd", mutant)
     result = call("--grads", files / "good.npy", "--json")
     assert result.return_value == 1
     assert any(not finding["holds"] for finding in json.loads(result.stdout)["propositions"])

@@ -14,7 +14,7 @@ pytest.importorskip("rich", reason="the extra `analysis` installs it")
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from test_propositions import SIGNS, with_wrong_sign
+from test_propositions import SIGNS, module_of, with_wrong_sign
 
 import wdref.dialects
 from wdref.analysis.theory import command as theory_command
@@ -74,7 +74,7 @@ def test_the_right_rules_pass_the_quick_checks():
 
 @pytest.mark.parametrize(("rule", "text"), SIGNS, ids=[f"{r.__name__}: {t}" for r, t in SIGNS])
 def test_a_wrong_sign_is_noticed(monkeypatch, rule, text):
-    monkeypatch.setattr(wdref.dialects, rule.__name__, with_wrong_sign(rule, text))
+    monkeypatch.setattr(module_of(rule), rule.__name__, with_wrong_sign(rule, text))
     # the sign of Adam + L2 is seen where that is what is predicted, not the control
     assert failing() or failing(["1-ridge"])
 

@@ -200,7 +200,7 @@ class Driver:
             if self.device.capturing(key.library.stream(key.ordinal)):
                 raise RuntimeError(
                     "a step recorded into a CUDA graph would repeat this step's scalars for ever: "
-                    "use wdref.backends.cuda.cupy.capture, whose steps count on"
+                    "use wdref.backends.cupy.capture, whose steps count on"
                 )
         for key, module, tables in launches:
             with self.device.use(key.ordinal):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from inspect import Parameter, Signature
-from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from ..backend import available
@@ -42,7 +41,7 @@ class Method(Optimizer):
             found = self.family.reduced(found, dialect(self.claim, variant))
         self._set_up(found, self._numbers(found, given), given)
         check_program(self, variant, {**own, **_optional(self.family, given)})
-        object.__setattr__(self, "_given", MappingProxyType(arguments))  # it is frozen
+        object.__setattr__(self, "_given", arguments)  # it is frozen
 
     def replace(self, **arguments: Any) -> Self:
         """Return the same optimizer with other arguments of its constructor."""
@@ -70,8 +69,8 @@ class Method(Optimizer):
             raise ValueError(f"{convention} has no momentum in its {cls.claim}: leave it out")
         names = meant(cls.claim, convention).names
         for h in cls.family.hyper:
-            asked = h.name in names and h.name != "weight_decay" and not h.sets
-            if asked and h.name not in given:
+            asked = h.name in names and h.name in signature(cls.family).parameters and not h.sets
+            if asked and h.name not in given and h.name != "weight_decay":
                 raise TypeError(
                     f"{convention} has no default of {h.name} in its {cls.claim}: give it"
                 )
@@ -109,7 +108,8 @@ class Method(Optimizer):
             values["beta1"], values["beta2"] = pair(values["betas"])
         names = [h.name for h in self.family.hyper
                  if h.name in found.hyper and h.name != "weight_decay"]  # fmt: skip
-        return {name: 0.0 if values[name] is None else values[name] for name in names}
+        left_out = {h.name: 0.0 for h in self.family.hyper if h.sets and values[h.name] is None}
+        return {name: left_out.get(name, values[name]) for name in names}
 
     def _set_up(self, found: Dialect, hyper: dict[str, Any], given: Mapping[str, Any]) -> None:
         weight_decay = given["weight_decay"]

@@ -189,15 +189,18 @@ class Dialect:
         return _replaced(self, change)
 
     @classmethod
-    def every(cls, *, clip: bool = False) -> "Iterator[Self]":
-        """Yield each function once, in its plainest words; with `clip` those that clip g."""
+    def every(cls, *, clip: bool = False, twins: bool = False) -> "Iterator[Self]":
+        """Yield each function once, in its plainest words; with `clip` those that clip g.
+
+        With `twins` also what is the same function in other words.
+        """
         axes = {name: tuple(a for a in answers if name != "clip" or (a != "none") == clip)
                 for name, answers in cls.questions().items()}  # fmt: skip
         if clip and "clip" not in axes:
             return
         for answers in product(*axes.values()):
             found = cls(**dict(zip(axes, answers, strict=True)))
-            if found.plain() == found:
+            if twins or found.plain() == found:
                 yield found
 
 

@@ -17,6 +17,7 @@ from itertools import combinations
 from math import sqrt
 from typing import Any
 
+from ...conventions import conventions
 from ...rules.registry import families
 from ..cases.suite import regimes
 from ..judge.verdict import judge
@@ -181,14 +182,23 @@ def _suite(dialect: Any) -> list[Any]:
 
 @cache
 def dialects(module: str) -> tuple[Any, ...]:
-    """Return dialects that reach every line of a module: with every pair of answers."""
+    """Return dialects that reach every line: every pair of answers, every change of a program's."""
     mine = [f for f in families().values() if module in f.subjects or module in SHARED]
-    return tuple(d for family in mine for clip in (False, True) for d in _pairs(family, clip))
+    pairs = (d for family in mine for clip in (False, True) for d in _pairs(family, clip))
+    return tuple(dict.fromkeys((*pairs, *(d for family in mine for d in _changed(family)))))
+
+
+def _changed(family: Any) -> Iterator[Any]:
+    known = (rules for rules in conventions().values())
+    for d in dict.fromkeys(d for rules in known for d in rules.values()):
+        if d.family == family.name:
+            yield from (d.answered(**{name: answer}) for name, answers in d.questions().items()
+                        if name != "clip" for answer in answers)  # fmt: skip
 
 
 def _pairs(family: Any, clip: bool) -> Iterator[Any]:
     seen = set[Any]()
-    for d in family.dialect.every(clip=clip):
+    for d in family.dialect.every(clip=clip, twins=True):
         new = set(combinations(asdict(d).items(), 2)) - seen
         if new:
             seen |= new

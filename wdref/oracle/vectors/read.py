@@ -120,7 +120,7 @@ def conform(document: Any, schemas: Sequence[str]) -> None:
 @cache
 def schema_text(name: str) -> str:
     """Return a schema as the package holds it."""
-    return (files("wdref.oracle.vectors.schemas") / name).read_text("utf-8")
+    return (files("wdref.oracle.data") / name).read_text("utf-8")
 
 
 @cache
