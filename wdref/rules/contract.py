@@ -99,6 +99,22 @@ def schedule_question() -> Any:
     return question("now", lines={"late": "now"})
 
 
+@dataclass(frozen=True)
+class Running:
+    """A number of the host that goes along with t, as a product over the steps.
+
+    It is `start` before step 1, and ``next(value, h, t)`` after step t, for any kind of number;
+    `letter` and `words` are for people who read the rule: "Π ← Π μ_t".
+    """
+
+    name: str
+    letter: str
+    latex: str
+    start: float
+    next: Callable[[Any, Hyper, Any], Any]
+    words: str
+
+
 class Dialect:
     """A rule under one set of answers: the base of every family's dialect.
 
@@ -108,6 +124,7 @@ class Dialect:
     """
 
     family: ClassVar[str]
+    running: ClassVar[tuple[Running, ...]] = ()
     form: Form
     order: Order = "together"
     schedule: Reading = "now"
@@ -141,6 +158,22 @@ class Dialect:
     def starts(self, h: Hyper) -> tuple[Any, ...]:
         """Return the number that each slot begins with: 0, unless the family says otherwise."""
         return (0.0,) * len(self.slots)
+
+    def memory(self, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers before step `t`, by name: see `running`.
+
+        What `h` holds already is taken from there: who steps through t hands it on.
+        """
+        if all(r.name in h for r in self.running):
+            return {r.name: h[r.name] for r in self.running}
+        found = {r.name: r.start for r in self.running}
+        for earlier in range(1, t) if self.running else ():
+            found = self.remembered(found, h, earlier)
+        return found
+
+    def remembered(self, memory: Mapping[str, Any], h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers after step `t`."""
+        return {r.name: r.next(memory[r.name], h, t) for r in self.running}
 
     def asked(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return those of `values` that a case gives this dialect."""
@@ -335,4 +368,4 @@ class Family:
 
 
 __all__ = ["Apply", "Claim", "Clip", "Conversion", "Dialect", "Family", "Form", "Hyper",
-           "Hyperparameter", "Kept", "Order", "Reading", "Rule", "Slot", "Sqrt"]  # fmt: skip
+           "Hyperparameter", "Kept", "Order", "Reading", "Rule", "Running", "Slot", "Sqrt"]  # fmt: skip

@@ -47,6 +47,16 @@ def clipped(xp: Any, g: Any, bound: Any) -> Any:
     return xp.minimum(xp.maximum(g, xp.full_like(g, -bound)), xp.full_like(g, bound))
 
 
+def moved(d: Any, theta: Any, step: Any, s: Any) -> Any:
+    """Return θ after `step` and the decay of dialect `d`: θ - (step + k θ), or one after the other."""
+    if s.decay is None:
+        return theta - step
+    if d.order == "after":
+        new = theta - step
+        return new - s.decay * new
+    return theta - (step + s.decay * theta)
+
+
 # -- in words -------------------------------------------------------------------------------------
 
 
