@@ -368,4 +368,5 @@ class Family:
 
 
 __all__ = ["Apply", "Claim", "Clip", "Conversion", "Dialect", "Family", "Form", "Hyper",
-           "Hyperparameter", "Kept", "Order", "Reading", "Rule", "Running", "Slot", "Sqrt"]  # fmt: skip
+           "Hyperparameter", "Kept", "Order", "Reading", "Rule", "Running", "Slot",
+           "Sqrt"]  # fmt: skip

@@ -48,7 +48,7 @@ def clipped(xp: Any, g: Any, bound: Any) -> Any:
 
 
 def moved(d: Any, theta: Any, step: Any, s: Any) -> Any:
-    """Return θ after `step` and the decay of dialect `d`: θ - (step + k θ), or one after the other."""
+    """Return θ after `step` and the decay of `d`: θ - (step + k θ), or one after the other."""
     if s.decay is None:
         return theta - step
     if d.order == "after":
