@@ -12,10 +12,8 @@ import pytest
 from mpmath import mpf
 
 from wdref.dialects import AdamDialect, MomentumDialect
-from wdref.rules.adam import adam
-from wdref.rules.adam import adam_dialect
-from wdref.rules.sgd import sgd
-from wdref.rules.sgd import sgd_dialect
+from wdref.rules.adam import adam, adam_dialect
+from wdref.rules.sgd import sgd, sgd_dialect
 
 FORMS = ("none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2")
 ORDERS = ("together", "after")

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_propositions import SIGNS, module_of, with_wrong_sign
 
-import wdref.dialects
 from wdref.analysis.theory import command as theory_command
 from wdref.analysis.theory import walk as theory_walk
 from wdref.analysis.theory.check import Check, interval, slope
