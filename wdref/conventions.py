@@ -6,19 +6,19 @@ A convention maps a claim (``sgd``, ``adamw``, …) to the dialect that the name
 """
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from .rules import registry
 from .rules.contract import Dialect
+from .rules.derived import derived
 from .rules.faults import answer_fault
 from .rules.programs import programs
 
 Table = Mapping[str, Mapping[str, Dialect]]
 
 
-@cache
+@derived
 def conventions() -> Table:
     """Return the dialect of every convention and claim."""
     found: dict[str, dict[str, Dialect]] = {}

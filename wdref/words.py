@@ -7,13 +7,13 @@ to paste.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from string import Formatter
 from typing import Any
 
 from .conventions import dialect
 from .rules import registry
 from .rules.contract import Dialect
+from .rules.derived import derived
 from .rules.programs import Program, programs
 
 
@@ -61,7 +61,7 @@ class Words(Program):
         return self.line.format(words, **{**shown, **by_ours})
 
 
-@cache
+@derived
 def table() -> Mapping[str, Mapping[str, Words]]:
     """Return the words of every convention and claim that has a constructor."""
     found = {
@@ -71,7 +71,7 @@ def table() -> Mapping[str, Mapping[str, Words]]:
     return {convention: claims for convention, claims in found.items() if claims}
 
 
-@cache
+@derived
 def _all() -> Mapping[str, Mapping[str, Words]]:
     found: dict[str, dict[str, Words]] = {}
     for family in registry.families().values():

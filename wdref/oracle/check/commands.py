@@ -128,20 +128,25 @@ def identify(
     from ..cases.suite import cases as suite
     from ..identify.diagnosis import said
     from ..identify.identify import identify as find
+    from .guesses import usual
     from .show import print_identity
 
     named = None if claim is None else _claim(claim, convention, printed)
-    guesses = (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper"))
     answers: list[Identity] = []
     ran: list[Result] = []
-    for name, whose in guesses if claim is None else ((claim, convention),):
-        found = _claim(name, whose, printed)
-        cases, results, measured = _run(target, name, found, suite, printed, **settings)
+
+    def tried(guess: tuple[str, str]) -> bool:
+        found = _claim(*guess, printed)
+        cases, results, measured = _run(target, guess[0], found, suite, printed, **settings)
         identity = find(cases, results, found.family, claim=named, measured=measured)
-        answers += [identity] if identity else []
-        ran += results
-        if identity and identity.named:
-            break
+        answers.extend([identity] if identity else [])
+        ran.extend(results)
+        return identity is not None and identity.named
+
+    if not any(map(tried, usual() if claim is None else [(claim, convention)])) and claim is None:
+        likely = _likely(target, printed, settings)
+        if likely:
+            tried(likely)
     if not answers:
         return _no_result(target, printed, ran, settings["traceback"])
     best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
@@ -151,6 +156,28 @@ def identify(
     else:
         print_identity(best, target)
     return 0 if best.certified else 1
+
+
+def _likely(
+    target: str, document: dict[str, Any] | None, settings: dict[str, Any]
+) -> tuple[str, str] | None:
+    """Return a claim of another family that the target fits on the probing cases, if there is."""
+    from ..cases.suite import regimes
+    from ..identify.identify import identify as find
+    from ..identify.ranking import PROBES
+    from .guesses import others
+
+    def probes(claim: str, rule: Any, dtype: str) -> list[Any]:
+        return [c for c in regimes(claim, rule, dtype) if c.id.partition("/")[0] in PROBES]
+
+    for guesses in others():
+        for guess in guesses:
+            found = _claim(*guess, document)
+            cases, results, _ = _run(target, guess[0], found, probes, document, **settings)
+            identity = find(cases, results, found.family)
+            if identity and identity.named:
+                return guess
+    return None
 
 
 def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dialect":

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ...rules.derived import derived
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted, changes
 from ..cases.case import Case
@@ -75,7 +76,7 @@ def oddity(rule: Any, claim: Any = None) -> int:
     return len(changes(base, rule))
 
 
-@cache
+@derived
 def rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
     """Return every rule of `family` that reads no more than is `given`, the claim among them."""
     known = candidates(family, clip="clip" in given)
