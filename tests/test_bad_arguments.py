@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wdref
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 FORMS = "'none', 'l2', 'paper', 'lr', 'fixed', 'initial_lr', 'scaled_l2'"
 SGD, ADAM = {"learning_rate": 0.1}, {}

@@ -145,7 +145,7 @@ def test_print(absprop, language):
 def test_vectors(call, flint, tmp_path):
     assert call("vectors", "export", "out", "--claim", "abspropw", "--dtype", "float64")[0] == 0
     file = json.loads((tmp_path / "out" / "abspropw_paper.json").read_text("utf-8"))
-    assert file["source"]["name"] == "An example"
+    assert file["groups"][0]["source"]["name"] == "An example"
     assert call("vectors", "lint", "out")[0] == 0
 
 

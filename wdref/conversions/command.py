@@ -8,7 +8,7 @@ import click
 
 from .. import schedules
 from ..cli import emit_json, fail
-from ..engine.checks import literal
+from ..common.checks import literal
 from .conversions import Conversion, NoConversion
 from .conversions import convert as find
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.common.optional import optional
 from wdref.conventions import CONVENTIONS
-from wdref.engine.optional import optional
 from wdref.methods import methods
 from wdref.oracle import Unsupported
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..common.checks import check_number
 from ..conventions import dialect
 from ..decay import WeightDecay
-from ..engine.checks import check_number
 from ..rules.registry import families
 from ..words import meant
 

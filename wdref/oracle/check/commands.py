@@ -86,7 +86,7 @@ def check(
     from ..cases.suite import cases as suite
     from ..identify.diagnosis import diagnose
     from ..judge.verdict import worst_ratio
-    from .show import print_check
+    from ..report.show import print_check
 
     found = _claim(claim, convention, printed)
     table = partial(suite, with_views=views)
@@ -128,8 +128,8 @@ def identify(
     from ..cases.suite import cases as suite
     from ..identify.diagnosis import said
     from ..identify.identify import identify as find
+    from ..report.show import print_identity
     from .guesses import usual
-    from .show import print_identity
 
     named = None if claim is None else _claim(claim, convention, printed)
     answers: list[Identity] = []

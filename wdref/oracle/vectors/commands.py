@@ -10,7 +10,7 @@ import click
 
 from ...cli import emit_json, fail, need
 from ...rules.registry import claims as known_claims
-from ..check.one_of import OneOf
+from ..report.one_of import OneOf
 from .sources import DTYPES, sources
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ def _cell(value: Any) -> str:
 def _print(judged: "Judgement") -> None:
     from rich.console import Console
 
-    from ..check.asked import not_asked
-    from ..check.show import print_lines
+    from ..report.asked import not_asked
+    from ..report.show import print_lines
 
     made, document = judged.outputs, judged.as_json()
     rows = [{"case": v.id, **vars(v)} for v in judged.verdicts]
