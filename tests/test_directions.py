@@ -133,8 +133,8 @@ def spoken(tree):
         name = getattr(statement, "name", None)
         if isinstance(statement, ast.Assign):
             name = getattr(statement.targets[0], "id", None)
-        documented = {id(node.body[0].value) for node in ast.walk(statement) if hasattr(node, "body")
-                      and isinstance(node.body, list) and node.body
+        documented = {id(node.body[0].value) for node in ast.walk(statement)
+                      if isinstance(getattr(node, "body", None), list) and node.body
                       and isinstance(node.body[0], ast.Expr)}  # fmt: skip
         for node in ast.walk(statement):
             if isinstance(node, ast.Constant) and id(node) not in documented:
