@@ -52,7 +52,7 @@ def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect
     """
     known, table = convention.replace("-", "_"), conventions()
     if known not in table:
-        raise ValueError(f"no convention {convention!r}: wdref knows {', '.join(sorted(table))}")
+        raise ValueError(f"no convention {convention!r}: {_known(known, table)}")
     rules = table[known]
     if claim not in rules:
         raise ValueError(f"convention {convention!r} has no {claim!r}: it has {', '.join(rules)}")
@@ -61,3 +61,14 @@ def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect
         if problem := answer_fault(found, name, answer):
             raise ValueError(problem)
     return found.answered(**answers)
+
+
+# how libraries are called that have another name here
+CALLED = {"torch": "pytorch", "jax": "optax", "tf": "tensorflow", "scikit_learn": "sklearn",
+          "tfa": "tf_addons", "tf_keras": "keras", "paddlepaddle": "paddle"}  # fmt: skip
+
+
+def _known(name: str, table: Table) -> str:
+    if name.lower() in CALLED:
+        return f"it is called {CALLED[name.lower()]} here"
+    return f"wdref knows {', '.join(sorted(table))}"

@@ -29,8 +29,9 @@ def page(family: Family) -> str:
     slots = ", ".join(f"`{s.name}`" for s in family.slots) or "none"
     claims = "\n".join(map(_claim, family.claims))
     return (
-        f"# {family.title}\n\n<div class=\"wide-page\"></div>\n\n{name}: {reference}.\n\n"
-        f"State: {slots}.\n\n| hyperparameter | letter | default |\n|---|---|---|\n{rows}\n\n{claims}"
+        f'# {family.title}\n\n<div class="wide-page"></div>\n\n{name}: {reference}.\n\n'
+        f"State: {slots}.\n\n| hyperparameter | letter | default |\n|---|---|---|\n{rows}\n\n"
+        f"{claims}"
     )
 
 
