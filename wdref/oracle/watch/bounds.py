@@ -74,9 +74,6 @@ class Verdicts:
     yes: Array
     known: Array
 
-    def __and__(self, other: "Verdicts") -> "Verdicts":
-        return Verdicts(self.yes & other.yes, self.known & other.known)
-
 
 class Bounds:
     """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
