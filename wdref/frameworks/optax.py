@@ -49,17 +49,13 @@ OPTIMIZERS = {
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
     "lion": "lion",
-    "lion[x64=True]": "lion",
-    "lion[mask=True]": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
     "signum[decay=before]": "signum[form=l2]",
     "signum[decay=after]": "signum",
-    "signum[decay=last]": "signum[form=fixed]",
     "sign_sgd": "signsgd[form=none]",
     "sign_sgd[decay=before]": "signsgd[form=l2]",
     "sign_sgd[decay=after]": "signsgd",
-    "sign_sgd[decay=last]": "signsgd[form=fixed]",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases

@@ -15,8 +15,8 @@ def lion(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> tuple[Arr
 
         g_t = ∇f_t(θ_{t-1}) [+ λ θ_{t-1}]
         c_t = β1 m_{t-1} + (1 - β1) g_t
-        m_t = β2 m_{t-1} + (1 - β2) g_t
         θ_t = θ_{t-1} - η_t α (sgn c_t + λ θ_{t-1})
+        m_t = β2 m_{t-1} + (1 - β2) g_t
 
     Chen et al., Symbolic Discovery of Optimization Algorithms (2023), Algorithm 2, whose η_t is the
     learning rate, η_t α here. The sign is taken between the moment before the step and the
@@ -43,11 +43,13 @@ def lion(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> tuple[Arr
 
     # MOMENTS     c_t ← β1 m_{t-1} + (1 - β1) g_t                                 Algorithm 2
     c = s.beta1 * m + s.one_minus_beta1 * g
-    #             m_t ← β2 m_{t-1} + (1 - β2) g_t
-    m = s.beta2 * m + s.one_minus_beta2 * g
 
     # STEP        θ_t ← θ_{t-1} - η_t α (sgn c_t + λ θ_{t-1})
     step = s.step * xp.sign(c)
     if s.decay is not None:
         step = step + s.decay * theta
-    return theta - step, (m,)
+    new = theta - step
+
+    # MOMENTS     m_t ← β2 m_{t-1} + (1 - β2) g_t
+    m = s.beta2 * m + s.one_minus_beta2 * g
+    return new, (m,)
