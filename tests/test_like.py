@@ -8,9 +8,10 @@ import pytest
 
 import wdref
 from wdref.conventions import CONVENTIONS
+from wdref.methods import methods
 from wdref.words import table
 
-METHODS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}
+METHODS = {method.claim: method for method in methods().values()}
 RATE, GIVEN = {"learning_rate": 0.125}, {"weight_decay": 0.25}
 OPTIONS = {
     "sgd": [RATE, {"momentum": 0.5}, {"dampening": 0.75}, {"nesterov": True}, GIVEN],
@@ -24,10 +25,10 @@ ROWS = [(convention, claim) for convention in table() for claim in table()[conve
 
 
 def asked(claim):
-    """Every choice of options; the decay of SGDW and AdamW is always asked for."""
-    pool = OPTIONS["adam" if "adam" in claim else "sgd"]
+    """Every choice of options; a decay that the class asks for is always given."""
+    pool = OPTIONS.get(METHODS[claim].family.name, [RATE, GIVEN])
     for chosen in product((False, True), repeat=len(pool)):
-        if claim.endswith("w") and not chosen[-1]:
+        if METHODS[claim].record.decays and not chosen[-1]:
             continue
         yield {name: x for own, on in zip(pool, chosen, strict=True) if on
                for name, x in own.items()}  # fmt: skip
@@ -98,10 +99,10 @@ def takes(claim, convention, **options):
 def test_options_are_those_of_the_program(convention):
     """By its documentation, also where `convert` has no words."""
     for claim in CONVENTIONS[convention]:
-        if "adam" in claim:
+        if "amsgrad" in METHODS[claim].family.options:
             found = {x for x in ("raw", "hat") if takes(claim, convention, amsgrad=x)}
             assert found == AMSGRAD.get(convention, set()), claim
-        else:
+        elif "nesterov" in METHODS[claim].family.options:
             heavy = {} if convention == "thinc" else {"momentum": 0.5}
             found = takes(claim, convention, **heavy, nesterov=True)
             assert found == (convention in NESTEROV), claim

@@ -38,7 +38,7 @@ OPTIMIZERS = {
     "refuse": "sgd[buffer=False]",
     "lost": "sgd[buffer=False]",
     "after[backend=two]": "sgd[buffer=False]",
-    "unclaimed": "lion",
+    "unclaimed": "lamb",
 }
 
 def load(name, again=False, backend=None):
@@ -129,7 +129,7 @@ def test_rows_are_read_without_running_the_adapter(acme):
     ("OPTIMIZERS = dict(a='sgd')", "OPTIMIZERS must be a literal"),
     ("OPTIMIZERS = ['a']", r"OPTIMIZERS must be a dict, not \['a'\]"),
     ("OPTIMIZERS = {", "was never closed"),
-    ("OPTIMIZERS = {'a': 'lion'}", "has no 'lion'"),
+    ("OPTIMIZERS = {'a': 'lamb'}", "has no 'lamb'"),
     ("CONVENTION = 'acme'\nOPTIMIZERS = {'a': 'sgd'}", "no convention 'acme'"),
 ])  # fmt: skip
 def test_what_an_adapter_says_wrongly_is_an_error_of_its_own(acme, text, words):

@@ -1,4 +1,4 @@
-"""The four methods by name: what their options mean, and what their repr says."""
+"""The methods by name: what their options mean, and what their repr says."""
 
 import copy
 import pickle
@@ -11,8 +11,9 @@ import wdref
 from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.methods.stub import stub
+from wdref.methods import methods
 
-METHODS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}
+METHODS = {method.claim: method for method in methods().values()}
 RATE = {"learning_rate": 0.1}
 
 

@@ -1,14 +1,13 @@
 """The text of a dialect says what it computes: known texts, and none stands for two functions."""
 
 from collections import defaultdict
-from itertools import product
-from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
 from wdref.conventions import CONVENTIONS, dialect
-from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.dialects import AdamDialect, LionDialect, MomentumDialect
+from wdref.rules.registry import claims
 
 HYPER = {"learning_rate": 0.3, "momentum": 0.8, "dampening": 0.4, "beta1": 0.8, "beta2": 0.7,
          "eps": 0.2, "weight_decay": 0.4, "clip": 0.3}  # fmt: skip
@@ -67,10 +66,7 @@ def test_of_clipping_and_a_late_schedule():
 
 
 def every(family):
-    hints = get_type_hints(family)
-    names = [name for name in hints if name not in ("family", "hyper")]
-    axes = [get_args(hints[name]) or (False, True) for name in names]
-    return [family(**dict(zip(names, answers, strict=True))) for answers in product(*axes)]
+    return [d for clip in (False, True) for d in family.every(clip=clip, twins=True)]
 
 
 def run(d):
@@ -83,7 +79,7 @@ def run(d):
     return theta
 
 
-@pytest.mark.parametrize("family", [AdamDialect, MomentumDialect])
+@pytest.mark.parametrize("family", [AdamDialect, MomentumDialect, LionDialect])
 def test_one_text_is_one_function(family):
     # the state of an optimizer is known by its text: two functions must not share one
     groups = defaultdict(list)
@@ -97,4 +93,4 @@ def test_one_text_is_one_function(family):
 def test_conventions_are_dialects_of_their_claim():
     for rules in CONVENTIONS.values():
         for claim, d in rules.items():
-            assert claim.startswith(d.family)
+            assert claims()[claim].name == d.family

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from wdref.backend import load
-from wdref.conventions import dialect
+from wdref.conventions import CONVENTIONS, dialect
 from wdref.engine.arithmetic import CORRECT, Arithmetic
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.cases.together import trajectories
@@ -27,7 +27,8 @@ WANTED = {"float32": 1e3, "float64": 1e5}
 
 
 def suite(family, dtype, *, clip):
-    claim = dialect(family, "pytorch", clip="sum" if clip else "none")
+    convention = "pytorch" if family in CONVENTIONS["pytorch"] else "paper"
+    claim = dialect(family, convention, clip="sum" if clip else "none")
     found = {case.id.split("/")[0]: case for case in regimes(family, claim, dtype)}
     return [found[name] for name in SEPARATING]
 
@@ -128,7 +129,7 @@ def closest(dialects, dtype, family, *, clip):
 
 @pytest.mark.parametrize("dtype", WANTED)
 @pytest.mark.parametrize("clip", [False, True])
-@pytest.mark.parametrize("family", ["adam", "sgd"])
+@pytest.mark.parametrize("family", ["adam", "sgd", "lion"])
 def test_dialects_are_apart(family, clip, dtype):
     pairs = list(closest(candidates(family, clip=clip), dtype, family, clip=clip))
     apart = [ratio for ratio, a, b in pairs if not same_function(a, b)]

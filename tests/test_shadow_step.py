@@ -25,6 +25,9 @@ DIALECTS = {
     "sgd": dialect("sgd", "pytorch"),
     "nesterov": dialect("sgd", "paper", nesterov=True),
     "sgdw": dialect("sgdw", "paper"),
+    "lion": dialect("lion", "paper"),
+    "signum, coupled": dialect("signum", "paper", form="l2"),
+    "signsgd, after": dialect("signsgd", "paper", order="after"),
 }
 HYPER = {
     "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.02,

@@ -52,8 +52,11 @@ def test_a_line_can_be_pasted(convention, claim):
     assert made is not None
 
 
-# optax.trace, of which optax's SGDW is made, has no defaults
-@pytest.mark.parametrize(("convention", "claim"), [row for row in ROWS if row != ("optax", "sgdw")])
+# what optax's SGDW and SignSGD are made of has no defaults
+OTHERWISE = (("optax", "sgdw"), ("optax", "signsgd"))
+
+
+@pytest.mark.parametrize(("convention", "claim"), [row for row in ROWS if row not in OTHERWISE])
 def test_defaults_are_the_program_s(convention, claim):
     root, words = module(convention), find(claim, convention)
     call = f"optax.{claim}" if "chain" in words.line else words.optimizer

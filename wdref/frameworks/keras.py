@@ -38,12 +38,16 @@ OPTIMIZERS = {
     "AdamW[backend=jax]": "adamw",
     "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=jax,floatx=float32]": "adamw",
+    "Lion[backend=jax]": "lion",
+    "Lion[backend=jax,clipvalue=clip]": "lion[clip=gradient]",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
     "Adam[backend=torch]": "adam",
     "AdamW[backend=torch]": "adamw",
     "AdamW[backend=torch,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=torch,floatx=float32]": "adamw",
+    "Lion[backend=torch]": "lion",
+    "Lion[backend=torch,floatx=float32]": "lion",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
     "SGD[backend=tensorflow,floatx=float32]": "sgd",
@@ -52,6 +56,7 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
+    "Lion[backend=tensorflow]": "lion",
 }
 
 NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion")

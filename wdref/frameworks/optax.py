@@ -48,10 +48,19 @@ OPTIMIZERS = {
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
+    "lion": "lion",
+    "lion[inject=True]": "lion",
+    "signum": "signum[form=none]",
+    "signum[decay=before]": "signum[form=l2]",
+    "signum[decay=after]": "signum",
+    "sign_sgd": "signsgd[form=none]",
+    "sign_sgd[decay=before]": "signsgd[form=l2]",
+    "sign_sgd[decay=after]": "signsgd",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion", "signum",
+         "sign_sgd")  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
@@ -134,7 +143,7 @@ def _make(
     if ours["mask"]:
         decays = lam != 0
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum"}
+    words = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum"}
     known = inspect.signature(make).parameters
     given = {word: hyper[name] for word, name in words.items() if word in known}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value

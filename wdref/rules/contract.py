@@ -286,7 +286,8 @@ class Claim:
     """What an optimizer says that it is: the claim's name and that of wdref's class.
 
     With `decays` the class asks for a decay, whose meaning differs by form. `twin` is the claim
-    that differs in how the decay enters. `doc` is the class's docstring.
+    that differs in how the decay enters. `doc` is the class's docstring. `options` are the class's
+    hyperparameters and questions by their defaults, where they are not the family's.
     """
 
     name: str
@@ -294,6 +295,7 @@ class Claim:
     doc: str
     decays: bool = False
     twin: str = ""
+    options: Answers | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,14 @@ class Rounds:
         return np.where(size < self.overflow, error, np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What a comparison says of the midpoints, and where both radii leave it no choice, (2, n)."""
+
+    yes: Array
+    known: Array
+
+
 class Bounds:
     """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
 
@@ -121,6 +129,27 @@ class Bounds:
         mid = self.mid / other.mid
         return self._new(mid, _quotient(self, other, mid), self.rounds.divide)
 
+    # comparison and choice round nothing; which way they go is known where the radii do not meet
+
+    def __lt__(self, other: Any) -> Verdicts:
+        return self._compare(np.less, other)
+
+    def __le__(self, other: Any) -> Verdicts:
+        return self._compare(np.less_equal, other)
+
+    def __gt__(self, other: Any) -> Verdicts:
+        return self._compare(np.greater, other)
+
+    def __ge__(self, other: Any) -> Verdicts:
+        return self._compare(np.greater_equal, other)
+
+    def _compare(self, f: Any, other: Any) -> Verdicts:
+        y = _lifted(other, self)
+        gap = np.abs(self.mid - y.mid).astype(np.float64) * (2 - UP)
+        rad = _sum(self.rad, y.rad)
+        known = np.ones((2, len(gap)), bool) if rad is None else (gap > rad * UP) | (rad == 0)
+        return Verdicts(f(self.mid, y.mid), known)
+
 
 class Namespace:
     """The functions of the Array API that dialects call."""
@@ -141,6 +170,28 @@ class Namespace:
         return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
 
     @staticmethod
+    def abs(x: Bounds, /) -> Bounds:
+        """Absolute value."""
+        return abs(x)
+
+    @staticmethod
+    def sign(x: Bounds, /) -> Bounds:
+        """Sign: exact, and no number to know where a radius reaches 0."""
+        if x.rad is None:
+            return Bounds(np.sign(x.mid), None, x.rounds)
+        known = (np.abs(x.mid).astype(np.float64) * (2 - UP) > x.rad) | (x.rad == 0)
+        return Bounds(np.sign(x.mid), np.where(known, 0.0, np.nan), x.rounds)
+
+    @staticmethod
+    def where(condition: Verdicts, x: Any, y: Any, /) -> Bounds:
+        """Choice: what was chosen, and no number to know where that is undecided."""
+        like = x if isinstance(x, Bounds) else y
+        x, y = (_lifted(z, like) for z in (x, y))
+        radii = [np.zeros((2, 1)) if z.rad is None else z.rad for z in (x, y)]
+        rad = np.where(condition.known, np.where(condition.yes, *radii), np.nan)
+        return Bounds(np.where(condition.yes, x.mid, y.mid), rad, like.rounds)
+
+    @staticmethod
     def maximum(x: Bounds, y: Bounds, /) -> Bounds:
         """Larger one: moves by no more than the one that moves most; nothing is rounded."""
         return Bounds(np.maximum(x.mid, y.mid), _larger(x, y), x.rounds)
@@ -156,6 +207,13 @@ class Namespace:
         n = len(x.mid)
         rad = None if value.rad is None else np.broadcast_to(value.rad, (2, n))
         return Bounds(np.broadcast_to(value.mid, n), rad, x.rounds)
+
+
+def _lifted(x: Any, like: Bounds) -> Bounds:
+    """A number as exact bounds."""
+    if isinstance(x, Bounds):
+        return x
+    return Bounds(np.full(len(like.mid), x, like.mid.dtype), None, like.rounds)
 
 
 def _sum(a: Array | None, b: Array | None) -> Array | None:
