@@ -48,10 +48,14 @@ OPTIMIZERS = {
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
+    "adamax": "adamax[form=none]",
+    "adamax[decay=before]": "adamax",
+    "adamaxw": "adamaxw",
+    "adamaxw[mask=True]": "adamaxw",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adamax", "adamaxw", "lion")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
