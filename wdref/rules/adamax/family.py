@@ -6,7 +6,7 @@ from ..contract import Claim, Family, Slot
 from ..hyper import BETA1, BETA2, CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
 from .dialect import AdamaxDialect
 
-_ADAMAX = """Adamax with L2 regularisation: Algorithm 2 of Adam's paper, on the gradient of f + λ θ²/2.
+_ADAMAX = """Adamax with L2 regularisation: Algorithm 2 of Adam's paper, λ θ in the gradient.
 
 ::
 
