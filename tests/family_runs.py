@@ -1,4 +1,4 @@
-"""What the tests of every family share: its programs, truth in 50 digits, leaves with any values."""
+"""What the tests of every family share: its programs, truth in 50 digits, leaves of any values."""
 
 import importlib
 

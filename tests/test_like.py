@@ -8,15 +8,18 @@ import pytest
 
 import wdref
 from wdref.conventions import CONVENTIONS
+from wdref.methods import methods
+from wdref.rules import registry
 from wdref.words import table
 
-METHODS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}
+METHODS = {method.claim: method for method in methods().values()}
 RATE, GIVEN = {"learning_rate": 0.125}, {"weight_decay": 0.25}
 OPTIONS = {
     "sgd": [RATE, {"momentum": 0.5}, {"dampening": 0.75}, {"nesterov": True}, GIVEN],
     "adam": [RATE, {"amsgrad": "raw"}, {"amsgrad": "hat"}, {"betas": (0.5, 0.75)}, {"eps": 0.5},
              GIVEN],
 }  # fmt: skip
+SHARED = {"betas": (0.5, 0.75), "eps": 0.5, "momentum": 0.5}  # what other families may have
 # options of another constructor of the program, of which `convert` has no words
 BESIDE = {("optax", "hat")}
 GRADS = np.array([[1.0, -2.0], [0.5, 0.25], [-0.125, 4.0]])
@@ -25,7 +28,9 @@ ROWS = [(convention, claim) for convention in table() for claim in table()[conve
 
 def asked(claim):
     """Every choice of options; the decay of SGDW and AdamW is always asked for."""
-    pool = OPTIONS["adam" if "adam" in claim else "sgd"]
+    family = registry.claims()[claim]
+    shared = [{name: x} for name, x in SHARED.items() if name in family.options]
+    pool = OPTIONS.get(family.name, [RATE, *shared, GIVEN])
     for chosen in product((False, True), repeat=len(pool)):
         if claim.endswith("w") and not chosen[-1]:
             continue
@@ -98,10 +103,11 @@ def takes(claim, convention, **options):
 def test_options_are_those_of_the_program(convention):
     """By its documentation, also where `convert` has no words."""
     for claim in CONVENTIONS[convention]:
-        if "adam" in claim:
+        family = registry.claims()[claim].name
+        if family == "adam":
             found = {x for x in ("raw", "hat") if takes(claim, convention, amsgrad=x)}
             assert found == AMSGRAD.get(convention, set()), claim
-        else:
+        elif family == "sgd":
             heavy = {} if convention == "thinc" else {"momentum": 0.5}
             found = takes(claim, convention, **heavy, nesterov=True)
             assert found == (convention in NESTEROV), claim
