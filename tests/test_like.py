@@ -9,6 +9,7 @@ import pytest
 import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.methods import methods
+from wdref.rules import registry
 from wdref.words import table
 
 METHODS = {method.claim: method for method in methods().values()}
@@ -18,6 +19,7 @@ OPTIONS = {
     "adam": [RATE, {"amsgrad": "raw"}, {"amsgrad": "hat"}, {"betas": (0.5, 0.75)}, {"eps": 0.5},
              GIVEN],
 }  # fmt: skip
+SHARED = {"betas": (0.5, 0.75), "eps": 0.5, "momentum": 0.5}  # what other families may have
 # options of another constructor of the program, of which `convert` has no words
 BESIDE = {("optax", "hat")}
 GRADS = np.array([[1.0, -2.0], [0.5, 0.25], [-0.125, 4.0]])
@@ -26,7 +28,9 @@ ROWS = [(convention, claim) for convention in table() for claim in table()[conve
 
 def asked(claim):
     """Every choice of options; a decay that the class asks for is always given."""
-    pool = OPTIONS.get(METHODS[claim].family.name, [RATE, GIVEN])
+    family = registry.claims()[claim]
+    shared = [{name: x} for name, x in SHARED.items() if name in family.options]
+    pool = OPTIONS.get(family.name, [RATE, *shared, GIVEN])
     for chosen in product((False, True), repeat=len(pool)):
         if METHODS[claim].record.decays and not chosen[-1]:
             continue

@@ -12,6 +12,7 @@ from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.methods.stub import stub
 from wdref.methods import methods
+from wdref.words import meant
 
 METHODS = {method.claim: method for method in methods().values()}
 RATE = {"learning_rate": 0.1}
@@ -183,6 +184,8 @@ def test_like_means_what_the_convention_says(convention):
         own = {"weight_decay": 0.0 if found.form == "none" else 0.1, "learning_rate": 0.1}
         if getattr(found, "buffer", False):
             own |= {"momentum": 0.5, "nesterov": False}  # on by default in scikit-learn
+        if "eps" in found.hyper and "eps" not in meant(claim, convention).defaults:
+            own |= {"eps": 0.5}  # of an operator, which has no defaults
         for name in (convention, convention.replace("_", "-")):
             opt = METHODS[claim].like(name, **own)
             assert opt.dialect == found

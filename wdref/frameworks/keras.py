@@ -57,9 +57,12 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
     "Lion[backend=tensorflow]": "lion",
+    "Adamax[backend=jax]": "adamax",
+    "Adamax[backend=torch]": "adamax",
+    "Adamax[backend=tensorflow]": "adamax",
 }
 
-NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion")
+NAMES = ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Lion")
 BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
          "weight_decay": "weight_decay"}  # fmt: skip

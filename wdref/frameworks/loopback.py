@@ -31,6 +31,9 @@ OPTIMIZERS = {
     "Tiger": "tiger",
     "Signum": "signum",
     "SignSGD": "signsgd",
+    "Adamax": "adamax",
+    "AdamaxW": "adamaxw",
+    "AdamaxW[variant=optax]": "adamaxw[form=lr,eps=num]",
 }
 
 

@@ -23,6 +23,7 @@ OPTIMIZERS = {
     "AdamW[bias_correction=True]": "adamw[bias=both]",
     "Adam": "adam",
     "Adam[bias_correction=True]": "adam[bias=both]",
+    "Adamax": "adamax",
     "SGD": "sgd",
     "SGD[nesterov=True]": "sgd[nesterov=True]",
     "Lion": "lion",

@@ -56,10 +56,14 @@ OPTIMIZERS = {
     "sign_sgd": "signsgd[form=none]",
     "sign_sgd[decay=before]": "signsgd[form=l2]",
     "sign_sgd[decay=after]": "signsgd",
+    "adamax": "adamax[form=none]",
+    "adamax[decay=before]": "adamax",
+    "adamaxw": "adamaxw",
+    "adamaxw[mask=True]": "adamaxw",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion", "signum",
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adamax", "adamaxw", "lion", "signum",
          "sign_sgd")  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip

@@ -42,6 +42,8 @@ OPTIMIZERS = {
     "ApplyAdam[decay=l2]": "adam[form=l2]",
     "ApplyAdam[decay=l2,jit_compile=True]": "adam[form=l2]",
     "ApplyAdamWithAmsgrad[decay=l2]": "adam[form=l2,amsgrad=raw]",
+    "ApplyAdaMax": "adamax",
+    "ApplyAdaMax[decay=l2]": "adamax[form=l2]",
 }
 CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
            "AdamOptimizer": ("beta1", "beta2", "epsilon")}  # fmt: skip
@@ -51,6 +53,7 @@ OPERATORS = {
     "ApplyKerasMomentum": ("accum",),
     "ApplyAdam": ("m", "v"),
     "ApplyAdamWithAmsgrad": ("m", "v", "vhat"),
+    "ApplyAdaMax": ("m", "v"),
 }
 NAMES = (*CLASSES, *OPERATORS)
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
@@ -166,7 +169,7 @@ def _scalars(
 ) -> list[float]:
     """What a step is told: the rate, and by an operator's caller that counts steps β^t."""
     scalars = [hyper["learning_rate"] * eta]
-    if optimizer.startswith("ApplyAdam") and powers == "float64":
+    if optimizer in OPERATORS and "beta1" in hyper and powers == "float64":
         waited = sum(_waits(case, i, s) for s in range(t)) if case.starts or case.gaps else 0
         count = t + 1 - waited
         scalars += [hyper["beta1"] ** count, hyper["beta2"] ** count]
@@ -209,8 +212,10 @@ def _by_operator(
             operator(lr=rate, momentum=tf.constant(hyper["momentum"], dtype), **known)
         else:
             power1, power2 = (x.value() for x in products) if products else given
-            operator(beta1_power=power1, beta2_power=power2, beta1=betas[0], beta2=betas[1],
-                     lr=rate, epsilon=tf.constant(hyper["eps"], dtype), **known)  # fmt: skip
+            if optimizer != "ApplyAdaMax":  # whose norm has no bias
+                known["beta2_power"] = power2
+            operator(beta1_power=power1, beta1=betas[0], beta2=betas[1], lr=rate,
+                     epsilon=tf.constant(hyper["eps"], dtype), **known)  # fmt: skip
             for product, beta in zip(products, betas, strict=False):
                 product.assign(product * beta)
 

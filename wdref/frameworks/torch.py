@@ -47,6 +47,12 @@ OPTIMIZERS = {
     "SGD[nesterov=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,foreach=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,fused=True]": "sgd[nesterov=True]",
+    "Adamax": "adamax",
+    "Adamax[foreach=True]": "adamax",
+    "Adamax[maximize=True]": "adamax",
+    "Adamax[maximize=True,foreach=True]": "adamax",
+    "Adamax[differentiable=True]": "adamax",
+    "Adamax[tensor_lr=True]": "adamax",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }

@@ -103,7 +103,9 @@ def ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> lis
         with np.errstate(all="ignore"):
             apart = np.where(given, np.abs(mine - result.values), 0.0)
             far = np.max(apart, axis=(1, 2), initial=0.0)
-            scale = np.maximum(np.max(np.abs(mine), axis=(1, 2)), 1e-300)
+            # a rule may have no number where a target has none either
+            size = np.where(np.isfinite(mine), np.abs(mine), 0.0)
+            scale = np.maximum(np.max(size, axis=(1, 2)), 1e-300)
             residual = np.maximum(residual, np.where(np.isfinite(far), far / scale, np.inf))
     rows = [Candidate(*row) for row in zip(rules, residual.tolist(), strict=True)]
     return sorted(rows, key=lambda c: (c.residual, oddity(c.rule)))
