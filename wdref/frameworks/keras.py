@@ -38,12 +38,14 @@ OPTIMIZERS = {
     "AdamW[backend=jax]": "adamw",
     "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=jax,floatx=float32]": "adamw",
+    "Adagrad[backend=jax]": "adagrad",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
     "Adam[backend=torch]": "adam",
     "AdamW[backend=torch]": "adamw",
     "AdamW[backend=torch,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=torch,floatx=float32]": "adamw",
+    "Adagrad[backend=torch]": "adagrad",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
     "SGD[backend=tensorflow,floatx=float32]": "sgd",
@@ -52,12 +54,13 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
+    "Adagrad[backend=tensorflow]": "adagrad",
 }
 
-NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion")
+NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion", "Adagrad")
 BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
-         "weight_decay": "weight_decay"}  # fmt: skip
+         "initial_accumulator_value": "initial", "weight_decay": "weight_decay"}  # fmt: skip
 
 
 def load(
@@ -203,7 +206,7 @@ def _sets(own: Sequence[Any]) -> list[list[int]]:
 
 def _built(cls: Any, own: Sequence[Any], options: dict[str, Any], variables: Sequence[Any]) -> Any:
     """Return an optimizer for `variables`; those without decay beside others are excluded."""
-    known, hyper = inspect.signature(cls).parameters, own[0]
+    known, hyper = inspect.signature(cls).parameters, {"initial": 0.0, **own[0]}
     given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
     given |= {name: hyper["clip"] if (name, value) == ("clipvalue", "clip") else value
               for name, value in options.items()}  # fmt: skip

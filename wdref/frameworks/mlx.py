@@ -25,6 +25,7 @@ OPTIMIZERS = {
     "Adam[bias_correction=True]": "adam[bias=both]",
     "SGD": "sgd",
     "SGD[nesterov=True]": "sgd[nesterov=True]",
+    "Adagrad": "adagrad",
 }
 
 # MLX's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may

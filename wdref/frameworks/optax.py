@@ -48,10 +48,14 @@ OPTIMIZERS = {
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
+    "adagrad": "adagrad[form=none]",
+    "adagrad[decay=before]": "adagrad",
+    "adagrad[decay=after]": "adagradw",
+    "adagrad[decay=last]": "adagradw[form=fixed]",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion", "adagrad")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
@@ -134,8 +138,10 @@ def _make(
     if ours["mask"]:
         decays = lam != 0
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum"}
+    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum",
+             "initial_accumulator_value": "initial"}  # fmt: skip
     known = inspect.signature(make).parameters
+    hyper = {"initial": 0.0, **hyper}
     given = {word: hyper[name] for word, name in words.items() if word in known}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
               for name, value in theirs.items()}  # fmt: skip

@@ -42,18 +42,26 @@ OPTIMIZERS = {
     "ApplyAdam[decay=l2]": "adam[form=l2]",
     "ApplyAdam[decay=l2,jit_compile=True]": "adam[form=l2]",
     "ApplyAdamWithAmsgrad[decay=l2]": "adam[form=l2,amsgrad=raw]",
+    "AdagradOptimizer": "adagrad",
+    "AdagradOptimizer[decay=l2]": "adagrad[form=l2]",
+    "ApplyAdagrad[decay=l2]": "adagrad[form=l2]",
+    "ApplyAdagradV2[decay=l2]": "adagrad[form=l2,eps=outside]",
 }
 CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
-           "AdamOptimizer": ("beta1", "beta2", "epsilon")}  # fmt: skip
+           "AdamOptimizer": ("beta1", "beta2", "epsilon"),
+           "AdagradOptimizer": ("initial_accumulator_value",)}  # fmt: skip
 OPERATORS = {
     "ApplyGradientDescent": (),
     "ApplyMomentum": ("accum",),
     "ApplyKerasMomentum": ("accum",),
     "ApplyAdam": ("m", "v"),
     "ApplyAdamWithAmsgrad": ("m", "v", "vhat"),
+    "ApplyAdagrad": ("accum",),
+    "ApplyAdagradV2": ("accum",),
 }
 NAMES = (*CLASSES, *OPERATORS)
-HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
+HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
+         "initial_accumulator_value": "initial"}  # fmt: skip
 
 
 def load(
@@ -177,7 +185,7 @@ def _by_class(
     optimizer: str, variables: Any, hyper: Any, options: dict[str, Any], powers: str
 ) -> Any:
     """Return ``step(gradients, rate)`` of an object of tf.compat.v1.train."""
-    given = {name: hyper[HYPER[name]] for name in CLASSES[optimizer]}
+    given = {name: {"initial": 0.0, **hyper}[HYPER[name]] for name in CLASSES[optimizer]}
     rate = tf.Variable(hyper["learning_rate"], dtype=variables[0].dtype)
     opt = _callable(optimizer)(lambda: rate, **given, **options)
     opt._create_slots(variables)  # before the tf.function: slots are variables
@@ -195,22 +203,24 @@ def _by_operator(
     """Return ``step([g], rate, β1^t, β2^t)`` of a raw operator with slots of its own."""
     (variable,) = variables
     operator, dtype = _callable(optimizer), variable.dtype
-    slots = {name: tf.Variable(tf.zeros_like(variable)) for name in OPERATORS[optimizer]}
+    start = tf.fill(variable.shape, tf.constant(hyper.get("initial", 0.0), dtype))
+    slots = {name: tf.Variable(start) for name in OPERATORS[optimizer]}
     handles = {"var": variable.handle, **{name: slot.handle for name, slot in slots.items()}}
+    own = {word: tf.constant(hyper[HYPER[word]], dtype)
+           for word in inspect.signature(operator).parameters if word in HYPER}  # fmt: skip
     betas = [tf.constant(hyper[name], dtype) for name in ("beta1", "beta2") if name in hyper]
     products = [tf.Variable(beta) for beta in betas] if powers == "products" else []
 
     def step(gs: Any, rate: Any, *given: Any) -> None:
         (g,) = gs
-        known = {**handles, **options, "grad": g}
+        known = {**handles, **own, **options, "grad": g}
         if optimizer == "ApplyGradientDescent":
             operator(var=variable.handle, alpha=rate, delta=g, **options)
         elif not betas:
-            operator(lr=rate, momentum=tf.constant(hyper["momentum"], dtype), **known)
+            operator(lr=rate, **known)
         else:
             power1, power2 = (x.value() for x in products) if products else given
-            operator(beta1_power=power1, beta2_power=power2, beta1=betas[0], beta2=betas[1],
-                     lr=rate, epsilon=tf.constant(hyper["eps"], dtype), **known)  # fmt: skip
+            operator(beta1_power=power1, beta2_power=power2, lr=rate, **known)
             for product, beta in zip(products, betas, strict=False):
                 product.assign(product * beta)
 

@@ -47,6 +47,13 @@ OPTIMIZERS = {
     "SGD[nesterov=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,foreach=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,fused=True]": "sgd[nesterov=True]",
+    "Adagrad": "adagrad",
+    "Adagrad[foreach=True]": "adagrad",
+    "Adagrad[fused=True]": "adagrad",
+    "Adagrad[maximize=True]": "adagrad",
+    "Adagrad[maximize=True,foreach=True]": "adagrad",
+    "Adagrad[differentiable=True]": "adagrad",
+    "Adagrad[tensor_lr=True]": "adagrad",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -63,11 +70,17 @@ HYPER: dict[str, dict[str, Any]] = {
     "Adamax": _ADAM,
     "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
     "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
-    "Adagrad": {**_ALL, "eps": "eps"},
+    "Adagrad": {
+        **_ALL,
+        "eps": "eps",
+        "lr_decay": "annealing",
+        "initial_accumulator_value": "initial",
+    },
     "ASGD": _ALL,
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
 }
+ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 
 
@@ -175,7 +188,7 @@ def _hyper(
     optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
 ) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words; `options` replace them."""
-    given = {"dampening": 0.0, **hyper}
+    given = {**ABSENT, **hyper}
     if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
     found = {}

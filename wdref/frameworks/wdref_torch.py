@@ -27,6 +27,8 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Adagrad": "adagrad",
+    "AdagradW": "adagradw",
 }
 
 

@@ -106,3 +106,47 @@ class AdamW(Method):
         master_weights: bool = ...,
         backend: str | None = ...,
     ) -> None: ...
+
+class Adagrad(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        eps: float = ...,
+        initial: float | None = ...,
+        annealing: float | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class AdagradW(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        eps: float = ...,
+        initial: float | None = ...,
+        annealing: float | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
