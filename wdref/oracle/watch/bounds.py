@@ -116,6 +116,13 @@ class Bounds:
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
         return self._new(self.mid * other.mid, _product(self, other))
 
+    def __gt__(self, other: "Bounds") -> Array:
+        """Verdicts: 1 where it is greater, 0 where it is not, nan where the radii leave it open."""
+        radii = _sum(self.rad, other.rad)
+        apart = (self.mid - other.mid).astype(np.float64)
+        open_ = False if radii is None else np.abs(apart) * (2 - UP) <= np.max(radii, axis=0)
+        return np.where(open_, np.nan, apart > 0)
+
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
         mid = self.mid / other.mid
@@ -151,9 +158,19 @@ class Namespace:
         return Bounds(np.minimum(x.mid, y.mid), _larger(x, y), x.rounds)
 
     @staticmethod
-    def full_like(x: Bounds, value: Bounds, /) -> Bounds:
+    def where(condition: Array, x: Bounds, y: Bounds, /) -> Bounds:
+        """Choice; nothing is known where the condition is open."""
+        taken, zero = condition == 1, np.zeros((2, len(condition)))
+        rad = np.where(taken, *(zero if z.rad is None else z.rad for z in (x, y)))
+        rad = np.where(np.isnan(condition), np.nan, rad)
+        return Bounds(np.where(taken, x.mid, y.mid), rad, x.rounds)
+
+    @staticmethod
+    def full_like(x: Bounds, value: Bounds | float, /) -> Bounds:
         """Repeat a scalar."""
         n = len(x.mid)
+        if isinstance(value, float):
+            return Bounds(np.full_like(x.mid, value), None, x.rounds)
         rad = None if value.rad is None else np.broadcast_to(value.rad, (2, n))
         return Bounds(np.broadcast_to(value.mid, n), rad, x.rounds)
 

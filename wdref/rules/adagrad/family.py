@@ -82,7 +82,7 @@ FAMILY = Family(
     ),
     options=("eps", "initial", "annealing"),
     enters="sum of squares",
-    columns=lambda rule: {"eps": rule.eps},
+    columns=lambda rule: {"eps": rule.eps, "start": rule.start, "rate": rule.rate},
     words=words,
     subjects={
         f"{__package__}.rule": ("adagrad",),

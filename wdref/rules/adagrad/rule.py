@@ -8,7 +8,9 @@ from array_api_compat import array_namespace
 Array = Any
 
 
-def adagrad(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> tuple[Array, tuple[Array]]:
+def adagrad(
+    theta: Array, g: Array, slots: Sequence[Array], s: Any, /
+) -> tuple[Array, tuple[Array]]:
     """One step of Adagrad (L2) or AdagradW (decoupled weight decay).
 
     The recurrence, with the two terms that differ in brackets::
