@@ -9,7 +9,7 @@ answers of a dialect, each of which is a line of a program:
   ``variable - variable * wd * lr`` before the step;
 - optax/_src/transform.py, scale_by_rss: ``where(t > 0, rsqrt(t + eps), 0)``;
 - tensorflow/core/kernels/training_ops.cc, ApplyAdagrad: ``grad * lr * accum.rsqrt()``;
-- onnx/reference/ops/aionnx_preview_training/op_adagrad.py: ``r / (1 + t * decay_factor)``, t from 0.
+- onnx/reference/ops/aionnx_preview_training/op_adagrad.py: ``r / (1 + t * decay_factor)``.
 """
 
 from mpmath import mp, mpf, sqrt
@@ -41,10 +41,8 @@ def _coordinate(d, case, i):
         step = mpf(0) if absent else rate * g / _under(d, total, eps)
         decay = {"paper": read * lam, "lr": read * alpha * lam, "fixed": lam,
                  "initial_lr": alpha * lam}.get(d.form, mpf(0))  # fmt: skip
-        if d.order == "after":
-            theta = (theta - step) * (1 - decay)
-        else:
-            theta = theta * (1 - decay) - step
+        after = d.order == "after"
+        theta = (theta - step) * (1 - decay) if after else theta * (1 - decay) - step
         path.append(theta)
         last = eta
     return path

@@ -39,6 +39,9 @@ OPTIMIZERS = {
     "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=jax,floatx=float32]": "adamw",
     "Adagrad[backend=jax]": "adagrad",
+    "RMSprop[backend=jax]": "rmsprop",
+    "RMSprop[backend=jax,centered=True]": "rmsprop[centered=True]",
+    "RMSprop[backend=jax,momentum=0.0]": "rmsprop[buffer=False]",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
     "Adam[backend=torch]": "adam",
@@ -46,6 +49,8 @@ OPTIMIZERS = {
     "AdamW[backend=torch,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=torch,floatx=float32]": "adamw",
     "Adagrad[backend=torch]": "adagrad",
+    "RMSprop[backend=torch]": "rmsprop",
+    "RMSprop[backend=torch,centered=True]": "rmsprop[centered=True]",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
     "SGD[backend=tensorflow,floatx=float32]": "sgd",
@@ -55,11 +60,13 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
     "Adagrad[backend=tensorflow]": "adagrad",
+    "RMSprop[backend=tensorflow]": "rmsprop",
+    "RMSprop[backend=tensorflow,centered=True]": "rmsprop[centered=True]",
 }
 
-NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion", "Adagrad")
+NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion", "Adagrad", "RMSprop")
 BACKENDS = ("tensorflow", "jax", "torch")
-WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
+WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
          "initial_accumulator_value": "initial", "weight_decay": "weight_decay"}  # fmt: skip
 
 

@@ -29,6 +29,8 @@ OPTIMIZERS = {
     "Momentum[use_multi_tensor=True]": "sgd",
     "SGD": "sgd[buffer=False]",
     "Adagrad": "adagrad",
+    "RMSProp": "rmsprop",
+    "RMSProp[centered=True]": "rmsprop[centered=True]",
 }
 
 # paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
@@ -42,7 +44,7 @@ HYPER: dict[str, dict[str, str]] = {
     "NAdam": _ADAM,
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSProp": {**_ALL, "rho": "beta2", "epsilon": "eps"},
+    "RMSProp": {**_ALL, "rho": "rho", "epsilon": "eps", "momentum": "momentum"},
     "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
     "Adagrad": {**_ALL, "epsilon": "eps", "initial_accumulator_value": "initial"},
     "ASGD": _ALL,

@@ -46,10 +46,16 @@ OPTIMIZERS = {
     "AdagradOptimizer[decay=l2]": "adagrad[form=l2]",
     "ApplyAdagrad[decay=l2]": "adagrad[form=l2]",
     "ApplyAdagradV2[decay=l2]": "adagrad[form=l2,eps=outside]",
+    "RMSPropOptimizer": "rmsprop",
+    "RMSPropOptimizer[decay=l2]": "rmsprop[form=l2]",
+    "RMSPropOptimizer[decay=l2,centered=True]": "rmsprop[form=l2,centered=True]",
+    "ApplyRMSProp[decay=l2]": "rmsprop[form=l2,start=zero]",
+    "ApplyCenteredRMSProp[decay=l2]": "rmsprop[form=l2,start=zero,centered=True]",
 }
 CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
            "AdamOptimizer": ("beta1", "beta2", "epsilon"),
-           "AdagradOptimizer": ("initial_accumulator_value",)}  # fmt: skip
+           "AdagradOptimizer": ("initial_accumulator_value",),
+           "RMSPropOptimizer": ("decay", "momentum", "epsilon")}  # fmt: skip
 OPERATORS = {
     "ApplyGradientDescent": (),
     "ApplyMomentum": ("accum",),
@@ -58,10 +64,12 @@ OPERATORS = {
     "ApplyAdamWithAmsgrad": ("m", "v", "vhat"),
     "ApplyAdagrad": ("accum",),
     "ApplyAdagradV2": ("accum",),
+    "ApplyRMSProp": ("ms", "mom"),
+    "ApplyCenteredRMSProp": ("mg", "ms", "mom"),
 }
 NAMES = (*CLASSES, *OPERATORS)
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
-         "initial_accumulator_value": "initial"}  # fmt: skip
+         "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho"}  # fmt: skip
 
 
 def load(
@@ -80,7 +88,7 @@ def load(
     if powers not in ("float64", "products"):
         raise ValueError(f"tensorflow adapter: powers={powers!r}; expected float64 or products")
     known = [name for name in inspect.signature(_callable(optimizer)).parameters
-             if name in ("use_nesterov", "use_locking")]  # fmt: skip
+             if name in ("use_nesterov", "use_locking", "centered")]  # fmt: skip
     if unknown := [name for name in options if name not in known]:
         words = ", ".join([*known, "decay", "jit_compile", "powers"])
         raise ValueError(

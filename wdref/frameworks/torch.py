@@ -54,6 +54,14 @@ OPTIMIZERS = {
     "Adagrad[maximize=True,foreach=True]": "adagrad",
     "Adagrad[differentiable=True]": "adagrad",
     "Adagrad[tensor_lr=True]": "adagrad",
+    "RMSprop": "rmsprop",
+    "RMSprop[momentum=0]": "rmsprop[buffer=False]",
+    "RMSprop[centered=True]": "rmsprop[centered=True]",
+    "RMSprop[centered=True,momentum=0]": "rmsprop[centered=True,buffer=False]",
+    "RMSprop[foreach=True]": "rmsprop",
+    "RMSprop[centered=True,foreach=True]": "rmsprop[centered=True]",
+    "RMSprop[maximize=True]": "rmsprop",
+    "RMSprop[differentiable=True]": "rmsprop",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -68,7 +76,7 @@ HYPER: dict[str, dict[str, Any]] = {
     "NAdam": _ADAM,
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
+    "RMSprop": {**_ALL, "alpha": "rho", "eps": "eps", "momentum": "momentum"},
     "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
     "Adagrad": {
         **_ALL,
@@ -193,6 +201,8 @@ def _hyper(
         raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
     found = {}
     for name, whose in HYPER[optimizer].items():
+        if name in options:
+            continue
         names = whose if isinstance(whose, tuple) else (whose,)
         missing = [each for each in names if each not in given]
         if missing:
@@ -201,7 +211,7 @@ def _hyper(
         if f"tensor_{name}" in tensors:
             values = tuple(torch.tensor(value) for value in values)
         found[name] = values if isinstance(whose, tuple) else values[0]
-    return {name: value for name, value in found.items() if name not in options}
+    return found
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:

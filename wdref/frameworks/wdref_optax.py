@@ -32,6 +32,8 @@ OPTIMIZERS = {
     "AdamW[variant=pytorch]": "adamw[form=lr]",
     "Adagrad": "adagrad",
     "AdagradW": "adagradw",
+    "RMSprop": "rmsprop",
+    "RMSpropW[centered=True]": "rmspropw[centered=True]",
 }
 
 

@@ -150,3 +150,53 @@ class AdagradW(Method):
         master_weights: bool = ...,
         backend: str | None = ...,
     ) -> None: ...
+
+class RMSprop(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        rho: float = ...,
+        momentum: float = ...,
+        eps: float = ...,
+        centered: bool | None = ...,
+        nesterov: bool | None = ...,
+        initial: float | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class RMSpropW(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        rho: float = ...,
+        momentum: float = ...,
+        eps: float = ...,
+        centered: bool | None = ...,
+        nesterov: bool | None = ...,
+        initial: float | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...

@@ -70,10 +70,11 @@ class Rounds:
 class Bounds:
     """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
 
-    __slots__ = ("mid", "rad", "rounds")
+    __slots__ = ("difference", "mid", "rad", "rounds")
 
     def __init__(self, mid: Array, rad: Array | None, rounds: Rounds) -> None:
         self.mid, self.rad, self.rounds = mid, rad, rounds
+        self.difference = False  # or a sum with one, whose root may be no number
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
         """Return the functions that a rule may call."""
@@ -107,10 +108,14 @@ class Bounds:
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
     def __add__(self, other: "Bounds") -> "Bounds":
-        return self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+        total = self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+        total.difference = self.difference or other.difference
+        return total
 
     def __sub__(self, other: "Bounds") -> "Bounds":
-        return self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+        found = self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+        found.difference = True
+        return found
 
     def __mul__(self, other: "Bounds") -> "Bounds":
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
@@ -145,6 +150,8 @@ class Namespace:
         ends = np.maximum(size, np.sqrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
         rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size) * UP)
         negative = (x.mid + x.rad).astype(np.float64) < 0
+        if x.difference:  # the real number is not below 0, a rounded one may be
+            negative[1] = below[1]
         return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
 
     @staticmethod

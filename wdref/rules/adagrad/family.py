@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..contract import Claim, Family, Hyperparameter, Slot
-from ..hyper import CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
+from ..hyper import CLIP, EPS, INITIAL, LEARNING_RATE, WEIGHT_DECAY
 from .dialect import AdagradDialect
 
 _ADAGRAD = """Adagrad with L2 regularisation: the paper's Figure 1, the L2 term in its gradient.
@@ -71,7 +71,7 @@ FAMILY = Family(
             "annealing", "κ", r"\kappa", strong=0.25, usual=1e-3, sets={"rate": "annealed"}
         ),
         replace(EPS, default=1e-10),
-        Hyperparameter("initial", "v0", "v_0", strong=0.3, usual=0.1, sets={"start": "value"}),
+        INITIAL,
         WEIGHT_DECAY,
         CLIP,
     ),
