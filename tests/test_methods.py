@@ -10,8 +10,8 @@ import pytest
 import wdref
 from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
-from wdref.methods.stub import stub
 from wdref.methods import methods
+from wdref.methods.stub import stub
 from wdref.words import meant
 
 METHODS = {method.claim: method for method in methods().values()}

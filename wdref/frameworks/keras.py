@@ -40,6 +40,10 @@ OPTIMIZERS = {
     "AdamW[backend=jax,floatx=float32]": "adamw",
     "Lion[backend=jax]": "lion",
     "Lion[backend=jax,clipvalue=clip]": "lion[clip=gradient]",
+    "Adagrad[backend=jax]": "adagrad",
+    "RMSprop[backend=jax]": "rmsprop",
+    "RMSprop[backend=jax,centered=True]": "rmsprop[centered=True]",
+    "RMSprop[backend=jax,momentum=0.0]": "rmsprop[buffer=False]",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
     "Adam[backend=torch]": "adam",
@@ -48,6 +52,9 @@ OPTIMIZERS = {
     "AdamW[backend=torch,floatx=float32]": "adamw",
     "Lion[backend=torch]": "lion",
     "Lion[backend=torch,floatx=float32]": "lion",
+    "Adagrad[backend=torch]": "adagrad",
+    "RMSprop[backend=torch]": "rmsprop",
+    "RMSprop[backend=torch,centered=True]": "rmsprop[centered=True]",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
     "SGD[backend=tensorflow,floatx=float32]": "sgd",
@@ -60,12 +67,16 @@ OPTIMIZERS = {
     "Adamax[backend=jax]": "adamax",
     "Adamax[backend=torch]": "adamax",
     "Adamax[backend=tensorflow]": "adamax",
+    "Adagrad[backend=tensorflow]": "adagrad",
+    "RMSprop[backend=tensorflow]": "rmsprop",
+    "RMSprop[backend=tensorflow,centered=True]": "rmsprop[centered=True]",
 }
 
-NAMES = ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Lion")
+MORE = ("Nadam",)  # that may be asked as another rule
+NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 BACKENDS = ("tensorflow", "jax", "torch")
-WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
-         "weight_decay": "weight_decay"}  # fmt: skip
+WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
+         "initial_accumulator_value": "initial", "weight_decay": "weight_decay"}  # fmt: skip
 
 
 def load(
@@ -211,7 +222,7 @@ def _sets(own: Sequence[Any]) -> list[list[int]]:
 
 def _built(cls: Any, own: Sequence[Any], options: dict[str, Any], variables: Sequence[Any]) -> Any:
     """Return an optimizer for `variables`; those without decay beside others are excluded."""
-    known, hyper = inspect.signature(cls).parameters, own[0]
+    known, hyper = inspect.signature(cls).parameters, {"initial": 0.0, **own[0]}
     given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
     given |= {name: hyper["clip"] if (name, value) == ("clipvalue", "clip") else value
               for name, value in options.items()}  # fmt: skip

@@ -34,6 +34,10 @@ OPTIMIZERS = {
     "Adamax": "adamax",
     "AdamaxW": "adamaxw",
     "AdamaxW[variant=optax]": "adamaxw[form=lr,eps=num]",
+    "Adagrad": "adagrad",
+    "AdagradW": "adagradw",
+    "RMSprop": "rmsprop",
+    "RMSpropW[centered=True]": "rmspropw[centered=True]",
 }
 
 

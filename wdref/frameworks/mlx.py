@@ -27,6 +27,8 @@ OPTIMIZERS = {
     "SGD": "sgd",
     "SGD[nesterov=True]": "sgd[nesterov=True]",
     "Lion": "lion",
+    "Adagrad": "adagrad",
+    "RMSprop": "rmsprop",
 }
 
 # MLX's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
@@ -39,7 +41,7 @@ HYPER: dict[str, dict[str, Any]] = {
     "SGD": {**_ALL, "momentum": "momentum", "dampening": "dampening"},
     "Adamax": _ADAM,
     "Lion": {**_ALL, "betas": ("beta1", "beta2")},
-    "RMSprop": {**_RATE, "alpha": "beta2", "eps": "eps"},
+    "RMSprop": {**_RATE, "alpha": "rho", "eps": "eps"},
     "AdaDelta": {**_RATE, "rho": "beta2", "eps": "eps"},
     "Adagrad": {**_RATE, "eps": "eps"},
     "Adafactor": _ALL,

@@ -60,11 +60,26 @@ OPTIMIZERS = {
     "adamax[decay=before]": "adamax",
     "adamaxw": "adamaxw",
     "adamaxw[mask=True]": "adamaxw",
+    "adagrad": "adagrad[form=none]",
+    "adagrad[decay=before]": "adagrad",
+    "adagrad[decay=after]": "adagradw",
+    "adagrad[decay=last]": "adagradw[form=fixed]",
+    "rmsprop": "rmsprop[form=none]",
+    "rmsprop[decay=before]": "rmsprop",
+    "rmsprop[decay=before,momentum=None]": "rmsprop[buffer=False]",
+    "rmsprop[decay=before,nesterov=True]": "rmsprop[nesterov=True]",
+    "rmsprop[decay=before,centered=True]": "rmsprop[centered=True]",
+    "rmsprop[decay=before,eps_in_sqrt=False]": "rmsprop[eps=outside]",
+    "rmsprop[decay=before,eps_in_sqrt=False,centered=True]":
+        "rmsprop[eps=outside,centered=True]",
+    "rmsprop[decay=before,bias_correction=True]": "rmsprop[bias=corrected]",
+    "rmsprop[decay=before,bias_correction=True,centered=True]":
+        "rmsprop[bias=corrected,centered=True]",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adamax", "adamaxw", "lion", "signum",
-         "sign_sgd")  # fmt: skip
+MORE = ("nadam", "nadamw")  # that may be asked as another rule
+NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
@@ -147,9 +162,12 @@ def _make(
     if ours["mask"]:
         decays = lam != 0
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    words = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum"}
+    words = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
+             "initial_accumulator_value": "initial", "initial_scale": "initial",
+             "decay": "rho"}  # fmt: skip
     known = inspect.signature(make).parameters
-    given = {word: hyper[name] for word, name in words.items() if word in known}
+    hyper = {"initial": 0.0, **hyper}
+    given = {word: hyper[name] for word, name in words.items() if word in known and name in hyper}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
               for name, value in theirs.items()}  # fmt: skip
     if "weight_decay" in known:

@@ -29,6 +29,9 @@ OPTIMIZERS = {
     "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
     "Momentum[use_multi_tensor=True]": "sgd",
     "SGD": "sgd[buffer=False]",
+    "Adagrad": "adagrad",
+    "RMSProp": "rmsprop",
+    "RMSProp[centered=True]": "rmsprop[centered=True]",
 }
 
 # paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
@@ -42,9 +45,9 @@ HYPER: dict[str, dict[str, str]] = {
     "NAdam": _ADAM,
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSProp": {**_ALL, "rho": "beta2", "epsilon": "eps"},
+    "RMSProp": {**_ALL, "rho": "rho", "epsilon": "eps", "momentum": "momentum"},
     "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
-    "Adagrad": {**_ALL, "epsilon": "eps"},
+    "Adagrad": {**_ALL, "epsilon": "eps", "initial_accumulator_value": "initial"},
     "ASGD": _ALL,
 }
 
@@ -150,7 +153,8 @@ def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
     """Hyperparameters of a case in the optimizer's words."""
     if hyper.get("dampening"):
         raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
-    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
+    given = {"initial": 0.0, **hyper}
+    missing = [name for name in HYPER[optimizer].values() if name not in given]
     if missing:
         raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")
-    return {own: hyper[name] for own, name in HYPER[optimizer].items()}
+    return {own: given[name] for own, name in HYPER[optimizer].items()}

@@ -53,6 +53,21 @@ OPTIMIZERS = {
     "Adamax[maximize=True,foreach=True]": "adamax",
     "Adamax[differentiable=True]": "adamax",
     "Adamax[tensor_lr=True]": "adamax",
+    "Adagrad": "adagrad",
+    "Adagrad[foreach=True]": "adagrad",
+    "Adagrad[fused=True]": "adagrad",
+    "Adagrad[maximize=True]": "adagrad",
+    "Adagrad[maximize=True,foreach=True]": "adagrad",
+    "Adagrad[differentiable=True]": "adagrad",
+    "Adagrad[tensor_lr=True]": "adagrad",
+    "RMSprop": "rmsprop",
+    "RMSprop[momentum=0]": "rmsprop[buffer=False]",
+    "RMSprop[centered=True]": "rmsprop[centered=True]",
+    "RMSprop[centered=True,momentum=0]": "rmsprop[centered=True,buffer=False]",
+    "RMSprop[foreach=True]": "rmsprop",
+    "RMSprop[centered=True,foreach=True]": "rmsprop[centered=True]",
+    "RMSprop[maximize=True]": "rmsprop",
+    "RMSprop[differentiable=True]": "rmsprop",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -67,13 +82,19 @@ HYPER: dict[str, dict[str, Any]] = {
     "NAdam": _ADAM,
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
+    "RMSprop": {**_ALL, "alpha": "rho", "eps": "eps", "momentum": "momentum"},
     "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
-    "Adagrad": {**_ALL, "eps": "eps"},
+    "Adagrad": {
+        **_ALL,
+        "eps": "eps",
+        "lr_decay": "annealing",
+        "initial_accumulator_value": "initial",
+    },
     "ASGD": _ALL,
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
 }
+ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 
 
@@ -181,11 +202,13 @@ def _hyper(
     optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
 ) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words; `options` replace them."""
-    given = {"dampening": 0.0, **hyper}
+    given = {**ABSENT, **hyper}
     if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
     found = {}
     for name, whose in HYPER[optimizer].items():
+        if name in options:
+            continue
         names = whose if isinstance(whose, tuple) else (whose,)
         missing = [each for each in names if each not in given]
         if missing:
@@ -194,7 +217,7 @@ def _hyper(
         if f"tensor_{name}" in tensors:
             values = tuple(torch.tensor(value) for value in values)
         found[name] = values if isinstance(whose, tuple) else values[0]
-    return {name: value for name, value in found.items() if name not in options}
+    return found
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:

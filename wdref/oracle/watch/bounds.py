@@ -78,10 +78,11 @@ class Verdicts:
 class Bounds:
     """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
 
-    __slots__ = ("mid", "rad", "rounds")
+    __slots__ = ("difference", "mid", "rad", "rounds")
 
     def __init__(self, mid: Array, rad: Array | None, rounds: Rounds) -> None:
         self.mid, self.rad, self.rounds = mid, rad, rounds
+        self.difference = False  # or a sum with one, whose root may be no number
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
         """Return the functions that a rule may call."""
@@ -115,14 +116,25 @@ class Bounds:
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
     def __add__(self, other: "Bounds") -> "Bounds":
-        return self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+        total = self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+        total.difference = self.difference or other.difference
+        return total
 
     def __sub__(self, other: "Bounds") -> "Bounds":
-        return self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+        found = self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+        found.difference = True
+        return found
 
     def __mul__(self, other: "Bounds") -> "Bounds":
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
         return self._new(self.mid * other.mid, _product(self, other))
+
+    def __gt__(self, other: "Bounds") -> Array:
+        """Verdicts: 1 where it is greater, 0 where it is not, nan where the radii leave it open."""
+        radii = _sum(self.rad, other.rad)
+        apart = (self.mid - other.mid).astype(np.float64)
+        open_ = False if radii is None else np.abs(apart) * (2 - UP) <= np.max(radii, axis=0)
+        return np.where(open_, np.nan, apart > 0)
 
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
@@ -167,6 +179,8 @@ class Namespace:
         ends = np.maximum(size, np.sqrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
         rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size) * UP)
         negative = (x.mid + x.rad).astype(np.float64) < 0
+        if x.difference:  # the real number is not below 0, a rounded one may be
+            negative[1] = below[1]
         return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
 
     @staticmethod
@@ -202,9 +216,19 @@ class Namespace:
         return Bounds(np.minimum(x.mid, y.mid), _larger(x, y), x.rounds)
 
     @staticmethod
-    def full_like(x: Bounds, value: Bounds, /) -> Bounds:
+    def where(condition: Array, x: Bounds, y: Bounds, /) -> Bounds:
+        """Choice; nothing is known where the condition is open."""
+        taken, zero = condition == 1, np.zeros((2, len(condition)))
+        rad = np.where(taken, *(zero if z.rad is None else z.rad for z in (x, y)))
+        rad = np.where(np.isnan(condition), np.nan, rad)
+        return Bounds(np.where(taken, x.mid, y.mid), rad, x.rounds)
+
+    @staticmethod
+    def full_like(x: Bounds, value: Bounds | float, /) -> Bounds:
         """Repeat a scalar."""
         n = len(x.mid)
+        if isinstance(value, float):
+            return Bounds(np.full_like(x.mid, value), None, x.rounds)
         rad = None if value.rad is None else np.broadcast_to(value.rad, (2, n))
         return Bounds(np.broadcast_to(value.mid, n), rad, x.rounds)
 
