@@ -102,12 +102,13 @@ def meant(claim: str, convention: str) -> Words:
 def defaults(claim: str, convention: str) -> dict[str, Any]:
     """Return what the program takes for what is not given, as options of wdref's methods.
 
-    Without the decay, and without what a method has only when it is asked for, as dampening.
+    Without the decay, and without what a method has only when it is asked for, as dampening,
+    where its default is to have none.
     """
     found: dict[str, Any] = dict(meant(claim, convention).defaults)
     if "beta1" in found and "beta2" in found:
         found["betas"] = (found.pop("beta1"), found.pop("beta2"))
-    asked = [h.name for h in registry.claims()[claim].hyper if h.sets]
+    asked = [h.name for h in registry.claims()[claim].hyper if h.sets and not found.get(h.name)]
     return {k: x for k, x in found.items() if k not in ("weight_decay", *asked)}
 
 

@@ -81,8 +81,10 @@ class Method(Optimizer):
     def _answers(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The caller's answers; those that a hyperparameter gives, by being there, among them."""
         own = {name: given[name] for name in ("form", "order", *self.family.asked)}
+        known = dialect(self.claim, str(given["variant"])).hyper
         for h in self.family.hyper:
-            if h.sets and h.name != "clip" and given[h.name] is not None:
+            asked = h.sets and h.name not in ("clip", *known)
+            if asked and given[h.name] is not None:
                 own |= h.sets
         return own
 
