@@ -27,6 +27,9 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "RAdam": "radam",
+    "RAdamW": "radamw",
+    "RAdamW[variant=pytorch]": "radamw[form=lr,threshold=over_5,eps=hat]",
 }
 
 

@@ -44,6 +44,11 @@ OPTIMIZERS = {
     "adamw[mask=True]": "adamw",
     "adamw[inject=True]": "adamw",
     "adamw[eps_root=eps]": "adamw[eps=both]",
+    "radam": "radam[form=none]",
+    "radam[decay=before]": "radam",
+    "radam[decay=before,x64=True]": "radam",
+    "radam[decay=after]": "radamw",
+    "radam[threshold=4.0]": "radam[form=none,threshold=over_4]",
     "amsgrad[decay=before]": "adam[amsgrad=hat]",
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
@@ -51,7 +56,7 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion")
+NAMES = ("sgd", "adam", "adamw", "radam", "nadam", "nadamw", "amsgrad", "lion")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 

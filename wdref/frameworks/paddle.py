@@ -24,6 +24,7 @@ OPTIMIZERS = {
     "Adam": "adam",
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[use_multi_tensor=True]": "adam",
+    "RAdam": "radam",
     "Momentum": "sgd",
     "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
     "Momentum[use_multi_tensor=True]": "sgd",

@@ -98,7 +98,8 @@ class RadamDialect(Dialect):
     @property
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
-        same = replace(self, threshold="over_4", eps="none")  # which differ in scalars alone
+        # which differ in scalars alone
+        same = replace(self, threshold="over_4", eps="none", bias="both")
         paper = self.form != "scaled_l2" and same == RadamDialect(form=self.form)
         return radam if paper else self.rule()
 
