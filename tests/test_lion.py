@@ -118,7 +118,7 @@ BUGS = [bug for bug in gallery() if bug.claim.family == "lion"]
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
 def test_every_bug_is_caught_and_named(bug):
     row = row_of(bug)
-    assert row.caught and row.named and row.agrees
+    assert (row.caught, row.named, row.agrees) == (True, True, True)
 
 
 @pytest.mark.parametrize("language", ["c", "rust", "javascript", "latex"])

@@ -297,9 +297,41 @@ class Number:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def __lt__(self, other: Any) -> "bool | Undecided":
+        return _decided(as_ball(other) - self.ball, strict=True)
+
+    def __le__(self, other: Any) -> "bool | Undecided":
+        return _decided(as_ball(other) - self.ball, strict=False)
+
+    def __gt__(self, other: Any) -> "bool | Undecided":
+        return _decided(self.ball - as_ball(other), strict=True)
+
+    def __ge__(self, other: Any) -> "bool | Undecided":
+        return _decided(self.ball - as_ball(other), strict=False)
+
     def sqrt(self) -> "Number":
         """Square root."""
         return self._new(_sqrt(self.ball))
+
+
+class Undecided:
+    """A comparison of balls that overlap: no branch can be taken by it."""
+
+    def __bool__(self) -> bool:
+        raise ArithmeticError("a comparison of the host is undecided: its balls overlap")
+
+    @staticmethod
+    def between(yes: Any, no: Any) -> Number:
+        """Return a ball that contains both answers (see `wdref.rules.choice`)."""
+        widen = next((x.widen for x in (yes, no) if isinstance(x, Number)), None)
+        return Number(as_ball(yes).union(as_ball(no)), widen)
+
+
+def _decided(x: arb, *, strict: bool) -> bool | Undecided:
+    """Whether x > 0, or x ≥ 0."""
+    if (x > 0) if strict else (x >= 0):
+        return True
+    return False if ((x <= 0) if strict else (x < 0)) else Undecided()
 
 
 def as_ball(x: Any) -> arb:

@@ -62,8 +62,8 @@ def print_c(listing: Listing, words: Words, /) -> str:
 
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
-        {**SIGNS, "power": "pow({}, {})", "sqrt": "sqrt({})", "first": "t == 1 ? {} : {}",
-         "round": "(real){}"},
+        {**SIGNS, "power": "pow({}, {})", "sqrt": "sqrt({})", "select": "{} ? {} : {}",
+         "first": "t == 1 ? {} : {}", "round": "(real){}"},
         names=lambda key: f"h->{key}" if key in listing.hyper else key,
         numbers=lambda x: repr(float(x)),
         tight=frozenset({"round"}),

@@ -12,7 +12,8 @@ from wdref.rules.contract import Rule
 
 from .expression import Tree, name, number
 
-FOLD: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "subtract": operator.sub}
+FOLD: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "subtract": operator.sub,
+                                              "multiply": operator.mul}  # fmt: skip
 
 
 class Host:
@@ -23,8 +24,12 @@ class Host:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
 
-    def __gt__(self, other: Any) -> bool:
+    def __bool__(self) -> bool:
         return True  # "count > 0": the first step, where it may not hold, is recorded by itself
+
+    def between(self, yes: Any, no: Any) -> "Host":
+        """Record a choice by this comparison (see `wdref.rules.choice`)."""
+        return Host(Tree("select", (self.tree, _tree(yes), _tree(no))))
 
 
 def _operator(op: str) -> tuple[Callable[..., Host], Callable[..., Host]]:
@@ -37,6 +42,13 @@ def _operator(op: str) -> tuple[Callable[..., Host], Callable[..., Host]]:
     return forward, backward
 
 
+def _comparison(op: str) -> Callable[..., Host]:
+    return lambda self, other: Host(Tree(op, (self.tree, _tree(other))))
+
+
+for _op, _method in {"less": "lt", "less_equal": "le", "greater": "gt",
+                     "greater_equal": "ge"}.items():  # fmt: skip
+    setattr(Host, f"__{_method}__", _comparison(_op))
 for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv",
                      "power": "pow"}.items():  # fmt: skip
     _forward, _backward = _operator(_op)
@@ -47,8 +59,8 @@ for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide
 def scalars(dialect: Rule, /) -> dict[str, Tree]:
     """Return a formula for each scalar that the rule reads.
 
-    Leaves are the names of the hyperparameters, `t`, `eta` and `eta_before`; the op "first" chooses
-    between the first step and the others.
+    Leaves are the names of the hyperparameters, `t`, `eta` and `eta_before`; the op "select"
+    chooses by a comparison, "first" between the first step and the others.
     """
     h = {key: Host(name(key)) for key in dialect.hyper}
     eta = Host(name("eta"))
@@ -74,7 +86,7 @@ def _apply(op: str, a: Tree, b: Tree) -> Tree:
     """Fold what is known of the step's number: t + 0, and numbers alone."""
     if op in FOLD and a.op == b.op == "number":
         return number(FOLD[op](a.leaf, b.leaf))
-    if op in FOLD and b == number(0):
+    if op in ("add", "subtract") and b == number(0):
         return a
     if op == "add" and b.op == "number" and b.leaf < 0:
         return Tree("subtract", (a, number(-b.leaf)))

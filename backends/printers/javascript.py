@@ -81,9 +81,10 @@ def print_javascript(listing: Listing, words: Words, /) -> str:
 
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
-        {**SIGNS, "power": "power({}, {})", "sqrt": "Math.sqrt({})", "first": "t === 1 ? {} : {}"},
+        {**SIGNS, **COMPARED, "power": "power({}, {})", "sqrt": "Math.sqrt({})",
+         "select": "{} ? {} : {}", "first": "t === 1 ? {} : {}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else key,
-    )
+    )  # fmt: skip
     text = host(tree)
     return f"  const {own} = {f'f({text})' if listing.dtype == 'float32' else text};"
 

@@ -16,10 +16,11 @@ TEMPLATES = {
     "greater_equal": r"{} \ge {}", "not_equal": r"{} \ne {}", "equal": "{} = {}",
     "maximum": r"\max({}, {})", "minimum": r"\min({}, {})", "cast": "{}",
     "sign": r"\operatorname{{sign}}({})",
-    "where": r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+    **dict.fromkeys(("where", "select"), r"\begin{{cases}} {1} & {0} \\ "
+                    r"{2} & \text{{otherwise}} \end{{cases}}"),
     "first": r"\begin{{cases}} {} & t = 1 \\ {} & t > 1 \end{{cases}}",
 }  # fmt: skip
-DRAWN = dict.fromkeys(("divide", "sqrt", "abs", "first", "where"), ATOM)  # one sees where they end
+DRAWN = dict.fromkeys(("divide", "sqrt", "abs", "first", "select", "where"), ATOM)  # they show ends
 WRITE = Writing(
     TEMPLATES,
     numbers=lambda x: f"{x:g}",

@@ -14,7 +14,7 @@ HELPERS["sign"] = """\
 fn sign(x: Real) -> Real {
     if x.is_nan() { x } else { f32::from(i8::from(x > 0.0) - i8::from(x < 0.0)) as Real }
 }"""
-CHOICES = frozenset({"first", "where"})
+CHOICES = frozenset({"first", "select", "where"})
 TIGHT = frozenset({"sqrt", "abs", "round"})
 CLOCK = {"t": "f64::from(t)"}
 HEAD = """\
@@ -59,7 +59,7 @@ def print_rust(listing: Listing, words: Words, /) -> str:
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
         {**SIGNS, "power": "{}.powf({})", "sqrt": "{}.sqrt()", "round": "{} as Real",
-         "first": "if t == 1 {{ {} }} else {{ {} }}"},
+         "select": "if {} {{ {} }} else {{ {} }}", "first": "if t == 1 {{ {} }} else {{ {} }}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else CLOCK.get(key, key),
         numbers=lambda x: repr(float(x)),
         tight=TIGHT,

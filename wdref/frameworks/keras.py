@@ -75,8 +75,9 @@ OPTIMIZERS = {
 MORE = ("Nadam",)  # that may be asked as another rule
 NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 BACKENDS = ("tensorflow", "jax", "torch")
-WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
-         "initial_accumulator_value": "initial", "weight_decay": "weight_decay"}  # fmt: skip
+WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2",
+         "epsilon": "eps", "initial_accumulator_value": "initial",
+         "weight_decay": "weight_decay"}  # fmt: skip
 
 
 def load(

@@ -38,6 +38,9 @@ OPTIMIZERS = {
     "AdagradW": "adagradw",
     "RMSprop": "rmsprop",
     "RMSpropW[centered=True]": "rmspropw[centered=True]",
+    "RAdam": "radam",
+    "RAdamW": "radamw",
+    "RAdamW[variant=pytorch]": "radamw[form=lr,threshold=over_5,eps=hat]",
 }
 
 

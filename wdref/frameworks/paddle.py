@@ -25,6 +25,7 @@ OPTIMIZERS = {
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[use_multi_tensor=True]": "adam",
     "Adamax": "adamax",
+    "RAdam": "radam",
     "Momentum": "sgd",
     "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
     "Momentum[use_multi_tensor=True]": "sgd",

@@ -33,8 +33,10 @@ def check_program(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
 def _check_answers(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
     known = meant(opt.claim, variant).allowed
     options = [(name, own.get(name), name, own.get(name)) for name in opt.family.asked]
+    read = dialect(opt.claim, variant).hyper
     for h in opt.family.hyper:
-        if h.name in opt.family.options and (number := _given(opt, h.name, own)):
+        unread = h.name in opt.family.options and h.name not in read
+        if unread and (number := _given(opt, h.name, own)):
             options += [(name, value, h.name, number) for name, value in h.sets.items()]
     for name, value, word, shown in options:
         if value in (None, False, "none", known.get(name)):

@@ -83,8 +83,10 @@ class Method(Optimizer):
     def _answers(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The caller's answers; those that a hyperparameter gives, by being there, among them."""
         own = {name: given.get(name) for name in ("form", "order", *self.family.asked)}
+        known = dialect(self.claim, str(given["variant"])).hyper
         for h in self.family.hyper:
-            if h.sets and h.name != "clip" and given.get(h.name) is not None:
+            asked = h.sets and h.name not in ("clip", *known)
+            if asked and given.get(h.name) is not None:
                 own |= h.sets
         return own
 
@@ -157,7 +159,8 @@ class Method(Optimizer):
 def method(family: Family, record: Claim) -> type[Method]:
     """Return the class of a claim: its arguments are the family's hyperparameters and questions."""
     own = {"__doc__": record.doc, "__module__": __package__, "claim": record.name,
-           "family": family, "record": record, "__signature__": signature(family, record)}  # fmt: skip
+           "family": family, "record": record,
+           "__signature__": signature(family, record)}  # fmt: skip
     return type(record.method, (Method,), own)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
 Sqrt = Callable[[Any], Any]
-Answers = Mapping[str, Any]
+Answers = Mapping[Any, Any]
 NONE: Answers = MappingProxyType({})
 
 
@@ -256,7 +256,8 @@ class Hyperparameter:
     """A number that a user sets: its word, its letter, its bounds, and what cases give it.
 
     `default` is that of wdref's own constructor: None where a user must give it, or, with `sets`,
-    may leave it out; who gives it answers the questions in `sets`. `strong` makes its term visible
+    may leave it out; who gives it answers the questions in `sets`, unless the convention's dialect
+    reads it already. `strong` makes its term visible
     in a step or two, `usual` is what people take, at `bounds` programs may branch. `latex` is its
     letter there.
     """

@@ -129,13 +129,6 @@ class Bounds:
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
         return self._new(self.mid * other.mid, _product(self, other))
 
-    def __gt__(self, other: "Bounds") -> Array:
-        """Verdicts: 1 where it is greater, 0 where it is not, nan where the radii leave it open."""
-        radii = _sum(self.rad, other.rad)
-        apart = (self.mid - other.mid).astype(np.float64)
-        open_ = False if radii is None else np.abs(apart) * (2 - UP) <= np.max(radii, axis=0)
-        return np.where(open_, np.nan, apart > 0)
-
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
         mid = self.mid / other.mid
@@ -214,14 +207,6 @@ class Namespace:
     def minimum(x: Bounds, y: Bounds, /) -> Bounds:
         """Smaller one, likewise."""
         return Bounds(np.minimum(x.mid, y.mid), _larger(x, y), x.rounds)
-
-    @staticmethod
-    def where(condition: Array, x: Bounds, y: Bounds, /) -> Bounds:
-        """Choice; nothing is known where the condition is open."""
-        taken, zero = condition == 1, np.zeros((2, len(condition)))
-        rad = np.where(taken, *(zero if z.rad is None else z.rad for z in (x, y)))
-        rad = np.where(np.isnan(condition), np.nan, rad)
-        return Bounds(np.where(taken, x.mid, y.mid), rad, x.rounds)
 
     @staticmethod
     def full_like(x: Bounds, value: Bounds | float, /) -> Bounds:

@@ -25,4 +25,4 @@ def reproduce() -> tuple[dict[str, object], bool]:
         theta = jnp.ones(1)
         updates, _ = opt.update(jnp.full(1, 2.0), opt.init(theta), theta)
         moved[name] = float(updates[0])
-    return moved, moved["default"] > 0 and moved["default"] == -moved["rate 1"]
+    return {**moved}, moved["default"] > 0 and moved["default"] == -moved["rate 1"]
