@@ -1,6 +1,7 @@
 """`like` and `convert` mean the same by an option, or both refuse it."""
 
 import re
+from inspect import signature
 from itertools import product
 
 import numpy as np
@@ -28,8 +29,8 @@ ROWS = [(convention, claim) for convention in table() for claim in table()[conve
 
 def asked(claim):
     """Every choice of options; a decay that the class asks for is always given."""
-    family = registry.claims()[claim]
-    shared = [{name: x} for name, x in SHARED.items() if name in family.options]
+    family, parameters = registry.claims()[claim], signature(METHODS[claim]).parameters
+    shared = [{name: x} for name, x in SHARED.items() if name in parameters]
     pool = OPTIONS.get(family.name, [RATE, *shared, GIVEN])
     for chosen in product((False, True), repeat=len(pool)):
         if METHODS[claim].record.decays and not chosen[-1]:
@@ -53,8 +54,8 @@ def converted(claim, convention, options):
 
 def path(dialect, hyper):
     """Parameters after three steps by the rule itself."""
-    theta, slots = np.ones(2), [np.zeros(2) for _ in dialect.slots]
     hyper = {"dampening": 0.0, **hyper}
+    theta, slots = np.ones(2), [np.full(2, x) for x in dialect.starts(hyper)]
     for t, g in enumerate(GRADS, start=1):
         theta, slots = dialect.apply(theta, g, slots, dialect.scalars(hyper, t, 1.0))
         yield theta

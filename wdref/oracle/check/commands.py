@@ -167,16 +167,20 @@ def _likely(
     from ..identify.ranking import PROBES
     from .guesses import others
 
-    def probes(claim: str, rule: Any, dtype: str) -> list[Any]:
-        return [c for c in regimes(claim, rule, dtype) if c.id.partition("/")[0] in PROBES]
+    families = [[(guess, _claim(*guess, document)) for guess in guesses] for guesses in others()]
+    pairs = [pair for family in families for pair in family]
 
-    for guesses in others():
-        for guess in guesses:
-            found = _claim(*guess, document)
-            cases, results, _ = _run(target, guess[0], found, probes, document, **settings)
-            identity = find(cases, results, found.family)
-            if identity and identity.named:
-                return guess
+    def probes(_: str, __: Any, dtype: str) -> list[Any]:
+        return [case for (claim, _), rule in pairs for case in regimes(claim, rule, dtype)
+                if case.id.partition("/")[0] in PROBES]  # fmt: skip
+
+    cases, results, _ = _run(target, "", None, probes, document, **settings)
+    for guess, rule in pairs:
+        mine = [(c, r) for c, r in zip(cases, results, strict=True)
+                if (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip
+        identity = find([c for c, _ in mine], [r for _, r in mine], rule.family)
+        if identity and identity.named:
+            return guess
     return None
 
 
@@ -191,11 +195,11 @@ def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dia
 
 
 def _run(
-    target: str, claim: str, found: "Dialect", suite: Callable[..., Any],
+    target: str, claim: str, found: "Dialect | None", suite: Callable[..., Any],
     document: dict[str, Any] | None, *, dtype: str, timeout: float, memory: float,
     python: str | None, traceback: bool,
 ) -> "tuple[Sequence[Case], Sequence[Result], dict[str, Any]]":  # fmt: skip
-    """Run the target on the suite, its enclosures computed meanwhile."""
+    """Run the target on the suite, the enclosures of `found` computed meanwhile."""
     import sys
 
     from rich.console import Console
@@ -205,7 +209,7 @@ def _run(
     from ..judge.verdict import arithmetic_in, primitives_in
     from ..targets.targets import TargetError, parse, parse_options, start
 
-    rule = parse_options(claim)[0]
+    rule = parse_options(claim)[0] if claim else ""
     cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
     shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
     try:
@@ -217,7 +221,7 @@ def _run(
             Console(stderr=True).status(shown),
         ):
             measured = running.measured()
-            for case in cases:
+            for case in cases if found is not None else ():
                 arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
                 for part in case.parts():
                     enclose(found, part, arithmetic=arithmetic)
