@@ -30,6 +30,7 @@ OPTIMIZERS = {
     "AdamW[horizon=1000]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Lion": "lion",
 }
 
 

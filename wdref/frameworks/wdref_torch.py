@@ -27,6 +27,7 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Lion": "lion",
 }
 
 

@@ -147,7 +147,8 @@ class Method(Optimizer):
 def method(family: Family, record: Claim) -> type[Method]:
     """Return the class of a claim: its arguments are the family's hyperparameters and questions."""
     own = {"__doc__": record.doc, "__module__": __package__, "claim": record.name,
-           "family": family, "record": record, "__signature__": signature(family, record)}  # fmt: skip
+           "family": family, "record": record,
+           "__signature__": signature(family, record)}  # fmt: skip
     return type(record.method, (Method,), own)
 
 
