@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from mpmath import mp, mpf
 
+import wdref
 from wdref.backend import PLAIN, Leaf, load
 from wdref.backends.printers.printing import print_rule
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import LionDialect
 from wdref.engine.half_precision import Kernel
 from wdref.frameworks import loopback
+from wdref.methods import methods
 from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.identify.candidates import candidates
@@ -150,6 +152,27 @@ def test_gradients_that_are_no_numbers_say_nothing_of_other_cases():
     assert verdicts == {
         "ordinary": "imprecise", "exaggerated": "imprecise", "no-numbers": "deviates"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "claim"), [("lion", "lion"), ("signum", "signum")])
+def test_a_run_begun_in_optax_goes_on_here(name, claim):
+    jax, optax = (pytest.importorskip(x, reason="extra `frameworks`") for x in ("jax", "optax"))
+    grads = np.random.default_rng(0).normal(size=(9, 4))
+    with jax.enable_x64(True):
+        there, params = getattr(optax, name)(0.125), jax.numpy.ones(4)
+        state, opt = there.init(params), methods()[method(claim).method].like(
+            "optax", learning_rate=0.125, weight_decay=1e-3 if name == "lion" else 0.0)  # fmt: skip
+        mine, own = None, None
+        for t, g in enumerate(grads):
+            if t == 4:
+                mine = np.array(params)
+                counted = {} if name == "lion" else {"step": 4}
+                own = wdref.states.load(opt, mine, state, "optax", **counted)
+            updates, state = there.update(jax.numpy.asarray(g), state, params)
+            params = optax.apply_updates(params, updates)
+            if own is not None:
+                mine, own = opt.update(mine, g, own)
+        np.testing.assert_allclose(mine, params, rtol=1e-14)
 
 
 BUGS = [bug for bug in gallery() if bug.claim.family == "lion"]
