@@ -31,6 +31,7 @@ OPTIMIZERS = {
     "AdagradW": "adagradw",
     "RMSprop": "rmsprop",
     "RMSpropW[centered=True]": "rmspropw[centered=True]",
+    "Lion": "lion",
 }
 
 
