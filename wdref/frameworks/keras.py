@@ -52,15 +52,18 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
+    "Adadelta[backend=jax]": "adadelta",
+    "Adadelta[backend=torch]": "adadelta",
+    "Adadelta[backend=tensorflow]": "adadelta",
     "Adamax[backend=jax]": "adamax",
     "Adamax[backend=torch]": "adamax",
     "Adamax[backend=tensorflow]": "adamax",
 }
 
-NAMES = ("SGD", "Adam", "AdamW", "Adamax", "Nadam", "Lion")
+NAMES = ("SGD", "Adam", "AdamW", "Adadelta", "Adamax", "Nadam", "Lion")
 BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
-         "weight_decay": "weight_decay"}  # fmt: skip
+         "rho": "rho", "weight_decay": "weight_decay"}  # fmt: skip
 
 
 def load(

@@ -27,6 +27,7 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Adadelta": "adadelta",
     "Adamax": "adamax",
     "AdamaxW": "adamaxw",
     "AdamaxW[variant=optax]": "adamaxw[form=lr,eps=num]",

@@ -48,6 +48,7 @@ OPTIMIZERS = {
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
+    "adadelta": "adadelta",
     "adamax": "adamax[form=none]",
     "adamax[decay=before]": "adamax",
     "adamaxw": "adamaxw",
@@ -55,7 +56,7 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adamax", "adamaxw", "lion")
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adadelta", "adamax", "adamaxw", "lion")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
@@ -138,7 +139,8 @@ def _make(
     if ours["mask"]:
         decays = lam != 0
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum"}
+    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum",
+             "rho": "rho"}  # fmt: skip
     known = inspect.signature(make).parameters
     given = {word: hyper[name] for word, name in words.items() if word in known}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value

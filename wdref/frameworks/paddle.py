@@ -24,6 +24,7 @@ OPTIMIZERS = {
     "Adam": "adam",
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[use_multi_tensor=True]": "adam",
+    "Adadelta": "adadelta",
     "Adamax": "adamax",
     "Momentum": "sgd",
     "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
@@ -43,7 +44,7 @@ HYPER: dict[str, dict[str, str]] = {
     "RAdam": _ADAM,
     "Adamax": _ADAM,
     "RMSProp": {**_ALL, "rho": "beta2", "epsilon": "eps"},
-    "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
+    "Adadelta": {**_ALL, "rho": "rho", "epsilon": "eps"},
     "Adagrad": {**_ALL, "epsilon": "eps"},
     "ASGD": _ALL,
 }

@@ -42,11 +42,17 @@ OPTIMIZERS = {
     "ApplyAdam[decay=l2]": "adam[form=l2]",
     "ApplyAdam[decay=l2,jit_compile=True]": "adam[form=l2]",
     "ApplyAdamWithAmsgrad[decay=l2]": "adam[form=l2,amsgrad=raw]",
+    "AdadeltaOptimizer": "adadelta",
+    "AdadeltaOptimizer[decay=l2]": "adadelta[form=l2]",
+    "ApplyAdadelta": "adadelta",
+    "ApplyAdadelta[decay=l2]": "adadelta[form=l2]",
+    "ApplyAdadelta[decay=l2,jit_compile=True]": "adadelta[form=l2]",
     "ApplyAdaMax": "adamax",
     "ApplyAdaMax[decay=l2]": "adamax[form=l2]",
 }
 CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
-           "AdamOptimizer": ("beta1", "beta2", "epsilon")}  # fmt: skip
+           "AdamOptimizer": ("beta1", "beta2", "epsilon"),
+           "AdadeltaOptimizer": ("rho", "epsilon")}  # fmt: skip
 OPERATORS = {
     "ApplyGradientDescent": (),
     "ApplyMomentum": ("accum",),
@@ -54,9 +60,11 @@ OPERATORS = {
     "ApplyAdam": ("m", "v"),
     "ApplyAdamWithAmsgrad": ("m", "v", "vhat"),
     "ApplyAdaMax": ("m", "v"),
+    "ApplyAdadelta": ("accum", "accum_update"),
 }
 NAMES = (*CLASSES, *OPERATORS)
-HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
+HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
+         "rho": "rho"}  # fmt: skip
 
 
 def load(
@@ -208,6 +216,9 @@ def _by_operator(
         known = {**handles, **options, "grad": g}
         if optimizer == "ApplyGradientDescent":
             operator(var=variable.handle, alpha=rate, delta=g, **options)
+        elif optimizer == "ApplyAdadelta":
+            operator(lr=rate, rho=tf.constant(hyper["rho"], dtype),
+                     epsilon=tf.constant(hyper["eps"], dtype), **known)  # fmt: skip
         elif not betas:
             operator(lr=rate, momentum=tf.constant(hyper["momentum"], dtype), **known)
         else:

@@ -53,6 +53,12 @@ OPTIMIZERS = {
     "Adamax[maximize=True,foreach=True]": "adamax",
     "Adamax[differentiable=True]": "adamax",
     "Adamax[tensor_lr=True]": "adamax",
+    "Adadelta": "adadelta",
+    "Adadelta[foreach=True]": "adadelta",
+    "Adadelta[maximize=True]": "adadelta",
+    "Adadelta[maximize=True,foreach=True]": "adadelta",
+    "Adadelta[differentiable=True]": "adadelta",
+    "Adadelta[tensor_lr=True]": "adadelta",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -68,7 +74,7 @@ HYPER: dict[str, dict[str, Any]] = {
     "RAdam": _ADAM,
     "Adamax": _ADAM,
     "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
-    "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
+    "Adadelta": {**_ALL, "rho": "rho", "eps": "eps"},
     "Adagrad": {**_ALL, "eps": "eps"},
     "ASGD": _ALL,
     "Adafactor": _ALL,
