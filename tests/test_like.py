@@ -20,7 +20,7 @@ OPTIONS = {
     "adam": [RATE, {"amsgrad": "raw"}, {"amsgrad": "hat"}, {"betas": (0.5, 0.75)}, {"eps": 0.5},
              GIVEN],
 }  # fmt: skip
-SHARED = {"betas": (0.5, 0.75), "eps": 0.5, "momentum": 0.5}  # what other families may have
+SHARED = {"betas": (0.5, 0.75), "eps": 0.5, "rho": 0.5}  # what other families may have
 # options of another constructor of the program, of which `convert` has no words
 BESIDE = {("optax", "hat")}
 GRADS = np.array([[1.0, -2.0], [0.5, 0.25], [-0.125, 4.0]])

@@ -31,6 +31,7 @@ OPTIMIZERS = {
     "Tiger": "tiger",
     "Signum": "signum",
     "SignSGD": "signsgd",
+    "Adadelta": "adadelta",
     "Adamax": "adamax",
     "AdamaxW": "adamaxw",
     "AdamaxW[variant=optax]": "adamaxw[form=lr,eps=num]",

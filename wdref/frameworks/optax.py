@@ -61,6 +61,7 @@ OPTIMIZERS = {
     "sign_sgd": "signsgd[form=none]",
     "sign_sgd[decay=before]": "signsgd[form=l2]",
     "sign_sgd[decay=after]": "signsgd",
+    "adadelta": "adadelta",
     "adamax": "adamax[form=none]",
     "adamax[decay=before]": "adamax",
     "adamaxw": "adamaxw",
@@ -169,7 +170,7 @@ def _make(
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
     words = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
              "initial_accumulator_value": "initial", "initial_scale": "initial",
-             "decay": "rho"}  # fmt: skip
+             "decay": "rho", "rho": "rho"}  # fmt: skip
     known = inspect.signature(make).parameters
     hyper = {"initial": 0.0, **hyper}
     given = {word: hyper[name] for word, name in words.items() if word in known and name in hyper}

@@ -24,6 +24,7 @@ OPTIMIZERS = {
     "Adam": "adam",
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[use_multi_tensor=True]": "adam",
+    "Adadelta": "adadelta",
     "Adamax": "adamax",
     "RAdam": "radam",
     "Momentum": "sgd",
@@ -47,7 +48,7 @@ HYPER: dict[str, dict[str, str]] = {
     "RAdam": _ADAM,
     "Adamax": _ADAM,
     "RMSProp": {**_ALL, "rho": "rho", "epsilon": "eps", "momentum": "momentum"},
-    "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
+    "Adadelta": {**_ALL, "rho": "rho", "epsilon": "eps"},
     "Adagrad": {**_ALL, "epsilon": "eps", "initial_accumulator_value": "initial"},
     "ASGD": _ALL,
 }

@@ -42,6 +42,11 @@ OPTIMIZERS = {
     "ApplyAdam[decay=l2]": "adam[form=l2]",
     "ApplyAdam[decay=l2,jit_compile=True]": "adam[form=l2]",
     "ApplyAdamWithAmsgrad[decay=l2]": "adam[form=l2,amsgrad=raw]",
+    "AdadeltaOptimizer": "adadelta",
+    "AdadeltaOptimizer[decay=l2]": "adadelta[form=l2]",
+    "ApplyAdadelta": "adadelta",
+    "ApplyAdadelta[decay=l2]": "adadelta[form=l2]",
+    "ApplyAdadelta[decay=l2,jit_compile=True]": "adadelta[form=l2]",
     "ApplyAdaMax": "adamax",
     "ApplyAdaMax[decay=l2]": "adamax[form=l2]",
     "AdagradOptimizer": "adagrad",
@@ -57,7 +62,8 @@ OPTIMIZERS = {
 CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
            "AdamOptimizer": ("beta1", "beta2", "epsilon"),
            "AdagradOptimizer": ("initial_accumulator_value",),
-           "RMSPropOptimizer": ("decay", "momentum", "epsilon")}  # fmt: skip
+           "RMSPropOptimizer": ("decay", "momentum", "epsilon"),
+           "AdadeltaOptimizer": ("rho", "epsilon")}  # fmt: skip
 OPERATORS = {
     "ApplyGradientDescent": (),
     "ApplyMomentum": ("accum",),
@@ -69,6 +75,7 @@ OPERATORS = {
     "ApplyAdagradV2": ("accum",),
     "ApplyRMSProp": ("ms", "mom"),
     "ApplyCenteredRMSProp": ("mg", "ms", "mom"),
+    "ApplyAdadelta": ("accum", "accum_update"),
 }
 NAMES = (*CLASSES, *OPERATORS)
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",

@@ -75,6 +75,12 @@ OPTIMIZERS = {
     "RMSprop[centered=True,foreach=True]": "rmsprop[centered=True]",
     "RMSprop[maximize=True]": "rmsprop",
     "RMSprop[differentiable=True]": "rmsprop",
+    "Adadelta": "adadelta",
+    "Adadelta[foreach=True]": "adadelta",
+    "Adadelta[maximize=True]": "adadelta",
+    "Adadelta[maximize=True,foreach=True]": "adadelta",
+    "Adadelta[differentiable=True]": "adadelta",
+    "Adadelta[tensor_lr=True]": "adadelta",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -90,7 +96,7 @@ HYPER: dict[str, dict[str, Any]] = {
     "RAdam": _ADAM,
     "Adamax": _ADAM,
     "RMSprop": {**_ALL, "alpha": "rho", "eps": "eps", "momentum": "momentum"},
-    "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
+    "Adadelta": {**_ALL, "rho": "rho", "eps": "eps"},
     "Adagrad": {
         **_ALL,
         "eps": "eps",
