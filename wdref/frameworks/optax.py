@@ -48,7 +48,6 @@ OPTIMIZERS = {
     "radam[decay=before]": "radam",
     "radam[decay=before,x64=True]": "radam",
     "radam[decay=after]": "radamw",
-    "radam[threshold=4.0]": "radam[form=none,threshold=over_4]",
     "amsgrad[decay=before]": "adam[amsgrad=hat]",
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
