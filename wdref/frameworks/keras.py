@@ -38,12 +38,14 @@ OPTIMIZERS = {
     "AdamW[backend=jax]": "adamw",
     "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=jax,floatx=float32]": "adamw",
+    "Nadam[backend=jax]": "nadamw",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
     "Adam[backend=torch]": "adam",
     "AdamW[backend=torch]": "adamw",
     "AdamW[backend=torch,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=torch,floatx=float32]": "adamw",
+    "Nadam[backend=torch]": "nadamw",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
     "SGD[backend=tensorflow,floatx=float32]": "sgd",
@@ -52,6 +54,7 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
+    "Nadam[backend=tensorflow]": "nadamw",
 }
 
 NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion")
