@@ -285,7 +285,14 @@ class Number:
     def __rtruediv__(self, other: Any) -> "Number":
         return self._new(as_ball(other) / self.ball, other)
 
-    def __pow__(self, n: int) -> "Number":
+    def constant(self, value: float) -> "Number":
+        """Return `value`, exactly, as a number of this host (see `wdref.rules.choice`)."""
+        return Number(arb(value), self.widen)
+
+    def __pow__(self, n: "int | Number") -> "Number":
+        if isinstance(n, Number):  # a C library's pow errs by less than one unit here too
+            ball = self.ball**n.ball
+            return Number(_repeat(self.widen, ball, 2) if self.widen else ball, self.widen)
         ball = self.ball**n
         if self.power is None and self.widen is not None:
             # a C library's pow errs by less than one unit in the last place, two roundings

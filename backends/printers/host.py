@@ -10,7 +10,7 @@ from typing import Any
 
 from wdref.rules.contract import Rule
 
-from .expression import Tree, name, number
+from .expression import Tree, name, number, ops
 
 FOLD: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "subtract": operator.sub,
                                               "multiply": operator.mul}  # fmt: skip
@@ -23,6 +23,11 @@ class Host:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+
+    @staticmethod
+    def constant(value: float) -> "Host":
+        """Record `value` itself (see `wdref.rules.choice`)."""
+        return Host(number(value))
 
     def __bool__(self) -> bool:
         return True  # "count > 0": the first step, where it may not hold, is recorded by itself
@@ -49,20 +54,35 @@ def _comparison(op: str) -> Callable[..., Host]:
 for _op, _method in {"less": "lt", "less_equal": "le", "greater": "gt",
                      "greater_equal": "ge"}.items():  # fmt: skip
     setattr(Host, f"__{_method}__", _comparison(_op))
+
+
+def _raised(self: Host, other: Any) -> Host:
+    """x^n: "power" for whole n, which are t and what is counted from it, else "real_power"."""
+    exponent = _tree(other)
+    whole = ops(exponent) <= {"name", "number", "add", "subtract"} and exponent.op != "name"
+    op = "power" if whole or exponent == name("t") else "real_power"
+    return Host(_apply(op, self.tree, exponent))
+
+
 for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv",
-                     "power": "pow"}.items():  # fmt: skip
+                     }.items():  # fmt: skip
     _forward, _backward = _operator(_op)
     setattr(Host, f"__{_method}__", _forward)
     setattr(Host, f"__r{_method}__", _backward)
 
 
+Host.__pow__ = _raised  # type: ignore[attr-defined]  # as those above
+
+
 def scalars(dialect: Rule, /) -> dict[str, Tree]:
     """Return a formula for each scalar that the rule reads.
 
-    Leaves are the names of the hyperparameters, `t`, `eta` and `eta_before`; the op "select"
+    Leaves are the names of the hyperparameters, `t`, `eta`, `eta_before` and those of the running
+    products before the step; the op "select"
     chooses by a comparison, "first" between the first step and the others.
     """
-    h = {key: Host(name(key)) for key in dialect.hyper}
+    running = [r.name for r in getattr(dialect, "running", ())]
+    h = {key: Host(name(key)) for key in (*dialect.hyper, *running)}
     eta = Host(name("eta"))
     later = dialect.scalars(h, Host(name("t")), eta, before=Host(name("eta_before")), sqrt=_sqrt)  # type: ignore[arg-type]  # a symbol for t
     first = dialect.scalars(h, 1, eta, sqrt=_sqrt)

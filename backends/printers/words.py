@@ -28,6 +28,8 @@ def about(listing: Listing, words: Words, /) -> list[str]:
         whose += f", as {words.convention} computes it"
     clock = {"t": "t = 1, 2, … the step", "eta": "eta η the schedule's multiplier",
              "eta_before": "eta_before the multiplier of the step before"}  # fmt: skip
+    clock |= {r.name: f"{r.name} {r.letter} the product before the step: {r.start:g} before the "
+              f"first, then {r.words}" for r in listing.running}  # fmt: skip
     letters = {h.name: h.letter for h in family.hyper}
     read = [f"{key} {letters[key]}" if letters[key] != "c" else key for key in listing.hyper]
     read += [text for key, text in clock.items() if key in listing.inputs]

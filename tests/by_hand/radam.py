@@ -11,11 +11,10 @@ mp.dps = 50
 def by_hand(dialect, case):
     """Return the rows θ_1 … θ_T of the program whose answers `dialect` has."""
     h = {name: mpf(x) for name, x in case.hyper.items()}
+    etas = [mpf(eta) for eta in case.eta.tolist()]
     columns = [
-        _column(dialect, h, mpf(float(x)), [mpf(float(g)) for g in column], case.eta.tolist())
-        for x, column in zip(
-            case.theta0.ravel(), case.grads.reshape(len(case.grads), -1).T, strict=True
-        )
+        _column(dialect, h, mpf(float(x)), [mpf(float(g)) for g in case.grads[:, i]], etas)
+        for i, x in enumerate(case.theta0)
     ]
     return [list(row) for row in zip(*columns, strict=True)]
 
@@ -24,7 +23,6 @@ def _column(d, h, theta, grads, etas):
     m = v = mpf(0)
     path = []
     for i, (g, eta) in enumerate(zip(grads, etas, strict=True)):
-        eta = mpf(eta)
         if d.form == "l2":
             g += h["weight_decay"] * theta
         m = h["beta1"] * m + (1 - h["beta1"]) * g

@@ -44,6 +44,7 @@ OPTIMIZERS = {
     "RMSprop[backend=jax]": "rmsprop",
     "RMSprop[backend=jax,centered=True]": "rmsprop[centered=True]",
     "RMSprop[backend=jax,momentum=0.0]": "rmsprop[buffer=False]",
+    "Nadam[backend=jax]": "nadamw",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
     "Adam[backend=torch]": "adam",
@@ -55,6 +56,7 @@ OPTIMIZERS = {
     "Adagrad[backend=torch]": "adagrad",
     "RMSprop[backend=torch]": "rmsprop",
     "RMSprop[backend=torch,centered=True]": "rmsprop[centered=True]",
+    "Nadam[backend=torch]": "nadamw",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
     "SGD[backend=tensorflow,floatx=float32]": "sgd",
@@ -73,6 +75,7 @@ OPTIMIZERS = {
     "Adagrad[backend=tensorflow]": "adagrad",
     "RMSprop[backend=tensorflow]": "rmsprop",
     "RMSprop[backend=tensorflow,centered=True]": "rmsprop[centered=True]",
+    "Nadam[backend=tensorflow]": "nadamw",
 }
 
 MORE = ("Nadam",)  # that may be asked as another rule

@@ -1,4 +1,4 @@
-"""Choices that the host makes for a whole step, whatever kind of number it computes with.
+"""What the host computes with, whatever kind of number it is: choices, constants.
 
 A branch on t and the hyperparameters is a choice of scalars: the lines of a rule stay the same.
 """
@@ -7,6 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 Value = Callable[[], Any]
+
+
+def constant(value: float, like: Any) -> Any:
+    """Return `value` as a number of the kind of `like`, so that its powers are of that kind.
+
+    >>> constant(0.96, 0.9)
+    0.96
+    """
+    kind = getattr(like, "constant", None)
+    return value if kind is None else kind(value)
 
 
 def chosen(condition: Any, yes: Value, no: Value) -> Any:

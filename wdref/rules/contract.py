@@ -124,7 +124,6 @@ class Dialect:
     """
 
     family: ClassVar[str]
-    running: ClassVar[tuple[Running, ...]] = ()
     form: Form
     order: Order = "together"
     schedule: Reading = "now"
@@ -154,6 +153,11 @@ class Dialect:
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
         raise NotImplementedError
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The host's running products: none, unless the family says otherwise."""
+        return ()
 
     def starts(self, h: Hyper) -> tuple[Any, ...]:
         """Return the number that each slot begins with: 0, unless the family says otherwise."""

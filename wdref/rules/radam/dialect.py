@@ -142,7 +142,7 @@ class RadamDialect(Dialect):
     def _eps(self, h: Hyper, bias2: Any, sqrt: Sqrt) -> Any:
         if self.eps == "none":
             return 0.0
-        return h["eps"] / sqrt(bias2) if self.eps == "hat" else h["eps"]
+        return h["eps"] / sqrt(bias2) if self.eps == "hat" and bias2 != 1.0 else h["eps"]
 
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
