@@ -58,7 +58,7 @@ def test_enclosures_contain_what_is_computed_by_hand(claim, convention):
 
 
 def test_so_they_do_under_every_answer():
-    for d in candidates("rmsprop")[::7]:
+    for d in candidates("rmsprop")[::29]:
         assert_encloses(d, chosen(d, names=("exaggerated",))[0])
 
 
@@ -79,7 +79,7 @@ def test_numpy_lies_within_its_envelope(d):
 def test_a_difference_that_may_be_below_zero_is_in_doubt():
     """At ρ = 0 the variance is 0: rounded, and √ of it no number, it may be anything below."""
     for eps, open_ in (("outside", True), ("inside", False)):
-        d = RMSpropDialect("l2", eps=eps, centered=True)
+        d = RMSpropDialect("none", eps=eps, centered=True)
         (case,) = chosen(d, "float32", ("rho-0",))
         truth = enclose(d, case)
         assert np.all(truth.doubt == open_)
