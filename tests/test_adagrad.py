@@ -70,7 +70,8 @@ def test_numpy_lies_within_its_envelope(d):
                 s = d.scalars(case.hyper, t, eta, before=float(case.eta[max(t - 2, 0)]))
                 theta, slots = d.apply(theta, g, slots, s)
                 path.append(theta)
-            assert np.nanmax(enclose(d, case).ratio(np.array(path, "float64"))) <= 1
+            ratio = enclose(d, case).ratio(np.array(path, "float64"))
+            assert np.nanmax(ratio, initial=0.0) <= 1
 
 
 def test_where_v_is_zero_a_guard_holds_the_step():

@@ -25,11 +25,13 @@ pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 SEPARATING = ("exaggerated", "bursts")
 WANTED = {"float32": 1e3, "float64": 1e5}
+READS_ALL = {"rmsprop": {"start": "value"}}  # answers under which every hyperparameter is read
 
 
 def suite(family, dtype, *, clip):
     convention = "pytorch" if family in CONVENTIONS["pytorch"] else "paper"
-    claim = dialect(family, convention, clip="sum" if clip else "none")
+    claim = dialect(family, convention, clip="sum" if clip else "none",
+                    **READS_ALL.get(family, {}))  # fmt: skip
     found = {case.id.split("/")[0]: case for case in regimes(family, claim, dtype)}
     return [found[name] for name in SEPARATING]
 
@@ -45,6 +47,16 @@ def same_function(a, b):
     if (a.order, b.order) != ("together", "together") or a.clip != b.clip or a.clip == "sum":
         return False
     return {a.form, b.form} in ({"l2", "lr"}, {"scaled_l2", "paper"})
+
+
+def uncertain(d):
+    """Centered RMSprop whose averages start at 0 and are corrected, with ε outside the root.
+
+    At step 1 v̂ is g² and the corrected average g: their difference is 0, rounded it may be below,
+    and its root no number. Nothing of it is certified, and nothing can be told from it.
+    """
+    asked = ("centered", "bias", "start", "eps")
+    return [getattr(d, name, None) for name in asked] == [True, "corrected", "zero", "outside"]
 
 
 def radii(dialects, case):
@@ -132,7 +144,8 @@ def closest(dialects, dtype, family, *, clip):
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("family", sorted(families()))
 def test_dialects_are_apart(family, clip, dtype):
-    pairs = list(closest(candidates(family, clip=clip), dtype, family, clip=clip))
+    dialects = [d for d in candidates(family, clip=clip) if not uncertain(d)]
+    pairs = list(closest(dialects, dtype, family, clip=clip))
     apart = [ratio for ratio, a, b in pairs if not same_function(a, b)]
     assert min(apart) >= WANTED[dtype]
     together = [ratio for ratio, a, b in pairs if same_function(a, b)]

@@ -71,7 +71,8 @@ for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide
     setattr(Host, f"__r{_method}__", _backward)
 
 
-Host.__pow__ = _raised  # type: ignore[attr-defined]  # as those above
+for _method in ("pow",):  # as those above
+    setattr(Host, f"__{_method}__", _raised)
 
 
 def scalars(dialect: Rule, /) -> dict[str, Tree]:

@@ -74,7 +74,9 @@ class Rule(Protocol):
         """Return the allowed answers of every question, in order."""
 
 
-def question(default: Any, *, lines: Answers = NONE, scalars: Answers = NONE) -> Any:
+def question(
+    default: Any, *, lines: Mapping[Any, Any] = NONE, scalars: Mapping[Any, Any] = NONE
+) -> Any:
     """Return the field of a question, whose default is the paper's answer.
 
     `lines` maps answers that only the host's scalars know to the answer whose lines they share,

@@ -93,10 +93,13 @@ class Bounds:
         """One axis."""
         return 1
 
-    def _new(self, mid: Array, rad: Array | None, units: float = 1.0) -> "Bounds":
-        """Round once: what the midpoint lost joins both radii, the target's rounding the second."""
+    def _new(self, mid: Array, rad: Array | None, units: float = 1.0, *, zero: Array) -> "Bounds":
+        """Round once: what the midpoint lost joins both radii, the target's rounding the second.
+
+        Where the midpoint is a `zero` of zeros, or of equals, it has lost nothing.
+        """
         size = np.abs(mid).astype(np.float64)
-        own = size * float(np.finfo(mid.dtype).eps) + TINY
+        own = np.where(zero, 0.0, size * float(np.finfo(mid.dtype).eps) + TINY)
         both = np.empty((2, len(mid)))
         both[:] = own if rad is None else rad + own
         both[1] += self.rounds.widen((size + both[1]) * UP, units)
@@ -116,23 +119,27 @@ class Bounds:
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
     def __add__(self, other: "Bounds") -> "Bounds":
-        total = self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+        mid = self.mid + other.mid
+        total = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
         total.difference = self.difference or other.difference
         return total
 
     def __sub__(self, other: "Bounds") -> "Bounds":
-        found = self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+        mid = self.mid - other.mid
+        found = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
         found.difference = True
         return found
 
     def __mul__(self, other: "Bounds") -> "Bounds":
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
-        return self._new(self.mid * other.mid, _product(self, other))
+        zero = (self.mid == 0) | (other.mid == 0)
+        return self._new(self.mid * other.mid, _product(self, other), zero=zero)
 
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
         mid = self.mid / other.mid
-        return self._new(mid, _quotient(self, other, mid), self.rounds.divide)
+        radii = _quotient(self, other, mid)
+        return self._new(mid, radii, self.rounds.divide, zero=self.mid == 0)
 
     # comparison and choice round nothing; which way they go is known where the radii do not meet
 
@@ -166,15 +173,15 @@ class Namespace:
         """Square root of the part that is >= 0: |√x - √a| ≤ r/√a, or up to the ends about 0."""
         mid = np.sqrt(np.maximum(x.mid, 0))
         if x.rad is None:
-            return x._new(mid, None, x.rounds.root)
+            return x._new(mid, None, x.rounds.root, zero=mid == 0)
         size = mid.astype(np.float64)
-        below = x.rad > x.mid.astype(np.float64)
+        below = x.rad >= x.mid.astype(np.float64)
         ends = np.maximum(size, np.sqrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
         rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size) * UP)
         negative = (x.mid + x.rad).astype(np.float64) < 0
         if x.difference:  # the real number is not below 0, a rounded one may be
-            negative[1] = below[1]
-        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
+            negative[1] = x.rad[1] > x.mid.astype(np.float64)
+        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root, zero=x.mid == 0)
 
     @staticmethod
     def abs(x: Bounds, /) -> Bounds:
