@@ -31,6 +31,7 @@ OPTIMIZERS = {
     "Tiger": "tiger",
     "Signum": "signum",
     "SignSGD": "signsgd",
+    "Rprop": "rprop",
 }
 
 

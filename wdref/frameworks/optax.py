@@ -56,11 +56,15 @@ OPTIMIZERS = {
     "sign_sgd": "signsgd[form=none]",
     "sign_sgd[decay=before]": "signsgd[form=l2]",
     "sign_sgd[decay=after]": "signsgd",
+    "rprop": "rprop",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
 NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "lion", "signum",
-         "sign_sgd")  # fmt: skip
+         "sign_sgd", "rprop")  # fmt: skip
+WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
+         "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
+         "max_step_size": "largest"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
@@ -143,9 +147,8 @@ def _make(
     if ours["mask"]:
         decays = lam != 0
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    words = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum"}
     known = inspect.signature(make).parameters
-    given = {word: hyper[name] for word, name in words.items() if word in known}
+    given = {word: hyper[name] for word, name in WORDS.items() if word in known}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
               for name, value in theirs.items()}  # fmt: skip
     if "weight_decay" in known:
@@ -155,6 +158,9 @@ def _make(
 
     def rate(count: Any) -> Any:
         return rates[count]
+
+    if optimizer == "rprop":  # its rate is the first step size alone
+        return make(hyper["learning_rate"], **given)
 
     if ours["decay"] == "before":
         return optax.chain(optax.add_decayed_weights(lam, **masked), make(rate, **given))
