@@ -45,6 +45,7 @@ OPTIMIZERS = {
     "RAdam": "radam",
     "RAdamW": "radamw",
     "RAdamW[variant=pytorch]": "radamw[form=lr,threshold=over_5,eps=hat]",
+    "Rprop": "rprop",
 }
 
 

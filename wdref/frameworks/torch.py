@@ -2,7 +2,8 @@
 
 Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
-makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do.
+makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do, but
+for Rprop, whose rate is the first step size alone.
 """
 
 import inspect
@@ -86,6 +87,9 @@ OPTIMIZERS = {
     "Adadelta[maximize=True,foreach=True]": "adadelta",
     "Adadelta[differentiable=True]": "adadelta",
     "Adadelta[tensor_lr=True]": "adadelta",
+    "Rprop": "rprop",
+    "Rprop[foreach=True]": "rprop",
+    "Rprop[maximize=True]": "rprop",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -109,6 +113,11 @@ HYPER: dict[str, dict[str, Any]] = {
         "initial_accumulator_value": "initial",
     },
     "ASGD": _ALL,
+    "Rprop": {
+        "lr": "learning_rate",
+        "etas": ("shrink", "grow"),
+        "step_sizes": ("smallest", "largest"),
+    },
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
 }
@@ -146,7 +155,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each
-                _set_rate(group, h["learning_rate"] * eta)
+                _set_rate(group, h["learning_rate"] * (1.0 if optimizer == "Rprop" else eta))
             for i, p in enumerate(params):
                 waits, g = _waits(case, i, t), sign * grads[i][t]
                 p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
