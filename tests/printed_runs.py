@@ -83,7 +83,8 @@ class Program:
 
     @property
     def times(self) -> list[str]:
-        return [key for key in ("t", "eta", "eta_before") if key in self.listing.inputs]
+        clock = [key for key in ("t", "eta", "eta_before") if key in self.listing.inputs]
+        return [*clock, *(r.name for r in self.listing.running)]
 
 
 def compile_c(programs, folder: Path, compiler: str) -> ctypes.CDLL:
