@@ -46,8 +46,11 @@ HYPER: dict[str, dict[str, Any]] = {
     "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
     "Adagrad": {**_ALL, "epsilon": "eps"},
     "ASGD": _ALL,
-    "Rprop": {"learning_rate": "learning_rate", "etas": ("shrink", "grow"),
-              "learning_rate_range": ("smallest", "largest")},
+    "Rprop": {
+        "learning_rate": "learning_rate",
+        "etas": ("shrink", "grow"),
+        "learning_rate_range": ("smallest", "largest"),
+    },
 }
 
 

@@ -69,8 +69,11 @@ HYPER: dict[str, dict[str, Any]] = {
     "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
     "Adagrad": {**_ALL, "eps": "eps"},
     "ASGD": _ALL,
-    "Rprop": {"lr": "learning_rate", "etas": ("shrink", "grow"),
-              "step_sizes": ("smallest", "largest")},
+    "Rprop": {
+        "lr": "learning_rate",
+        "etas": ("shrink", "grow"),
+        "step_sizes": ("smallest", "largest"),
+    },
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
 }
