@@ -65,3 +65,11 @@ def test_what_is_far_from_0_is_known():
     assert (x > 0.0).known.all()
     assert (x > 0.5).known.tolist() == [[True, True, False]] * 2
     assert x.__array_namespace__().abs(x).mid.tolist() == [1.0, 1.0, 0.5]
+
+
+def test_a_zero_that_no_rounding_makes_stays_one():
+    zero, x = (Bounds(np.array([value]), None, ROUNDS) for value in (0.0, 0.5))
+    for found in (zero * x, x * zero, zero + zero, zero - zero, (zero * x) + zero):
+        assert (found.mid.tolist(), found.rad.tolist()) == ([0.0], [[0.0], [0.0]])
+    tiny = Bounds(np.array([2.0**-600]), None, ROUNDS)
+    assert np.all((tiny * tiny).rad > 0)  # which underflows
