@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import wdref
 from wdref import schedules
 from wdref.backend import load
+from wdref.conventions import CLAIMS
 from wdref.decay import NoConversion
 from wdref.words import find, table
 

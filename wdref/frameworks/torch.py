@@ -2,8 +2,8 @@
 
 Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
-makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do, but
-for Rprop, whose rate is the first step size alone.
+makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do,
+but for Rprop, whose rate is the first step size alone.
 """
 
 import inspect
