@@ -56,7 +56,8 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adadelta", "adamax", "adamaxw", "lion")
+NAMES = ("sgd", "adam", "adamw", "nadam", "nadamw", "amsgrad", "adadelta", "adamax", "adamaxw",
+         "lion")  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
