@@ -33,8 +33,8 @@ def coordinate(dialect, hyper, theta, grads, etas):
         turned, moved = side * new < 0, -side * length
         if dialect.turn == "late" and length == 0:
             turned, moved = False, mpf(0)
-        length = sized(dialect.bounded, hyper, side * new if length or dialect.turn != "late" else 0,
-                       length)  # fmt: skip
+        turn = side * new if length or dialect.turn != "late" else 0
+        length = sized(dialect.bounded, hyper, turn, length)
         side = 0 if turned and dialect.turn != "through" else new
         step = -side * length
         if dialect.turn == "revert" and turned:
