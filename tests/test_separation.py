@@ -129,7 +129,7 @@ def closest(dialects, dtype, family, *, clip):
 
 @pytest.mark.parametrize("dtype", WANTED)
 @pytest.mark.parametrize("clip", [False, True])
-@pytest.mark.parametrize("family", ["adam", "sgd", "radam"])
+@pytest.mark.parametrize("family", ["adam", "sgd", "radam", "nadam"])
 def test_dialects_are_apart(family, clip, dtype):
     pairs = list(closest(candidates(family, clip=clip), dtype, family, clip=clip))
     apart = [ratio for ratio, a, b in pairs if not same_function(a, b)]

@@ -71,7 +71,7 @@ for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide
     setattr(Host, f"__r{_method}__", _backward)
 
 
-Host.__pow__ = _raised  # type: ignore[attr-defined]  # as those above
+setattr(Host, "__pow__", _raised)  # noqa: B010  # as those above
 
 
 def scalars(dialect: Rule, /) -> dict[str, Tree]:
