@@ -31,18 +31,17 @@ def job(program, seed, t):
     bits = [rng.bytes(size * np.dtype(dtype).itemsize) for _ in program.listing.arrays]
     arrays = [np.frombuffer(x, dtype) for x in bits]
     hyper = {key: float(value * rng.uniform(0.5, 1.01)) for key, value in HYPER.items()}
-    if program.listing.running:  # which a caller hands on from step to step
-        t = min(t, 1000)
-        hyper = {**hyper, **program.listing.dialect.memory(hyper, t)}
     times = {"t": t, "eta": rng.uniform(), "eta_before": rng.uniform()}
-    times |= {r.name: hyper[r.name] for r in program.listing.running}
+    products = {r.name: rng.uniform() for r in program.listing.running}
+    times, hyper = {**times, **products}, {**hyper, **products}
     return program, arrays, hyper, times
 
 
 def expected(program, arrays, hyper, times):
     d = program.listing.dialect
     before = times["eta_before"] if times["t"] > 1 else None
-    scalars = d.scalars(hyper, times["t"], times["eta"], before=before)
+    own = {**hyper, "product": times["product"]}
+    scalars = d.scalars(own, times["t"], times["eta"], before=before)
     theta, g, *slots = arrays
     with np.errstate(all="ignore"):
         ((new, kept),) = PLAIN.update([Leaf(Kernel(d), theta, g, tuple(slots), scalars)])
@@ -86,7 +85,9 @@ def test_every_program_in_c(in_c, same_bits):
 
 def test_javascript(tmp_path, same_bits):
     needed("node")
-    jobs = [job(program, i, t) for i, program in enumerate(PROGRAMS) for t in (1, 2, 57, 10**4)]
+    # of a power that is no whole number a browser's last bit is its own
+    whole = [p for p in PROGRAMS if not any("real_power" in ops(x) for _, x in p.listing.scalars)]
+    jobs = [job(program, i, t) for i, program in enumerate(whole) for t in (1, 2, 57, 10**4)]
     for own, found in zip(jobs, printed_runs.run_node(jobs, tmp_path), strict=True):
         if any("real_power" in ops(tree) for _, tree in own[0].listing.scalars):
             continue  # Math.pow is each engine's own: docs/print.md withdraws the bits
@@ -98,9 +99,9 @@ def test_the_host_s_formulas_are_the_dialect_s():
     for program in PROGRAMS:
         d = program.listing.dialect
         for t in (1, 2, 9):
-            want = d.scalars(HYPER, t, 0.5, before=0.75 if t > 1 else None)._asdict()
-            names = {**HYPER, "t": t, "eta": 0.5, "eta_before": 0.75}
-            names |= d.memory(HYPER, t) if getattr(d, "running", ()) else {}
+            own = {**HYPER, "product": 0.25}
+            want = d.scalars(own, t, 0.5, before=0.75 if t > 1 else None)._asdict()
+            names = {**own, "t": t, "eta": 0.5, "eta_before": 0.75}
             found = {key: evaluate(tree, names) for key, tree in host.scalars(d).items()}
             assert found == {key: value for key, value in want.items() if value is not None}
 

@@ -24,7 +24,8 @@ from wdref.rules.registry import families
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 SEPARATING = ("exaggerated", "bursts")
-ALSO = {"rprop": ("rate-2",)}  # where the first step is beyond its bounds
+# whose first step is beyond its bounds; whose ε counts where β2 is near 1, from the sixth step on
+ALSO = {"rprop": ("rate-2",), "radam": ("rate-2",)}
 WANTED = {"float32": 1e3, "float64": 1e5}
 READS_ALL = {"rmsprop": {"start": "value"}}  # answers under which every hyperparameter is read
 
