@@ -40,8 +40,7 @@ def job(program, seed, t):
 def expected(program, arrays, hyper, times):
     d = program.listing.dialect
     before = times["eta_before"] if times["t"] > 1 else None
-    own = {**hyper, "product": times["product"]}
-    scalars = d.scalars(own, times["t"], times["eta"], before=before)
+    scalars = d.scalars(hyper, times["t"], times["eta"], before=before)
     theta, g, *slots = arrays
     with np.errstate(all="ignore"):
         ((new, kept),) = PLAIN.update([Leaf(Kernel(d), theta, g, tuple(slots), scalars)])
@@ -99,7 +98,7 @@ def test_the_host_s_formulas_are_the_dialect_s():
     for program in PROGRAMS:
         d = program.listing.dialect
         for t in (1, 2, 9):
-            own = {**HYPER, "product": 0.25}
+            own = {**HYPER, **{r.name: 0.25 for r in program.listing.running}}
             want = d.scalars(own, t, 0.5, before=0.75 if t > 1 else None)._asdict()
             names = {**own, "t": t, "eta": 0.5, "eta_before": 0.75}
             found = {key: evaluate(tree, names) for key, tree in host.scalars(d).items()}
