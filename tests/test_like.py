@@ -1,6 +1,7 @@
 """`like` and `convert` mean the same by an option, or both refuse it."""
 
 import re
+from inspect import signature
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.methods import methods
+from wdref.rules import registry
 from wdref.words import table
 
 METHODS = {method.claim: method for method in methods().values()}
@@ -18,6 +20,7 @@ OPTIONS = {
     "adam": [RATE, {"amsgrad": "raw"}, {"amsgrad": "hat"}, {"betas": (0.5, 0.75)}, {"eps": 0.5},
              GIVEN],
 }  # fmt: skip
+SHARED = {"betas": (0.5, 0.75), "eps": 0.5, "rho": 0.5}  # what other families may have
 # options of another constructor of the program, of which `convert` has no words
 BESIDE = {("optax", "hat")}
 GRADS = np.array([[1.0, -2.0], [0.5, 0.25], [-0.125, 4.0]])
@@ -26,7 +29,9 @@ ROWS = [(convention, claim) for convention in table() for claim in table()[conve
 
 def asked(claim):
     """Every choice of options; a decay that the class asks for is always given."""
-    pool = OPTIONS.get(METHODS[claim].family.name, [RATE, GIVEN])
+    family, parameters = registry.claims()[claim], signature(METHODS[claim]).parameters
+    shared = [{name: x} for name, x in SHARED.items() if name in parameters]
+    pool = OPTIONS.get(family.name, [RATE, *shared, GIVEN])
     for chosen in product((False, True), repeat=len(pool)):
         if METHODS[claim].record.decays and not chosen[-1]:
             continue
@@ -49,8 +54,8 @@ def converted(claim, convention, options):
 
 def path(dialect, hyper):
     """Parameters after three steps by the rule itself."""
-    theta, slots = np.ones(2), [np.zeros(2) for _ in dialect.slots]
     hyper = {"dampening": 0.0, **hyper}
+    theta, slots = np.ones(2), [np.full(2, x) for x in dialect.starts(hyper)]
     for t, g in enumerate(GRADS, start=1):
         theta, slots = dialect.apply(theta, g, slots, dialect.scalars(hyper, t, 1.0))
         yield theta

@@ -11,14 +11,15 @@ import optree
 from array_api_compat import array_namespace, device
 
 from .backend import PLAIN, Backend, Leaf, default_for, load
+from .common.checks import check_count, check_number
 from .decay import WeightDecay
 from .engine import memory, tree
 from .engine.begin import columns
-from .engine.checks import check_count, check_number
 from .engine.half_precision import Kernel
 from .engine.plan import Plan
 from .rules.contract import Rule
 from .rules.registry import families
+from .rules.remembering import Remembering
 from .schedules import Schedule
 
 Array = Any
@@ -191,9 +192,14 @@ class Optimizer:
         before = self._multiplier(t - 1) if self.dialect.schedule == "late" and t > 1 else None
         found: list[Any] = []
         for group in range(1 + len(self.groups)):
-            decayed = self.dialect.scalars(self._hyper(group, t), t, eta, before=before)
+            decayed = self._hosts[group].scalars(self._hyper(group, t), t, eta, before=before)
             found += [decayed, decayed._replace(l2=None, decay=None)]
         return tuple(found)
+
+    @cached_property
+    def _hosts(self) -> tuple[Remembering, ...]:
+        """What computes the scalars of each group, and remembers the last step's products."""
+        return tuple(Remembering(self.dialect) for _ in range(1 + len(self.groups)))
 
     def _hyper(self, group: int, t: int) -> dict[str, float]:
         """Hyperparameters of a group at step `t`; group 0 are the leaves of none."""

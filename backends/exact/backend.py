@@ -14,6 +14,7 @@ from flint import arb
 
 from wdref.engine.arithmetic import Arithmetic
 from wdref.rules.contract import Rule
+from wdref.rules.remembering import Remembering
 
 from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
 
@@ -58,7 +59,7 @@ class Exact:
         function of t, as the optimizers' ``weight_decay`` may.
         """
         with self.precision(bits):
-            host = _Host(arithmetic)
+            host = _Host(arithmetic, dialect)
             context = Context.of(arithmetic.compute, arithmetic.primitives) if arithmetic else EXACT
             context = Context(context.every, context.sqrt, context.divide)  # doubts of its own
             store, keep = _storage(arithmetic)
@@ -66,7 +67,7 @@ class Exact:
             slots = _begun(dialect, hyper, len(theta), context)
             path, doubts = [], dict[int, int]()
             for t, g in enumerate(grads, start=1):
-                s = host.scalars(dialect, hyper, t, eta[t - 1], eta[max(t - 2, 0)])
+                s = host.scalars(hyper, t, eta[t - 1], eta[max(t - 2, 0)])
                 s = type(s)(*(_to_array_dtype(value, context.every) for value in s))
                 s = _cancelling(s, arithmetic)
                 theta, new = dialect.apply(theta, Balls(g, context), slots, s)
@@ -107,7 +108,8 @@ class Exact:
         `before` is the multiplier of the step before.
         """
         with self.precision(bits):
-            s = _Host(arithmetic).scalars(dialect, hyper, t, eta, eta if before is None else before)
+            last = eta if before is None else before
+            s = _Host(arithmetic, dialect).scalars(hyper, t, eta, last)
             every = Widen.by(arithmetic.compute) if arithmetic else None
             return type(s)(*(_to_array_dtype(value, every) for value in s))
 
@@ -135,7 +137,8 @@ def _begun(dialect: Rule, hyper: Mapping[str, Any], n: int, context: Context) ->
 class _Host:
     """The host that computes the scalars: in float64, but for those that it holds in float32."""
 
-    def __init__(self, arithmetic: Arithmetic | None) -> None:
+    def __init__(self, arithmetic: Arithmetic | None, dialect: Rule) -> None:
+        self.dialect = Remembering(dialect)
         self.narrow = arithmetic.narrow if arithmetic else ()
         self.wide = Widen.by("float64") if arithmetic else None
         self.single = Widen.by("float32")
@@ -144,23 +147,21 @@ class _Host:
         self.single_power = Widen.by("float32", units=units)
         self.array = Widen.by(arithmetic.compute) if arithmetic else None
 
-    def scalars(
-        self, dialect: Rule, hyper: Mapping[str, Any], t: int, eta: Real, before: Real
-    ) -> Any:
+    def scalars(self, hyper: Mapping[str, Any], t: int, eta: Real, before: Real) -> Any:
         h = {
             name: self._number(name, value(t) if callable(value) else value)
             for name, value in hyper.items()
         }
-        if self.array and getattr(dialect, "eps", "") == "hat":
+        if self.array and getattr(self.dialect.rule, "eps", "") == "hat":
             # added to √v as it is, an ε below the smallest subnormal is 0, whatever ε/√(1-β2^t) is
             eps = h["eps"]
             if abs(eps.ball) <= self.array.lost:
                 h["eps"] = Number(self.array(eps.ball), eps.widen, eps.power)
         now, last = (self._number("eta", x) for x in (eta, before))
-        return dialect.scalars(h, t, now, before=last, sqrt=lambda x: x.sqrt())
+        return self.dialect.scalars(h, t, now, before=last, sqrt=lambda x: x.sqrt())
 
     def _number(self, name: str, value: Real) -> Number:
-        if "bias" in self.narrow and name in ("beta1", "beta2"):
+        if "bias" in self.narrow and name in ("beta1", "beta2", "rho"):
             return Number(self._given(name, value), self._widen(name), self.single, running=True)
         power = self.single_power if name in self.narrow else self.power
         return Number(self._given(name, value), self._widen(name), power)
@@ -177,9 +178,9 @@ def _cancelling(s: Any, arithmetic: Arithmetic | None) -> Any:
     if arithmetic is None or not arithmetic.cancels:
         return s
     unit = Widen.by(arithmetic.compute).factor - 1
-    pairs = (("one_minus_beta1", "beta1"), ("one_minus_beta2", "beta2"))
-    wider = {name: getattr(s, name) + getattr(s, beta) * unit
-             for name, beta in pairs if hasattr(s, name)}  # fmt: skip
+    head = "one_minus_"
+    wider = {name: getattr(s, name) + getattr(s, name.removeprefix(head)) * unit
+             for name in s._fields if name.startswith(head)}  # fmt: skip
     return s._replace(**wider)
 
 

@@ -103,13 +103,17 @@ EXACT = Context()
 
 
 class Balls:
-    """A one-dimensional array of balls."""
+    """A one-dimensional array of balls.
 
-    __slots__ = ("context", "items")
+    A `difference`, or a sum with one, may be below 0 where the balls are: its root may be no
+    number. What is none is a sum of squares, of which the balls alone reach below 0.
+    """
+
+    __slots__ = ("context", "difference", "items")
 
     def __init__(self, items: Iterable[Any], context: Context = EXACT) -> None:
         self.items = [x if isinstance(x, arb) else arb(x) for x in items]
-        self.context = context
+        self.context, self.difference = context, False
 
     def __iter__(self) -> Iterator[arb]:
         return iter(self.items)
@@ -133,13 +137,19 @@ class Balls:
         return Balls(map(widen, values) if widen else values, self.context)
 
     def __add__(self, other: Any) -> "Balls":
-        return self.map(self.context.every, lambda a, b: a + b, other)
+        total = self.map(self.context.every, lambda a, b: a + b, other)
+        total.difference = self.difference or getattr(other, "difference", False)
+        return total
 
     def __sub__(self, other: Any) -> "Balls":
-        return self.map(self.context.every, lambda a, b: a - b, other)
+        found = self.map(self.context.every, lambda a, b: a - b, other)
+        found.difference = True
+        return found
 
     def __rsub__(self, other: Any) -> "Balls":
-        return self.map(self.context.every, lambda a, b: b - a, other)
+        found = self.map(self.context.every, lambda a, b: b - a, other)
+        found.difference = True
+        return found
 
     def __mul__(self, other: Any) -> "Balls":
         if isinstance(other, Balls) and other is self:
@@ -191,7 +201,9 @@ class Namespace:
 
     @staticmethod
     def sqrt(x: Balls, /) -> Balls:
-        """Square root: rules take it of sums of squares, so only of the part that is >= 0."""
+        """Square root of the part that is >= 0; of a difference that may be below it, in doubt."""
+        if x.difference and x.context.every:  # the real number is not below 0, a rounded one may be
+            x.doubt(not a >= 0 for a in x)
         return x.map(x.context.sqrt, _sqrt)
 
     @staticmethod
@@ -273,7 +285,14 @@ class Number:
     def __rtruediv__(self, other: Any) -> "Number":
         return self._new(as_ball(other) / self.ball, other)
 
-    def __pow__(self, n: int) -> "Number":
+    def constant(self, value: float) -> "Number":
+        """Return `value`, exactly, as a number of this host (see `wdref.rules.choice`)."""
+        return Number(arb(value), self.widen)
+
+    def __pow__(self, n: "int | Number") -> "Number":
+        if isinstance(n, Number):  # a C library's pow errs by less than one unit here too
+            ball = self.ball**n.ball
+            return Number(_repeat(self.widen, ball, 2) if self.widen else ball, self.widen)
         ball = self.ball**n
         if self.power is None and self.widen is not None:
             # a C library's pow errs by less than one unit in the last place, two roundings
@@ -285,9 +304,41 @@ class Number:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def __lt__(self, other: Any) -> "bool | Undecided":
+        return _decided(as_ball(other) - self.ball, strict=True)
+
+    def __le__(self, other: Any) -> "bool | Undecided":
+        return _decided(as_ball(other) - self.ball, strict=False)
+
+    def __gt__(self, other: Any) -> "bool | Undecided":
+        return _decided(self.ball - as_ball(other), strict=True)
+
+    def __ge__(self, other: Any) -> "bool | Undecided":
+        return _decided(self.ball - as_ball(other), strict=False)
+
     def sqrt(self) -> "Number":
         """Square root."""
         return self._new(_sqrt(self.ball))
+
+
+class Undecided:
+    """A comparison of balls that overlap: no branch can be taken by it."""
+
+    def __bool__(self) -> bool:
+        raise ArithmeticError("a comparison of the host is undecided: its balls overlap")
+
+    @staticmethod
+    def between(yes: Any, no: Any) -> Number:
+        """Return a ball that contains both answers (see `wdref.rules.choice`)."""
+        widen = next((x.widen for x in (yes, no) if isinstance(x, Number)), None)
+        return Number(as_ball(yes).union(as_ball(no)), widen)
+
+
+def _decided(x: arb, *, strict: bool) -> bool | Undecided:
+    """Whether x > 0, or x ≥ 0."""
+    if (x > 0) if strict else (x >= 0):
+        return True
+    return False if ((x <= 0) if strict else (x < 0)) else Undecided()
 
 
 def as_ball(x: Any) -> arb:

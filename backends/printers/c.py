@@ -46,6 +46,7 @@ def print_c(listing: Listing, words: Words, /) -> str:
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
     arrays = ("const real *g" if x == "g" else f"real *{x}" for x in listing.arrays)
     clock = {"t": "unsigned t, ", "eta": "double eta, ", "eta_before": "double eta_before, "}
+    clock |= {r.name: f"double {r.name}, " for r in listing.running}
     return HEAD.format(
         about="\n".join(f" * {line}".rstrip() for line in about(listing, words))[3:],
         type=TYPE[listing.dtype],
@@ -62,8 +63,9 @@ def print_c(listing: Listing, words: Words, /) -> str:
 
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
-        {**SIGNS, "power": "pow({}, {})", "sqrt": "sqrt({})", "first": "t == 1 ? {} : {}",
-         "round": "(real){}"},
+        {**SIGNS, "power": "pow({}, {})", "real_power": "pow({}, {})",
+         "sqrt": "sqrt({})", "select": "{} ? {} : {}",
+         "first": "t == 1 ? {} : {}", "round": "(real){}"},
         names=lambda key: f"h->{key}" if key in listing.hyper else key,
         numbers=lambda x: repr(float(x)),
         tight=frozenset({"round"}),

@@ -13,7 +13,7 @@ LEVEL = {
     "add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "negative": UNARY,
     "less": COMPARISON, "less_equal": COMPARISON, "greater": COMPARISON,
     "greater_equal": COMPARISON, "equal": COMPARISON, "not_equal": COMPARISON,
-    "where": CHOICE, "first": CHOICE,
+    "where": CHOICE, "select": CHOICE, "first": CHOICE,
 }  # fmt: skip
 SIGNS = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",

@@ -10,9 +10,10 @@ from typing import Any
 
 from wdref.rules.contract import Rule
 
-from .expression import Tree, name, number
+from .expression import Tree, name, number, ops
 
-FOLD: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "subtract": operator.sub}
+FOLD: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "subtract": operator.sub,
+                                              "multiply": operator.mul}  # fmt: skip
 
 
 class Host:
@@ -23,8 +24,17 @@ class Host:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
 
-    def __gt__(self, other: Any) -> bool:
+    @staticmethod
+    def constant(value: float) -> "Host":
+        """Record `value` itself (see `wdref.rules.choice`)."""
+        return Host(number(value))
+
+    def __bool__(self) -> bool:
         return True  # "count > 0": the first step, where it may not hold, is recorded by itself
+
+    def between(self, yes: Any, no: Any) -> "Host":
+        """Record a choice by this comparison (see `wdref.rules.choice`)."""
+        return Host(Tree("select", (self.tree, _tree(yes), _tree(no))))
 
 
 def _operator(op: str) -> tuple[Callable[..., Host], Callable[..., Host]]:
@@ -37,20 +47,43 @@ def _operator(op: str) -> tuple[Callable[..., Host], Callable[..., Host]]:
     return forward, backward
 
 
+def _comparison(op: str) -> Callable[..., Host]:
+    return lambda self, other: Host(Tree(op, (self.tree, _tree(other))))
+
+
+for _op, _method in {"less": "lt", "less_equal": "le", "greater": "gt",
+                     "greater_equal": "ge"}.items():  # fmt: skip
+    setattr(Host, f"__{_method}__", _comparison(_op))
+
+
+def _raised(self: Host, other: Any) -> Host:
+    """x^n: "power" for whole n, which are t and what is counted from it, else "real_power"."""
+    exponent = _tree(other)
+    whole = ops(exponent) <= {"name", "number", "add", "subtract"} and exponent.op != "name"
+    op = "power" if whole or exponent == name("t") else "real_power"
+    return Host(_apply(op, self.tree, exponent))
+
+
 for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv",
-                     "power": "pow"}.items():  # fmt: skip
+                     }.items():  # fmt: skip
     _forward, _backward = _operator(_op)
     setattr(Host, f"__{_method}__", _forward)
     setattr(Host, f"__r{_method}__", _backward)
 
 
+for _method in ("pow",):  # as those above
+    setattr(Host, f"__{_method}__", _raised)
+
+
 def scalars(dialect: Rule, /) -> dict[str, Tree]:
     """Return a formula for each scalar that the rule reads.
 
-    Leaves are the names of the hyperparameters, `t`, `eta` and `eta_before`; the op "first" chooses
-    between the first step and the others.
+    Leaves are the names of the hyperparameters, `t`, `eta`, `eta_before` and those of the running
+    products before the step; the op "select"
+    chooses by a comparison, "first" between the first step and the others.
     """
-    h = {key: Host(name(key)) for key in dialect.hyper}
+    running = [r.name for r in getattr(dialect, "running", ())]
+    h = {key: Host(name(key)) for key in (*dialect.hyper, *running)}
     eta = Host(name("eta"))
     later = dialect.scalars(h, Host(name("t")), eta, before=Host(name("eta_before")), sqrt=_sqrt)  # type: ignore[arg-type]  # a symbol for t
     first = dialect.scalars(h, 1, eta, sqrt=_sqrt)
@@ -74,7 +107,7 @@ def _apply(op: str, a: Tree, b: Tree) -> Tree:
     """Fold what is known of the step's number: t + 0, and numbers alone."""
     if op in FOLD and a.op == b.op == "number":
         return number(FOLD[op](a.leaf, b.leaf))
-    if op in FOLD and b == number(0):
+    if op in ("add", "subtract") and b == number(0):
         return a
     if op == "add" and b.op == "number" and b.leaf < 0:
         return Tree("subtract", (a, number(-b.leaf)))

@@ -67,7 +67,8 @@ def print_javascript(listing: Listing, words: Words, /) -> str:
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
     if listing.dtype == "float32":
         helpers.append("const f = Math.fround;")
-    times = [key for key in ("t", "eta", "eta_before") if key in listing.inputs]
+    clock = ("t", "eta", "eta_before", *(r.name for r in listing.running))
+    times = [key for key in clock if key in listing.inputs]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
         helpers="".join(f"\n{text}\n" for text in helpers) + (POWER if powers else ""),
@@ -81,9 +82,10 @@ def print_javascript(listing: Listing, words: Words, /) -> str:
 
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
-        {**SIGNS, "power": "power({}, {})", "sqrt": "Math.sqrt({})", "first": "t === 1 ? {} : {}"},
+        {**SIGNS, **COMPARED, "power": "power({}, {})", "real_power": "Math.pow({}, {})",
+         "sqrt": "Math.sqrt({})",         "select": "{} ? {} : {}", "first": "t === 1 ? {} : {}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else key,
-    )
+    )  # fmt: skip
     text = host(tree)
     return f"  const {own} = {f'f({text})' if listing.dtype == 'float32' else text};"
 

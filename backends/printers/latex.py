@@ -12,14 +12,16 @@ CLOCK = {"t": "t", "eta": r"\eta_t", "eta_before": r"\eta_{t-1}"}
 NEW = {"theta": r"\theta_t", "m_hat": r"\hat m_t", "v_hat": r"\hat v_t", "gradient": "g_t"}
 TEMPLATES = {
     **SIGNS, "multiply": r"{} \, {}", "divide": r"\frac{{{}}}{{{}}}", "sqrt": r"\sqrt{{{}}}",
-    "power": "{}^{{{}}}", "abs": r"\left|{}\right|", "less_equal": r"{} \le {}",
+    "power": "{}^{{{}}}", "real_power": "{}^{{{}}}", "abs": r"\left|{}\right|",
+    "less_equal": r"{} \le {}",
     "greater_equal": r"{} \ge {}", "not_equal": r"{} \ne {}", "equal": "{} = {}",
     "maximum": r"\max({}, {})", "minimum": r"\min({}, {})", "cast": "{}",
     "sign": r"\operatorname{{sign}}({})",
-    "where": r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+    **dict.fromkeys(("where", "select"), r"\begin{{cases}} {1} & {0} \\ "
+                    r"{2} & \text{{otherwise}} \end{{cases}}"),
     "first": r"\begin{{cases}} {} & t = 1 \\ {} & t > 1 \end{{cases}}",
 }  # fmt: skip
-DRAWN = dict.fromkeys(("divide", "sqrt", "abs", "first", "where"), ATOM)  # one sees where they end
+DRAWN = dict.fromkeys(("divide", "sqrt", "abs", "first", "select", "where"), ATOM)  # they show ends
 WRITE = Writing(
     TEMPLATES,
     numbers=lambda x: f"{x:g}",
@@ -32,6 +34,7 @@ def print_latex(listing: Listing, _: Words, /) -> str:
     """Return an ``aligned`` environment, for a document or a page with MathJax."""
     family = families()[listing.dialect.family]
     letters = {**CLOCK, **{h.name: h.latex for h in family.hyper}}
+    letters |= {r.name: f"{r.latex}_{{t-1}}" for r in listing.running}
     given = {key: name(text) for key, text in letters.items()}
     scalars = {key: _replaced(tree, given) for key, tree in listing.scalars}
     slots = {s.name: s.latex for s in family.slots}

@@ -55,6 +55,11 @@ class Listing:
         return frozenset(found | {"t"} if chosen else found)
 
     @property
+    def running(self) -> tuple[Any, ...]:
+        """The running products of the host, of which a step takes the values before it."""
+        return tuple(getattr(self.dialect, "running", ()))
+
+    @property
     def hyper(self) -> tuple[str, ...]:
         """The hyperparameters that are read, in the dialect's order."""
         return tuple(key for key in self.dialect.hyper if key in self.inputs)

@@ -14,7 +14,7 @@ HELPERS["sign"] = """\
 fn sign(x: Real) -> Real {
     if x.is_nan() { x } else { f32::from(i8::from(x > 0.0) - i8::from(x < 0.0)) as Real }
 }"""
-CHOICES = frozenset({"first", "where"})
+CHOICES = frozenset({"first", "select", "where"})
 TIGHT = frozenset({"sqrt", "abs", "round"})
 CLOCK = {"t": "f64::from(t)"}
 HEAD = """\
@@ -43,6 +43,7 @@ def print_rust(listing: Listing, words: Words, /) -> str:
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
     arrays = [f"{x}: &[Real]" if x == "g" else f"{x}: &mut [Real]" for x in listing.arrays]
     clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
+    clock |= {r.name: f"{r.name}: f64" for r in listing.running}
     times = [text for key, text in clock.items() if key in listing.inputs]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
@@ -58,14 +59,20 @@ def print_rust(listing: Listing, words: Words, /) -> str:
 
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
-        {**SIGNS, "power": "{}.powf({})", "sqrt": "{}.sqrt()", "round": "{} as Real",
-         "first": "if t == 1 {{ {} }} else {{ {} }}"},
+        {**SIGNS, "power": "{}.powf({})", "real_power": "f64::powf({}, {})",
+          "sqrt": "{}.sqrt()", "round": "{} as Real",
+         "select": "if {} {{ {} }} else {{ {} }}", "first": "if t == 1 {{ {} }} else {{ {} }}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else CLOCK.get(key, key),
-        numbers=lambda x: repr(float(x)),
+        numbers=_number,
         tight=TIGHT,
         enclosed=CHOICES,
     )  # fmt: skip
     return f"    let {own} = {host(Tree('round', (tree,)))};"
+
+
+def _number(x: float) -> str:
+    """Whole numbers as they are; what may have a method called says its type."""
+    return repr(float(x)) if float(x).is_integer() else f"{float(x)!r}_f64"
 
 
 def _line(listing: Listing, line: Line) -> str:

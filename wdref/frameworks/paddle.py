@@ -24,10 +24,17 @@ OPTIMIZERS = {
     "Adam": "adam",
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[use_multi_tensor=True]": "adam",
+    "Adadelta": "adadelta",
+    "Adamax": "adamax",
+    "NAdam": "nadam",
+    "RAdam": "radam",
     "Momentum": "sgd",
     "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
     "Momentum[use_multi_tensor=True]": "sgd",
     "SGD": "sgd[buffer=False]",
+    "Adagrad": "adagrad",
+    "RMSProp": "rmsprop",
+    "RMSProp[centered=True]": "rmsprop[centered=True]",
     "Rprop": "rprop",
 }
 
@@ -39,12 +46,12 @@ HYPER: dict[str, dict[str, Any]] = {
     "Adam": _ADAM,
     "Momentum": {**_ALL, "momentum": "momentum"},
     "SGD": _ALL,
-    "NAdam": _ADAM,
+    "NAdam": {**_ADAM, "momentum_decay": "psi"},
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSProp": {**_ALL, "rho": "beta2", "epsilon": "eps"},
-    "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
-    "Adagrad": {**_ALL, "epsilon": "eps"},
+    "RMSProp": {**_ALL, "rho": "rho", "epsilon": "eps", "momentum": "momentum"},
+    "Adadelta": {**_ALL, "rho": "rho", "epsilon": "eps"},
+    "Adagrad": {**_ALL, "epsilon": "eps", "initial_accumulator_value": "initial"},
     "ASGD": _ALL,
     "Rprop": {
         "learning_rate": "learning_rate",
@@ -157,7 +164,7 @@ def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words."""
     if hyper.get("dampening"):
         raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
-    words = HYPER[optimizer]
+    words, hyper = HYPER[optimizer], {"initial": 0.0, **hyper}
     names = [x for name in words.values() for x in (name if isinstance(name, tuple) else (name,))]
     if missing := [name for name in names if name not in hyper]:
         raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")

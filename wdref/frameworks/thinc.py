@@ -23,6 +23,8 @@ CONVENTION = "thinc"
 OPTIMIZERS = {
     "Adam": "adamw",
     "Adam[L2_is_weight_decay=False]": "adam",
+    "RAdam": "radamw",
+    "RAdam[L2_is_weight_decay=False]": "radam",
     "SGD": "sgdw",
     "SGD[L2_is_weight_decay=False]": "sgd",
 }

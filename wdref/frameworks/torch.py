@@ -2,8 +2,8 @@
 
 Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
-makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do, but
-for Rprop, whose rate is the first step size alone.
+makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do,
+but for Rprop, whose rate is the first step size alone.
 """
 
 import inspect
@@ -37,6 +37,18 @@ OPTIMIZERS = {
     "Adam[maximize=True,fused=True]": "adam",
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[decoupled_weight_decay=True]": "adamw",
+    "NAdam": "nadam",
+    "NAdam[foreach=True]": "nadam",
+    "NAdam[maximize=True]": "nadam",
+    "NAdam[decoupled_weight_decay=True]": "nadamw",
+    "NAdam[decoupled_weight_decay=True,foreach=True]": "nadamw",
+    "RAdam": "radam",
+    "RAdam[foreach=True]": "radam",
+    "RAdam[maximize=True]": "radam",
+    "RAdam[maximize=True,foreach=True]": "radam",
+    "RAdam[differentiable=True]": "radam",
+    "RAdam[decoupled_weight_decay=True]": "radamw",
+    "RAdam[decoupled_weight_decay=True,foreach=True]": "radamw",
     "SGD": "sgd",
     "SGD[foreach=True]": "sgd",
     "SGD[fused=True]": "sgd",
@@ -48,6 +60,33 @@ OPTIMIZERS = {
     "SGD[nesterov=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,foreach=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,fused=True]": "sgd[nesterov=True]",
+    "Adamax": "adamax",
+    "Adamax[foreach=True]": "adamax",
+    "Adamax[maximize=True]": "adamax",
+    "Adamax[maximize=True,foreach=True]": "adamax",
+    "Adamax[differentiable=True]": "adamax",
+    "Adamax[tensor_lr=True]": "adamax",
+    "Adagrad": "adagrad",
+    "Adagrad[foreach=True]": "adagrad",
+    "Adagrad[fused=True]": "adagrad",
+    "Adagrad[maximize=True]": "adagrad",
+    "Adagrad[maximize=True,foreach=True]": "adagrad",
+    "Adagrad[differentiable=True]": "adagrad",
+    "Adagrad[tensor_lr=True]": "adagrad",
+    "RMSprop": "rmsprop",
+    "RMSprop[momentum=0]": "rmsprop[buffer=False]",
+    "RMSprop[centered=True]": "rmsprop[centered=True]",
+    "RMSprop[centered=True,momentum=0]": "rmsprop[centered=True,buffer=False]",
+    "RMSprop[foreach=True]": "rmsprop",
+    "RMSprop[centered=True,foreach=True]": "rmsprop[centered=True]",
+    "RMSprop[maximize=True]": "rmsprop",
+    "RMSprop[differentiable=True]": "rmsprop",
+    "Adadelta": "adadelta",
+    "Adadelta[foreach=True]": "adadelta",
+    "Adadelta[maximize=True]": "adadelta",
+    "Adadelta[maximize=True,foreach=True]": "adadelta",
+    "Adadelta[differentiable=True]": "adadelta",
+    "Adadelta[tensor_lr=True]": "adadelta",
     "Rprop": "rprop",
     "Rprop[foreach=True]": "rprop",
     "Rprop[maximize=True]": "rprop",
@@ -62,12 +101,17 @@ HYPER: dict[str, dict[str, Any]] = {
     "AdamW": _ADAM,
     "Adam": _ADAM,
     "SGD": {**_ALL, "momentum": "momentum", "dampening": "dampening"},
-    "NAdam": _ADAM,
+    "NAdam": {**_ADAM, "momentum_decay": "psi"},
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
-    "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
-    "Adagrad": {**_ALL, "eps": "eps"},
+    "RMSprop": {**_ALL, "alpha": "rho", "eps": "eps", "momentum": "momentum"},
+    "Adadelta": {**_ALL, "rho": "rho", "eps": "eps"},
+    "Adagrad": {
+        **_ALL,
+        "eps": "eps",
+        "lr_decay": "annealing",
+        "initial_accumulator_value": "initial",
+    },
     "ASGD": _ALL,
     "Rprop": {
         "lr": "learning_rate",
@@ -77,6 +121,7 @@ HYPER: dict[str, dict[str, Any]] = {
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
 }
+ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 
 
@@ -184,11 +229,13 @@ def _hyper(
     optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
 ) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words; `options` replace them."""
-    given = {"dampening": 0.0, **hyper}
+    given = {**ABSENT, **hyper}
     if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
     found = {}
     for name, whose in HYPER[optimizer].items():
+        if name in options:
+            continue
         names = whose if isinstance(whose, tuple) else (whose,)
         missing = [each for each in names if each not in given]
         if missing:
@@ -197,7 +244,7 @@ def _hyper(
         if f"tensor_{name}" in tensors:
             values = tuple(torch.tensor(value) for value in values)
         found[name] = values if isinstance(whose, tuple) else values[0]
-    return {name: value for name, value in found.items() if name not in options}
+    return found
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:

@@ -39,6 +39,7 @@ class Method(Optimizer):
         )
         if still and self.family.reduced is not None:
             found = self.family.reduced(found, dialect(self.claim, variant))
+        self._check_read(found, arguments)
         self._set_up(found, self._numbers(found, given), given)
         check_program(self, variant, {**own, **_optional(self.family, given)})
         object.__setattr__(self, "_given", arguments)  # it is frozen
@@ -82,8 +83,10 @@ class Method(Optimizer):
     def _answers(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The caller's answers; those that a hyperparameter gives, by being there, among them."""
         own = {name: given.get(name) for name in ("form", "order", *self.family.asked)}
+        known = dialect(self.claim, str(given["variant"])).hyper
         for h in self.family.hyper:
-            if h.sets and h.name != "clip" and given.get(h.name) is not None:
+            asked = h.sets and h.name not in ("clip", *known)
+            if asked and given.get(h.name) is not None:
                 own |= h.sets
         return own
 
@@ -101,6 +104,15 @@ class Method(Optimizer):
         if (found.clip == "none") != (clip is None):
             raise ValueError(f"clip={clip!r} with answers clip={found.clip!r}: give both or none")
         return found
+
+    def _check_read(self, found: Dialect, arguments: Mapping[str, Any]) -> None:
+        """Refuse a hyperparameter that no line of the dialect has: it would change nothing."""
+        for h in self.family.hyper:
+            if h.name in arguments and not h.sets and h.name not in found.hyper:
+                raise ValueError(
+                    f"{type(self).__name__} reads no {h.name} here: leave it out, or give the "
+                    "answers of a rule that has it"
+                )
 
     def _numbers(self, found: Dialect, given: Mapping[str, Any]) -> dict[str, Any]:
         """The hyperparameters that the dialect reads, but for the decay."""

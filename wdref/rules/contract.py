@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
 Sqrt = Callable[[Any], Any]
-Answers = Mapping[str, Any]
+Answers = Mapping[Any, Any]
 NONE: Answers = MappingProxyType({})
 
 
@@ -74,7 +74,9 @@ class Rule(Protocol):
         """Return the allowed answers of every question, in order."""
 
 
-def question(default: Any, *, lines: Answers = NONE, scalars: Answers = NONE) -> Any:
+def question(
+    default: Any, *, lines: Mapping[Any, Any] = NONE, scalars: Mapping[Any, Any] = NONE
+) -> Any:
     """Return the field of a question, whose default is the paper's answer.
 
     `lines` maps answers that only the host's scalars know to the answer whose lines they share,
@@ -124,7 +126,6 @@ class Dialect:
     """
 
     family: ClassVar[str]
-    running: ClassVar[tuple[Running, ...]] = ()
     form: Form
     order: Order = "together"
     schedule: Reading = "now"
@@ -154,6 +155,11 @@ class Dialect:
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
         raise NotImplementedError
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The host's running products: none, unless the family says otherwise."""
+        return ()
 
     def starts(self, h: Hyper) -> tuple[Any, ...]:
         """Return the number that each slot begins with: 0, unless the family says otherwise."""
@@ -256,7 +262,8 @@ class Hyperparameter:
     """A number that a user sets: its word, its letter, its bounds, and what cases give it.
 
     `default` is that of wdref's own constructor: None where a user must give it, or, with `sets`,
-    may leave it out; who gives it answers the questions in `sets`. `strong` makes its term visible
+    may leave it out; who gives it answers the questions in `sets`, unless the convention's dialect
+    reads it already. `strong` makes its term visible
     in a step or two, `usual` is what people take, at `bounds` programs may branch. `latex` is its
     letter there.
     """

@@ -7,9 +7,9 @@ from typing import Any
 import optree
 from array_api_compat import array_namespace, is_array_api_obj
 
+from ..common.checks import check_may_differ, refuse
 from ..conventions import dialect
 from ..engine import tree
-from ..engine.checks import check_may_differ, refuse
 from ..optimizer import Optimizer
 from ..rules.contract import Rule
 from ..rules.decay import COUPLED

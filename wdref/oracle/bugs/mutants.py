@@ -96,6 +96,19 @@ class Twisted:
         return self.base.starts(h)
 
     @property
+    def running(self) -> tuple[Any, ...]:
+        """The host's running products: those of the base."""
+        return self.base.running
+
+    def memory(self, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers before step `t`."""
+        return self.base.memory(h, t)
+
+    def remembered(self, memory: Any, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers after step `t`."""
+        return self.base.remembered(memory, h, t)
+
+    @property
     def form(self) -> Any:
         """Form of the decay."""
         return self.base.form

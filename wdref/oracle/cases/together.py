@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...rules.remembering import Remembering
 from .case import Array, Case
 from .trajectory import multipliers
 
@@ -50,9 +51,9 @@ def _scalar_table(dialects: Sequence[Any], case: Case) -> list[list[Any]]:
 
 def _scalars(d: Any, case: Case) -> list[Any]:
     read = multipliers(d, case.eta).tolist()
-    eta = [*read[:1], *read]  # the step before the first reads as it
+    eta, host = [*read[:1], *read], Remembering(d)  # the step before the first reads as it
     return [
-        d.scalars(case.hyper, t, now, before=before)
+        host.scalars(case.hyper, t, now, before=before)
         for t, (before, now) in enumerate(pairwise(eta), start=1)
     ]
 

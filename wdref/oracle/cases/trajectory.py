@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...rules.contract import Rule
+from ...rules.remembering import Remembering
 from .case import Case
 
 
@@ -18,10 +19,10 @@ def trajectory(rule: Rule, case: Case) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Yield parameters and slots after each step of `rule`, on a case of one tensor."""
     theta = case.theta0
     slots = begun(rule, theta, case.hyper)
-    eta = multipliers(rule, case.eta).tolist()
+    eta, host = multipliers(rule, case.eta).tolist(), Remembering(rule)
     for t, g in enumerate(case.grads, start=1):
         with np.errstate(all="ignore"):
-            s = rule.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
+            s = host.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
             theta, slots = rule.apply(theta, g, slots, s)
         yield theta, slots
 

@@ -69,8 +69,18 @@ class Unread(Twisted):
         """Scalars of step `t` from the constants, where there are any."""
         if self.no_schedule:
             eta, before = eta * 0.0 + 1.0, None
-        own = {**h, **{name: h[name] * 0.0 + x for name, x in self.constants}}
-        return self.base.scalars(own, t, eta, before=before, **options)
+        return self.base.scalars(self._own(h), t, eta, before=before, **options)
+
+    def memory(self, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers before step `t`, of the constants."""
+        return self.base.memory(self._own(h), t)
+
+    def remembered(self, memory: Any, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers after step `t`, of the constants."""
+        return self.base.remembered(memory, self._own(h), t)
+
+    def _own(self, h: Hyper) -> dict[str, Any]:
+        return {**h, **{name: h[name] * 0.0 + x for name, x in self.constants}}
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,19 @@ class Narrowed(Twisted):
 
     def scalars(self, h: Hyper, t: int, eta: Any, **options: Any) -> Any:
         """Scalars of step `t` from the rounded hyperparameters."""
-        own = {name: _like(x, self.dtype) for name, x in h.items()}
-        return self.base.scalars(own, t, eta, **options)
+        return self.base.scalars(self._own(h), t, eta, **options)
+
+    def memory(self, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers before step `t`, of the rounded hyperparameters."""
+        return self.base.memory(self._own(h), t)
+
+    def remembered(self, memory: Any, h: Hyper, t: int) -> dict[str, Any]:
+        """Return what the host remembers after step `t`, of the rounded hyperparameters."""
+        return self.base.remembered(memory, self._own(h), t)
+
+    def _own(self, h: Hyper) -> dict[str, Any]:
+        products = {r.name for r in self.running}
+        return {k: x if k in products else _like(x, self.dtype) for k, x in h.items()}
 
 
 def _like(x: Any, dtype: str) -> Any:

@@ -150,6 +150,7 @@ def _told(
     judged = replace(judged, finding=shown)
     if not beyond:
         return judged, None
+    excuse = excuse and any(np.any(np.isfinite(values)) for _, values in beyond)
     arithmetic = arithmetic_in(case.dtype, primitives)
     ratio = reasons.flushed_ratio(dialect, beyond, arithmetic) if excuse else None
     if ratio is not None:

@@ -78,10 +78,11 @@ class Verdicts:
 class Bounds:
     """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
 
-    __slots__ = ("mid", "rad", "rounds")
+    __slots__ = ("difference", "mid", "rad", "rounds")
 
     def __init__(self, mid: Array, rad: Array | None, rounds: Rounds) -> None:
         self.mid, self.rad, self.rounds = mid, rad, rounds
+        self.difference = False  # or a sum with one, whose root may be no number
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
         """Return the functions that a rule may call."""
@@ -92,10 +93,13 @@ class Bounds:
         """One axis."""
         return 1
 
-    def _new(self, mid: Array, rad: Array | None, units: float = 1.0) -> "Bounds":
-        """Round once: what the midpoint lost joins both radii, the target's rounding the second."""
+    def _new(self, mid: Array, rad: Array | None, units: float = 1.0, *, zero: Array) -> "Bounds":
+        """Round once: what the midpoint lost joins both radii, the target's rounding the second.
+
+        Where the midpoint is a `zero` of zeros, or of equals, it has lost nothing.
+        """
         size = np.abs(mid).astype(np.float64)
-        own = size * float(np.finfo(mid.dtype).eps) + TINY
+        own = np.where(zero, 0.0, size * float(np.finfo(mid.dtype).eps) + TINY)
         both = np.empty((2, len(mid)))
         both[:] = own if rad is None else rad + own
         both[1] += self.rounds.widen((size + both[1]) * UP, units)
@@ -114,28 +118,28 @@ class Bounds:
     def __abs__(self) -> "Bounds":
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
-    def _nothing(self, where: Array) -> "Bounds":
-        """The same, with no radius at the coordinates that are 0 whatever rounds."""
-        rad: Any = self.rad
-        return Bounds(self.mid, np.where(where & np.isfinite(rad), 0.0, rad), self.rounds)
-
     def __add__(self, other: "Bounds") -> "Bounds":
-        found = self._new(self.mid + other.mid, _sum(self.rad, other.rad))
-        return found._nothing(_zero(self) & _zero(other))
+        mid = self.mid + other.mid
+        total = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
+        total.difference = self.difference or other.difference
+        return total
 
     def __sub__(self, other: "Bounds") -> "Bounds":
-        found = self._new(self.mid - other.mid, _sum(self.rad, other.rad))
-        return found._nothing(_zero(self) & _zero(other))
+        mid = self.mid - other.mid
+        found = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
+        found.difference = True
+        return found
 
     def __mul__(self, other: "Bounds") -> "Bounds":
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
-        found = self._new(self.mid * other.mid, _product(self, other))
-        return found._nothing(_zero(self) | _zero(other))
+        zero = (self.mid == 0) | (other.mid == 0)
+        return self._new(self.mid * other.mid, _product(self, other), zero=zero)
 
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
         mid = self.mid / other.mid
-        return self._new(mid, _quotient(self, other, mid), self.rounds.divide)
+        radii = _quotient(self, other, mid)
+        return self._new(mid, radii, self.rounds.divide, zero=self.mid == 0)
 
     # comparison and choice round nothing; which way they go is known where the radii do not meet
 
@@ -169,13 +173,15 @@ class Namespace:
         """Square root of the part that is >= 0: |√x - √a| ≤ r/√a, or up to the ends about 0."""
         mid = np.sqrt(np.maximum(x.mid, 0))
         if x.rad is None:
-            return x._new(mid, None, x.rounds.root)
+            return x._new(mid, None, x.rounds.root, zero=mid == 0)
         size = mid.astype(np.float64)
-        below = x.rad > x.mid.astype(np.float64)
+        below = x.rad >= x.mid.astype(np.float64)
         ends = np.maximum(size, np.sqrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
         rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size) * UP)
         negative = (x.mid + x.rad).astype(np.float64) < 0
-        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
+        if x.difference:  # the real number is not below 0, a rounded one may be
+            negative[1] = x.rad[1] > x.mid.astype(np.float64)
+        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root, zero=x.mid == 0)
 
     @staticmethod
     def abs(x: Bounds, /) -> Bounds:
@@ -210,9 +216,11 @@ class Namespace:
         return Bounds(np.minimum(x.mid, y.mid), _larger(x, y, x <= y), x.rounds)
 
     @staticmethod
-    def full_like(x: Bounds, value: Any, /) -> Bounds:
+    def full_like(x: Bounds, value: Bounds | float, /) -> Bounds:
         """Repeat a scalar."""
-        n, value = len(x.mid), _lifted(value, x)
+        n = len(x.mid)
+        if isinstance(value, float):
+            return Bounds(np.full_like(x.mid, value), None, x.rounds)
         rad = None if value.rad is None else np.broadcast_to(value.rad, (2, n))
         return Bounds(np.broadcast_to(value.mid, n), rad, x.rounds)
 
@@ -222,14 +230,6 @@ def _lifted(x: Any, like: Bounds) -> Bounds:
     if isinstance(x, Bounds):
         return x
     return Bounds(np.full(len(like.mid), x, like.mid.dtype), None, like.rounds)
-
-
-def _zero(x: Bounds) -> Array:
-    """Where a number is 0 and nothing else."""
-    nothing: Array = x.mid == 0
-    if x.rad is not None:
-        nothing = nothing & np.all(x.rad == 0, axis=0)
-    return nothing
 
 
 def _sum(a: Array | None, b: Array | None) -> Array | None:
