@@ -86,7 +86,8 @@ class Program:
 
     @property
     def times(self) -> list[str]:
-        return [key for key in ("t", "eta", "eta_before") if key in self.listing.inputs]
+        clock = ("t", "eta", "eta_before", *(r.name for r in self.listing.running))
+        return [key for key in clock if key in self.listing.inputs]
 
 
 def compile_c(programs, folder: Path, compiler: str) -> ctypes.CDLL:

@@ -81,7 +81,8 @@ def test_defaults_are_the_program_s(convention, claim):
             assert expected == (None,)
             continue
         default = given[theirs]
-        default = tuple(default) if name == "betas" else (0.0 if default is None else default,)
+        off = default is None and name != "learning_rate"  # of a rate None says that there is none
+        default = tuple(default) if name == "betas" else (0.0 if off else default,)
         if convention == "paper" and name == "weight_decay":
             default = (None,) if registry.claim(claim).decays else (0.0,)
         assert expected == default, name

@@ -71,8 +71,7 @@ for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide
     setattr(Host, f"__r{_method}__", _backward)
 
 
-for _method in ("pow",):  # as those above
-    setattr(Host, f"__{_method}__", _raised)
+setattr(Host, "__pow__", _raised)  # noqa: B010  # as those above
 
 
 def scalars(dialect: Rule, /) -> dict[str, Tree]:

@@ -12,7 +12,7 @@ CLOCK = {"t": "t", "eta": r"\eta_t", "eta_before": r"\eta_{t-1}"}
 NEW = {"theta": r"\theta_t", "m_hat": r"\hat m_t", "v_hat": r"\hat v_t", "gradient": "g_t"}
 TEMPLATES = {
     **SIGNS, "multiply": r"{} \, {}", "divide": r"\frac{{{}}}{{{}}}", "sqrt": r"\sqrt{{{}}}",
-    "power": "{}^{{{}}}", "real_power": "{}^{{{}}}", "abs": r"\left|{}\right|",
+    **dict.fromkeys(("power", "real_power"), "{}^{{{}}}"), "abs": r"\left|{}\right|",
     "less_equal": r"{} \le {}",
     "greater_equal": r"{} \ge {}", "not_equal": r"{} \ne {}", "equal": "{} = {}",
     "maximum": r"\max({}, {})", "minimum": r"\min({}, {})", "cast": "{}",

@@ -31,8 +31,8 @@ Keras and optax do multiply it: ``NAdamW.like("pytorch", …)`` takes their valu
 
 >>> import numpy as np
 >>> import wdref
->>> options = {"learning_rate": 0.25, "weight_decay": 2.0, "betas": (0.0, 0.0), "eps": 0.0}
->>> opt = wdref.NAdamW.like("optax", **options)
+>>> given = {"learning_rate": 0.25, "betas": (0.0, 0.0), "eps": 0.0}
+>>> opt = wdref.NAdamW.like("optax", weight_decay=2.0, **given)
 >>> params = {"w": np.array([1.0])}
 >>> opt.update(params, {"w": np.array([4.0])}, opt.init(params))[0]
 {'w': array([0.25])}

@@ -20,9 +20,10 @@ def reproduce() -> tuple[dict[str, object], bool]:
     import jax.numpy as jnp
     import optax
 
-    moved = {}
-    for name, opt in (("default", optax.adadelta()), ("rate 1", optax.adadelta(1.0))):
+    moved = []
+    for opt in (optax.adadelta(), optax.adadelta(1.0)):
         theta = jnp.ones(1)
         updates, _ = opt.update(jnp.full(1, 2.0), opt.init(theta), theta)
-        moved[name] = float(updates[0])
-    return {**moved}, moved["default"] > 0 and moved["default"] == -moved["rate 1"]
+        moved.append(float(updates[0]))
+    by_default, by_1 = moved
+    return {"default": by_default, "rate 1": by_1}, by_default > 0 and by_default == -by_1
