@@ -30,11 +30,10 @@ def coordinate(dialect, hyper, theta, grads, etas):
     path, side, length = [], 0, hyper["learning_rate"]
     for g, eta in zip(grads, etas, strict=True):
         new = int(mp.sign(gradient(dialect, hyper, theta, mpf(g))))
-        turned, moved = side * new < 0, -side * length
-        if dialect.turn == "late" and length == 0:
-            turned, moved = False, mpf(0)
-        turn = side * new if length or dialect.turn != "late" else 0
-        length = sized(dialect.bounded, hyper, turn, length)
+        # optax multiplies the gradient by the step before: where that is 0 nothing agrees
+        agree = 0 if dialect.turn == "late" and length == 0 else side * new
+        turned, moved = agree < 0, -side * length
+        length = sized(dialect.bounded, hyper, agree, length)
         side = 0 if turned and dialect.turn != "through" else new
         step = -side * length
         if dialect.turn == "revert" and turned:
