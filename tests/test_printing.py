@@ -112,7 +112,8 @@ def evaluate(tree, names):
     return {"add": lambda: a + b[0], "subtract": lambda: a - b[0], "multiply": lambda: a * b[0],
             "divide": lambda: a / b[0], "power": lambda: a ** b[0],
             "real_power": lambda: a ** b[0], "greater": lambda: a > b[0],
-            "greater_equal": lambda: a >= b[0], "sqrt": lambda: math.sqrt(a)}[tree.op]()  # fmt: skip
+            "greater_equal": lambda: a >= b[0],
+            "sqrt": lambda: math.sqrt(a)}[tree.op]()  # fmt: skip
 
 
 @pytest.mark.parametrize("language", sorted(PRINTERS))

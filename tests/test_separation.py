@@ -24,7 +24,7 @@ from wdref.oracle.watch.step import _number
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 SEPARATING = ("exaggerated", "bursts")
-LATER = {"radam": ("rate-2",)}  # whose ε counts where β2 is near 1, from the sixth step on
+LATER = {"radam": ("rate-2", "awakening")}  # its ε counts where β2 is near 1, late
 WANTED = {"float32": 1e3, "float64": 1e5}
 
 
@@ -120,7 +120,8 @@ def closest(dialects, dtype, family, *, clip):
         values = np.concatenate(tables, axis=1)
         radius = np.concatenate([radii(dialects, case) for case in cases], axis=1)
     known = np.isfinite(radius)  # where it is not, a value separates nothing
-    assert np.mean(known) > 0.95
+    # without ε a step of RAdam is 0/0 where no gradient ever was
+    assert np.mean(known) > (0.8 if family in LATER else 0.95)
     for i in range(len(dialects)):
         far = np.max(np.abs(values - values[i])[:, known[i]] / radius[i, known[i]], axis=1)
         far[i] = np.inf
