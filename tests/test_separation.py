@@ -24,8 +24,8 @@ from wdref.rules.registry import families
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 SEPARATING = ("exaggerated", "bursts")
-# whose first step is beyond its bounds; whose ε counts where β2 is near 1, from the sixth step on
-ALSO = {"rprop": ("rate-2",), "radam": ("rate-2",)}
+# whose first step is beyond its bounds; whose ε counts where β2 is near 1, late
+ALSO = {"rprop": ("rate-2",), "radam": ("rate-2", "awakening")}
 WANTED = {"float32": 1e3, "float64": 1e5}
 READS_ALL = {"rmsprop": {"start": "value"}}  # answers under which every hyperparameter is read
 
@@ -134,7 +134,8 @@ def closest(dialects, dtype, family, *, clip):
         values = np.concatenate(tables, axis=1)
         radius = np.concatenate([radii(dialects, case) for case in cases], axis=1)
     known = np.isfinite(radius)  # where it is not, a value separates nothing
-    assert np.mean(known) > 0.95
+    # without ε a step of RAdam is 0/0 where no gradient ever was
+    assert np.mean(known) > (0.8 if family in LATER else 0.95)
     for i in range(len(dialects)):
         far = np.max(np.abs(values - values[i])[:, known[i]] / radius[i, known[i]], axis=1)
         far[i] = np.inf
