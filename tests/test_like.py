@@ -66,7 +66,8 @@ def test_an_option_means_what_convert_says_or_both_refuse_it(convention, claim):
     for options in asked(claim):
         there = converted(claim, convention, options)
         # of wdref's own constructors `convert` has the words that the paper has
-        own = convention == "paper" and {"dampening", "amsgrad"} & set(options)
+        optional = {h.name for h in METHODS[claim].family.hyper if h.sets}
+        own = convention == "paper" and {"amsgrad", *optional} & set(options)
         beside = own or (convention, options.get("amsgrad")) in BESIDE
         try:
             here = METHODS[claim].like(convention, **options)
@@ -107,7 +108,7 @@ def test_options_are_those_of_the_program(convention):
         if "amsgrad" in METHODS[claim].family.options:
             found = {x for x in ("raw", "hat") if takes(claim, convention, amsgrad=x)}
             assert found == AMSGRAD.get(convention, set()), claim
-        elif "nesterov" in METHODS[claim].family.options:
+        elif "dampening" in METHODS[claim].family.options:
             heavy = {} if convention == "thinc" else {"momentum": 0.5}
             found = takes(claim, convention, **heavy, nesterov=True)
             assert found == (convention in NESTEROV), claim
