@@ -118,30 +118,22 @@ class Bounds:
     def __abs__(self) -> "Bounds":
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
-    def _nothing(self, where: Array) -> "Bounds":
-        """The same, with no radius at the coordinates that are 0 whatever rounds."""
-        rad: Any = self.rad
-        return Bounds(self.mid, np.where(where & np.isfinite(rad), 0.0, rad), self.rounds)
-
     def __add__(self, other: "Bounds") -> "Bounds":
         mid = self.mid + other.mid
         total = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
-        total = total._nothing(_zero(self) & _zero(other))
         total.difference = self.difference or other.difference
         return total
 
     def __sub__(self, other: "Bounds") -> "Bounds":
         mid = self.mid - other.mid
         found = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
-        found = found._nothing(_zero(self) & _zero(other))
         found.difference = True
         return found
 
     def __mul__(self, other: "Bounds") -> "Bounds":
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
         zero = (self.mid == 0) | (other.mid == 0)
-        found = self._new(self.mid * other.mid, _product(self, other), zero=zero)
-        return found._nothing(_zero(self) | _zero(other))
+        return self._new(self.mid * other.mid, _product(self, other), zero=zero)
 
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
@@ -236,14 +228,6 @@ def _lifted(x: Any, like: Bounds) -> Bounds:
     if isinstance(x, Bounds):
         return x
     return Bounds(np.full(len(like.mid), x, like.mid.dtype), None, like.rounds)
-
-
-def _zero(x: Bounds) -> Array:
-    """Where a number is 0 and nothing else."""
-    nothing: Array = x.mid == 0
-    if x.rad is not None:
-        nothing = nothing & np.all(x.rad == 0, axis=0)
-    return nothing
 
 
 def _sum(a: Array | None, b: Array | None) -> Array | None:
