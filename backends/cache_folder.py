@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wdref.engine.optional import optional
+from wdref.common.optional import optional
 
 
 def cache_folder() -> Path:

@@ -1,7 +1,7 @@
 """NumPy's own backend: numba's loop where numba is installed, blocks otherwise. The same bits."""
 
 from wdref.backend import Backend
-from wdref.engine.optional import optional
+from wdref.common.optional import optional
 
 backend: Backend
 if optional("numba") is None:  # the extra `fast`

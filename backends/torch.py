@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from wdref.backend import PLAIN, Leaf
-from wdref.engine.optional import optional
+from wdref.common.optional import optional
 
 from .default import backend as numpy
 

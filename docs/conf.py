@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 extensions = [
     "printed",
+    "families",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx_click",

@@ -14,11 +14,14 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from wdref.backend import PLAIN, Leaf
+from wdref.conventions import dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.engine.half_precision import Kernel
+from wdref.rules.registry import FIRST, families
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-HYPER = {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5, "beta1": 0.9, "beta2": 0.99,
+HYPER = {**{h.name: h.strong for family in families().values() for h in family.hyper},
+         "learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5, "beta1": 0.9, "beta2": 0.99,
          "eps": 1e-8, "weight_decay": 0.01, "clip": 1.5}  # fmt: skip
 
 RULES = {
@@ -30,7 +33,9 @@ RULES = {
     "sgdw": MomentumDialect(),
     "sgd": MomentumDialect("l2", lr="outside", damping="dampening", nesterov=True, clip="sum"),
     "plain": MomentumDialect("lr", "after", buffer=False, clip="gradient"),
-}
+    **{c.name: dialect(c.name) for name, family in families().items() if name not in FIRST
+       for c in family.claims},
+}  # fmt: skip
 # dtypes of theta, of g and of the slots; whether there is a master copy
 FORMATS = {
     "float32": ("float32", "float32", "float32", False),

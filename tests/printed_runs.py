@@ -48,6 +48,9 @@ class Odd:
     def scalars(self, h, t, eta, *, before=None, sqrt=None):
         return OddScalars(step=eta * h["learning_rate"])
 
+    def starts(self, h):
+        return (0.0,)
+
     def recurrence(self):
         return ("θ ← sign, |·|, choices, comparisons",)
 

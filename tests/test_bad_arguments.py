@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wdref
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 FORMS = "'none', 'l2', 'paper', 'lr', 'fixed', 'initial_lr', 'scaled_l2'"
 SGD, ADAM = {"learning_rate": 0.1}, {}
@@ -46,8 +46,9 @@ VALUES = [
 ]  # fmt: skip
 
 NAMES = [
-    (wdref.AdamW, dict(variant="torch"),
-     "no convention 'torch': wdref knows authors_code, chainer, keras, mlx, onnx, optax, "
+    (wdref.AdamW, dict(variant="torch"), "no convention 'torch': it is called pytorch here"),
+    (wdref.AdamW, dict(variant="flax"),
+     "no convention 'flax': wdref knows authors_code, chainer, keras, mlx, onnx, optax, "
      "paddle, paper, pytorch, sklearn, tensorflow, tf_addons, thinc, tinygrad"),
     (wdref.AdamW, dict(variant="sklearn"), "convention 'sklearn' has no 'adamw': it has sgd, adam"),
     (wdref.AdamW, dict(form="decoupled"), f"form='decoupled': expected one of {FORMS}"),

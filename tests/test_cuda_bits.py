@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wdref.backend import Leaf
+from wdref.rules.registry import families
 
 rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
 betas = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
 hypers = st.fixed_dictionaries(
-    dict(learning_rate=rates.map(lambda x: x or 0.5), momentum=betas, dampening=rates, beta1=betas,
-         beta2=betas, eps=rates, weight_decay=rates, clip=rates)
+    {h.name: rates.map(lambda x: x or 0.5) if h.name == "learning_rate"
+     else betas if h.below == 1 else rates
+     for family in families().values() for h in family.hyper}
 )  # fmt: skip
 SPECIAL = st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan])
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vectors_documents import right_outputs, right_vectors
 
 from wdref import cli
-from wdref.engine.checks import literal
+from wdref.common.checks import literal
 from wdref.oracle.targets.targets import TargetError, parse
 from wdref.oracle.vectors.lint import lint
 from wdref.oracle.vectors.outputs import judge_outputs

@@ -247,7 +247,7 @@ def test_a_failing_job_is_named_and_the_others_kept(landscape, monkeypatch):
         (["--option", "depth=3"], "digits-bn has no option depth"),
         (["--option", "width"], "--option width: expected NAME=VALUE"),
         (["--option", "width=0"], "width=0"),
-        (["--optimizers", "lion"], "'lion': expected one of sgd"),
+        (["--optimizers", "lamb"], "'lamb': expected one of sgd"),
         (["--schedules", "linear"], "schedule 'linear': expected one of fixed"),
         (["--steps", "0"], "steps=0: expected a whole number >= 1"),
         (["--jobs", "0"], "--jobs 0: expected at least 1"),

@@ -1,6 +1,7 @@
 """`like` and `convert` mean the same by an option, or both refuse it."""
 
 import re
+from inspect import signature
 from itertools import product
 
 import numpy as np
@@ -8,15 +9,18 @@ import pytest
 
 import wdref
 from wdref.conventions import CONVENTIONS
+from wdref.methods import methods
+from wdref.rules import registry
 from wdref.words import table
 
-METHODS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}
+METHODS = {method.claim: method for method in methods().values()}
 RATE, GIVEN = {"learning_rate": 0.125}, {"weight_decay": 0.25}
 OPTIONS = {
     "sgd": [RATE, {"momentum": 0.5}, {"dampening": 0.75}, {"nesterov": True}, GIVEN],
     "adam": [RATE, {"amsgrad": "raw"}, {"amsgrad": "hat"}, {"betas": (0.5, 0.75)}, {"eps": 0.5},
              GIVEN],
 }  # fmt: skip
+SHARED = {"betas": (0.5, 0.75), "eps": 0.5, "rho": 0.5}  # what other families may have
 # options of another constructor of the program, of which `convert` has no words
 BESIDE = {("optax", "hat")}
 GRADS = np.array([[1.0, -2.0], [0.5, 0.25], [-0.125, 4.0]])
@@ -24,10 +28,12 @@ ROWS = [(convention, claim) for convention in table() for claim in table()[conve
 
 
 def asked(claim):
-    """Every choice of options; the decay of SGDW and AdamW is always asked for."""
-    pool = OPTIONS["adam" if "adam" in claim else "sgd"]
+    """Every choice of options; a decay that the class asks for is always given."""
+    family, parameters = registry.claims()[claim], signature(METHODS[claim]).parameters
+    shared = [{name: x} for name, x in SHARED.items() if name in parameters]
+    pool = OPTIONS.get(family.name, [RATE, *shared, GIVEN])
     for chosen in product((False, True), repeat=len(pool)):
-        if claim.endswith("w") and not chosen[-1]:
+        if METHODS[claim].record.decays and not chosen[-1]:
             continue
         yield {name: x for own, on in zip(pool, chosen, strict=True) if on
                for name, x in own.items()}  # fmt: skip
@@ -48,8 +54,8 @@ def converted(claim, convention, options):
 
 def path(dialect, hyper):
     """Parameters after three steps by the rule itself."""
-    theta, slots = np.ones(2), [np.zeros(2) for _ in dialect.slots]
     hyper = {"dampening": 0.0, **hyper}
+    theta, slots = np.ones(2), [np.full(2, x) for x in dialect.starts(hyper)]
     for t, g in enumerate(GRADS, start=1):
         theta, slots = dialect.apply(theta, g, slots, dialect.scalars(hyper, t, 1.0))
         yield theta
@@ -98,10 +104,10 @@ def takes(claim, convention, **options):
 def test_options_are_those_of_the_program(convention):
     """By its documentation, also where `convert` has no words."""
     for claim in CONVENTIONS[convention]:
-        if "adam" in claim:
+        if "amsgrad" in METHODS[claim].family.options:
             found = {x for x in ("raw", "hat") if takes(claim, convention, amsgrad=x)}
             assert found == AMSGRAD.get(convention, set()), claim
-        else:
+        elif "nesterov" in METHODS[claim].family.options:
             heavy = {} if convention == "thinc" else {"momentum": 0.5}
             found = takes(claim, convention, **heavy, nesterov=True)
             assert found == (convention in NESTEROV), claim

@@ -1,7 +1,8 @@
-"""The four methods by name: what their options mean, and what their repr says."""
+"""The methods by name: what their options mean, and what their repr says."""
 
 import copy
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ import pytest
 import wdref
 from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.methods import methods
+from wdref.methods.stub import stub
+from wdref.words import meant
 
-METHODS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}
+METHODS = {method.claim: method for method in methods().values()}
 RATE = {"learning_rate": 0.1}
 
 
@@ -180,6 +184,8 @@ def test_like_means_what_the_convention_says(convention):
         own = {"weight_decay": 0.0 if found.form == "none" else 0.1, "learning_rate": 0.1}
         if getattr(found, "buffer", False):
             own |= {"momentum": 0.5, "nesterov": False}  # on by default in scikit-learn
+        if "eps" in found.hyper and "eps" not in meant(claim, convention).defaults:
+            own |= {"eps": 0.5}  # of an operator, which has no defaults
         for name in (convention, convention.replace("_", "-")):
             opt = METHODS[claim].like(name, **own)
             assert opt.dialect == found
@@ -300,3 +306,33 @@ schedule=WarmRestarts(T_0=9.0, T_mult=1.0, eta_min=0.0, eta_max=1.0, steps_per_e
 @pytest.mark.parametrize(("opt", "text"), REPRS.items(), ids=lambda x: type(x).__name__)
 def test_repr_spells_out_the_recurrence(opt, text):
     assert repr(opt) == text
+
+
+# -- what families are made into -------------------------------------------------------------------
+
+
+def test_the_types_of_the_constructors_are_those_of_the_families():
+    """`python -m wdref.methods.stub` writes them."""
+    file = Path(wdref.methods.__file__).with_suffix(".pyi")
+    assert file.read_text("utf-8") == stub()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("lr", "it is called learning_rate here"),
+        ("wd", "it is called weight_decay here"),
+        ("beta_1", "it is called betas here"),
+        ("epsilon", "it is called eps here"),
+        ("no_such", "it has learning_rate, weight_decay, betas, eps, amsgrad, schedule"),
+    ],
+)
+def test_another_program_s_word_is_called_something_here(word, message):
+    with pytest.raises(TypeError, match=rf"^AdamW\(\) got .* argument '{word}': {message}"):
+        wdref.AdamW(**{word: 0.1})
+
+
+@pytest.mark.parametrize("name", ["torch", "Torch", "scikit-learn", "jax"])
+def test_another_name_of_a_convention_is_told(name):
+    with pytest.raises(ValueError, match=rf"^no convention '{name}': it is called \w+ here$"):
+        wdref.AdamW.like(name, weight_decay=0.1)

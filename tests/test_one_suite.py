@@ -15,10 +15,11 @@ pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 from wdref.conventions import dialect
 from wdref.oracle.cases.suite import cases
-from wdref.oracle.check import asked, subject
+from wdref.oracle.check import subject
 from wdref.oracle.identify.diagnosis import Diagnosis
 from wdref.oracle.judge.verdict import CaseVerdict, judge_all, overall
 from wdref.oracle.proof import detection as kill
+from wdref.oracle.report import asked
 from wdref.oracle.targets import exchange, worker
 from wdref.oracle.vectors import files as vectors
 from wdref.oracle.vectors import outputs as vectors_outputs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wdref.engine.optional import installed, optional
+from wdref.common.optional import installed, optional
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 FIRST_SNIPPET = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]

@@ -1,17 +1,17 @@
 """The text of a dialect says what it computes: known texts, and none stands for two functions."""
 
 from collections import defaultdict
-from itertools import product
-from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
 from wdref.conventions import CONVENTIONS, dialect
-from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.dialects import AdamDialect, LionDialect, MomentumDialect, RpropDialect
+from wdref.rules.registry import claims
 
 HYPER = {"learning_rate": 0.3, "momentum": 0.8, "dampening": 0.4, "beta1": 0.8, "beta2": 0.7,
-         "eps": 0.2, "weight_decay": 0.4, "clip": 0.3}  # fmt: skip
+         "eps": 0.2, "weight_decay": 0.4, "clip": 0.3, "shrink": 0.6, "grow": 1.5, "smallest": 0.05,
+         "largest": 0.25}  # fmt: skip
 MOMENTS = ("m ← β1 m + (1-β1) g", "v ← β2 v + (1-β2) g²")
 CORRECTED = (*MOMENTS, "m̂ ← m/(1-β1^t)", "v̂ ← v/(1-β2^t)")
 TEXTS = {
@@ -67,15 +67,12 @@ def test_of_clipping_and_a_late_schedule():
 
 
 def every(family):
-    hints = get_type_hints(family)
-    names = [name for name in hints if name not in ("family", "hyper")]
-    axes = [get_args(hints[name]) or (False, True) for name in names]
-    return [family(**dict(zip(names, answers, strict=True))) for answers in product(*axes)]
+    return [d for clip in (False, True) for d in family.every(clip=clip, twins=True)]
 
 
 def run(d):
     theta, rng = np.array([1.0, -0.5]), np.random.default_rng(1)
-    slots = [np.zeros(2) for _ in d.slots]
+    slots = [np.full(2, x) for x in d.starts(HYPER)]
     path = (1.0, 0.5, 0.7, 0.9)
     for t, eta in enumerate(path, start=1):
         s = d.scalars(HYPER, t, eta, before=path[t - 2] if t > 1 else None)
@@ -83,7 +80,7 @@ def run(d):
     return theta
 
 
-@pytest.mark.parametrize("family", [AdamDialect, MomentumDialect])
+@pytest.mark.parametrize("family", [AdamDialect, MomentumDialect, LionDialect, RpropDialect])
 def test_one_text_is_one_function(family):
     # the state of an optimizer is known by its text: two functions must not share one
     groups = defaultdict(list)
@@ -97,4 +94,4 @@ def test_one_text_is_one_function(family):
 def test_conventions_are_dialects_of_their_claim():
     for rules in CONVENTIONS.values():
         for claim, d in rules.items():
-            assert claim.startswith(d.family)
+            assert claims()[claim].name == d.family

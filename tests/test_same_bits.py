@@ -9,7 +9,6 @@ that it offers. The dialect is Hypothesis' choice too where that costs no compil
 
 import importlib
 import warnings
-from typing import get_args, get_type_hints
 
 import array_api_strict
 import cuda_shim
@@ -23,6 +22,7 @@ from hypothesis.extra import numpy as hnp
 from wdref.backend import PLAIN, Leaf, load
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.engine.half_precision import Kernel
+from wdref.rules.registry import FIRST, families
 
 blocked = importlib.import_module("wdref.backends.numpy")
 threads = importlib.import_module("wdref.backends.threads")
@@ -36,8 +36,7 @@ NEEDS_MAXIMUM = ("sum", "gradient", "raw", "hat", "clamp")  # of clip, amsgrad a
 
 def dialects(family, maximum):
     """Every answer to every question; without `maximum` only those that do not call it."""
-    hints = get_type_hints(family)
-    axes = {name: get_args(hints[name]) or (False, True) for name in hints if name != "family"}
+    axes = dict(family.questions())
     if not maximum:
         hat = {"eps": ("hat",)}  # of ε it is no maximum
         axes = {
@@ -50,8 +49,9 @@ def dialects(family, maximum):
 rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
 betas = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
 hypers = st.fixed_dictionaries(
-    dict(learning_rate=rates.map(lambda x: x or 0.5), momentum=betas, dampening=rates, beta1=betas,
-         beta2=betas, eps=rates, weight_decay=rates, clip=rates)
+    {h.name: rates.map(lambda x: x or 0.5) if h.name == "learning_rate"
+     else betas if h.below == 1 else rates
+     for family in families().values() for h in family.hyper}
 )  # fmt: skip
 
 
@@ -63,7 +63,8 @@ def values(dtype):
 @st.composite
 def leaves(draw, dtype, maximum=True):
     """One leaf with any values in every array, as after steps that no check forbids."""
-    d = draw(dialects(AdamDialect, maximum) | dialects(MomentumDialect, maximum))
+    known = [f for name, f in families().items() if maximum or name in FIRST]
+    d = draw(st.one_of(dialects(family.dialect, maximum) for family in known))
     h = draw(hypers)
     size = draw(st.integers(0, 300))
     arrays = [

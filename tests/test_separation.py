@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from wdref.backend import load
-from wdref.conventions import dialect
-from wdref.dialects import MomentumDialect
+from wdref.conventions import CONVENTIONS, dialect
 from wdref.engine.arithmetic import CORRECT, Arithmetic
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.cases.together import trajectories
@@ -20,18 +19,23 @@ from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
 from wdref.oracle.watch.bounds import Bounds, Rounds, midpoint_dtype
 from wdref.oracle.watch.step import _number
+from wdref.rules.registry import families
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
 SEPARATING = ("exaggerated", "bursts")
-LATER = {"radam": ("rate-2", "awakening")}  # its ε counts where β2 is near 1, late
+# whose first step is beyond its bounds; whose ε counts where β2 is near 1, late
+ALSO = {"rprop": ("rate-2",), "radam": ("rate-2", "awakening")}
 WANTED = {"float32": 1e3, "float64": 1e5}
+READS_ALL = {"rmsprop": {"start": "value"}}  # answers under which every hyperparameter is read
 
 
 def suite(family, dtype, *, clip):
-    claim = dialect(family, "pytorch", clip="sum" if clip else "none")
+    convention = "pytorch" if family in CONVENTIONS["pytorch"] else "paper"
+    claim = dialect(family, convention, clip="sum" if clip else "none",
+                    **READS_ALL.get(family, {}))  # fmt: skip
     found = {case.id.split("/")[0]: case for case in regimes(family, claim, dtype)}
-    return [found[name] for name in (*SEPARATING, *LATER.get(family, ()))]
+    return [found[name] for name in (*SEPARATING, *ALSO.get(family, ()))]
 
 
 def same_function(a, b):
@@ -40,11 +44,21 @@ def same_function(a, b):
     l2: c = λ, which is the decay η α λ of `lr`. scaled_l2: s = 1 and c = λ/α, which is the decay
     η λ of `paper`. Both are Proposition 1.
     """
-    if not isinstance(a, MomentumDialect) or a.buffer or b.buffer or a.schedule != b.schedule:
+    if a.family != "sgd" or a.buffer or b.buffer or a.schedule != b.schedule:
         return False
     if (a.order, b.order) != ("together", "together") or a.clip != b.clip or a.clip == "sum":
         return False
     return {a.form, b.form} in ({"l2", "lr"}, {"scaled_l2", "paper"})
+
+
+def uncertain(d):
+    """Centered RMSprop whose averages start at 0 and are corrected, with ε outside the root.
+
+    At step 1 v̂ is g² and the corrected average g: their difference is 0, rounded it may be below,
+    and its root no number. Nothing of it is certified, and nothing can be told from it.
+    """
+    asked = ("centered", "bias", "start", "eps")
+    return [getattr(d, name, None) for name in asked] == [True, "corrected", "zero", "outside"]
 
 
 def radii(dialects, case):
@@ -131,9 +145,10 @@ def closest(dialects, dtype, family, *, clip):
 
 @pytest.mark.parametrize("dtype", WANTED)
 @pytest.mark.parametrize("clip", [False, True])
-@pytest.mark.parametrize("family", ["adam", "sgd", "radam", "nadam"])
+@pytest.mark.parametrize("family", sorted(families()))
 def test_dialects_are_apart(family, clip, dtype):
-    pairs = list(closest(candidates(family, clip=clip), dtype, family, clip=clip))
+    dialects = [d for d in candidates(family, clip=clip) if not uncertain(d)]
+    pairs = list(closest(dialects, dtype, family, clip=clip))
     apart = [ratio for ratio, a, b in pairs if not same_function(a, b)]
     assert min(apart) >= WANTED[dtype]
     together = [ratio for ratio, a, b in pairs if same_function(a, b)]
@@ -141,9 +156,12 @@ def test_dialects_are_apart(family, clip, dtype):
 
 
 @pytest.mark.parametrize("dtype", WANTED)
-def test_the_bounds_are_no_less_than_the_enclosures(dtype):
-    case = suite("adam", dtype, clip=False)[0]
-    some = candidates("adam")[::97]
+@pytest.mark.parametrize(("family", "every"), [("adam", 97), ("adagrad", 31), ("rmsprop", 197)])
+def test_the_bounds_are_no_less_than_the_enclosures(family, every, dtype):
+    case = suite(family, dtype, clip=False)[0]
+    some = [d for d in candidates(family)[::every] if not uncertain(d)]
+    if family == "adagrad":  # the one with a choice, which is no candidate
+        some.append(dialect("adagrad", "optax"))
     with np.errstate(all="ignore"):
         bounds = radii(some, case)
     for d, radius in zip(some, bounds, strict=True):

@@ -137,7 +137,7 @@ def test_the_report_is_one_line_a_leaf():
         ({"on_departure": "stop"}, "on_departure='stop': expected 'raise', 'warn' or 'collect'"),
         ({"sample": 0}, "sample=0: expected a whole number >= 1"),
         ({"every": 0}, "every=0: expected a whole number >= 1"),
-        ({"claim": "lion"}, "has no 'lion'"),
+        ({"claim": "lamb"}, "has no 'lamb'"),
         ({"convention": "perl"}, "no convention 'perl'"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from vectors_documents import wdref
 
+from wdref.common.whole import write_text
 from wdref.conventions import CONVENTIONS
 from wdref.oracle.cases.suite import cases
 from wdref.oracle.judge.enclosure import Enclosure
@@ -16,7 +17,6 @@ from wdref.oracle.proof.detection import plainly
 from wdref.oracle.vectors import files as vectors
 from wdref.oracle.vectors.entry import case_of, entry, results, steps_stored, whole
 from wdref.oracle.vectors.flags import bugs_of, flags_of
-from wdref.oracle.vectors.format import write_whole
 from wdref.oracle.vectors.lint import lint
 from wdref.oracle.vectors.notes import NOTES
 from wdref.oracle.vectors.outputs import suite_in
@@ -116,14 +116,14 @@ def test_what_cannot_be_exported(options, message, tmp_path):
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
-    write_whole(path, "old")
+    write_text(path, "old")
 
     def full(self, target):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        write_whole(path, "new")
+        write_text(path, "new")
     assert [(p.name, p.read_text("utf-8")) for p in tmp_path.iterdir()] == [("a.json", "old")]
 
 

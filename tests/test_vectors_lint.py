@@ -20,7 +20,7 @@ BAD_VECTORS = {
     "key": (changed(VECTORS, *TEST, to=lambda x: {**x, "weight": 1}),
             "groups[0].tests[0]: unknown key 'weight'"),
     "hyper": (changed(VECTORS, *TEST, "hyper", to=lambda x: {**x, "gamma": x["eps"]}),
-              "groups[0].tests[0].hyper: unknown key 'gamma'"),
+              "hyper: expected learning_rate, beta1"),
     "note": (changed(VECTORS, "notes", to=lambda x: {**x, "_": 1}), "notes: unknown key '_'"),
     "NaN": (changed(VECTORS, *TEST, "expected", "dec", 0, 0, to=float("nan")), "NaN is no JSON"),
     "nan": (changed(VECTORS, *TEST, "expected", "dec", 0, 0, to="nan"),

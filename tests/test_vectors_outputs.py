@@ -87,7 +87,7 @@ BAD_OUTPUTS = {
                     "the document: lacks 'suite'"),
     "suite": (changed(OUTPUTS, "suite", to="0123456789abcdef"),
               "made from the vectors of suite 0123456789abcdef: this wdref judges suite"),
-    "claim": (changed(OUTPUTS, "algorithm", to="lion"), "convention 'paper' has no 'lion'"),
+    "claim": (changed(OUTPUTS, "algorithm", to="lamb"), "convention 'paper' has no 'lamb'"),
     "convention": (changed(OUTPUTS, "convention", to="apex"), "no convention 'apex'"),
     "convention of another form": (changed(OUTPUTS, "convention", to="../x"),
                                    "convention: '../x' is text: expected the form"),

@@ -34,7 +34,7 @@ def __getattr__(name: str) -> Any:
     if name == "__all__":
         return sorted([*_NAMES, *methods()])
     if not name.startswith("_") and name in methods():
-        return globals().setdefault(name, methods()[name])
+        return methods()[name]
     raise AttributeError(f"module 'wdref' has no attribute {name!r}")
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, NoReturn
 
-from .engine.optional import installed
+from .common.optional import installed
 
 RUNS_ON = ("numpy", "array-api-compat", "optree", "numba", "cupy-cuda13x", "python-flint")
 

@@ -6,19 +6,19 @@ A convention maps a claim (``sgd``, ``adamw``, …) to the dialect that the name
 """
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from .rules import registry
 from .rules.contract import Dialect
+from .rules.derived import derived
 from .rules.faults import answer_fault
 from .rules.programs import programs
 
 Table = Mapping[str, Mapping[str, Dialect]]
 
 
-@cache
+@derived
 def conventions() -> Table:
     """Return the dialect of every convention and claim."""
     found: dict[str, dict[str, Dialect]] = {}
@@ -52,7 +52,7 @@ def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect
     """
     known, table = convention.replace("-", "_"), conventions()
     if known not in table:
-        raise ValueError(f"no convention {convention!r}: wdref knows {', '.join(sorted(table))}")
+        raise ValueError(f"no convention {convention!r}: {_known(known, table)}")
     rules = table[known]
     if claim not in rules:
         raise ValueError(f"convention {convention!r} has no {claim!r}: it has {', '.join(rules)}")
@@ -61,3 +61,14 @@ def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect
         if problem := answer_fault(found, name, answer):
             raise ValueError(problem)
     return found.answered(**answers)
+
+
+# how libraries are called that have another name here
+CALLED = {"torch": "pytorch", "jax": "optax", "tf": "tensorflow", "scikit_learn": "sklearn",
+          "tfa": "tf_addons", "tf_keras": "keras", "paddlepaddle": "paddle"}  # fmt: skip
+
+
+def _known(name: str, table: Table) -> str:
+    if name.lower() in CALLED:
+        return f"it is called {CALLED[name.lower()]} here"
+    return f"wdref knows {', '.join(sorted(table))}"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from .engine.checks import check_count, check_number
+from .common.checks import check_count, check_number
 from .rules.decay import COUPLED, UNSCHEDULED, Form, Order
 from .schedules import Constant, Schedule
 

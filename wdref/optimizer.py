@@ -11,10 +11,10 @@ import optree
 from array_api_compat import array_namespace, device
 
 from .backend import PLAIN, Backend, Leaf, default_for, load
+from .common.checks import check_count, check_number
 from .decay import WeightDecay
 from .engine import memory, tree
 from .engine.begin import columns
-from .engine.checks import check_count, check_number
 from .engine.half_precision import Kernel
 from .engine.plan import Plan
 from .rules.contract import Rule

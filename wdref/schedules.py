@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .engine.checks import check_count, check_number
+from .common.checks import check_count, check_number
 
 Schedule = Callable[[int], float]
 

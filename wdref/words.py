@@ -7,13 +7,13 @@ to paste.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from string import Formatter
 from typing import Any
 
 from .conventions import dialect
 from .rules import registry
 from .rules.contract import Dialect
+from .rules.derived import derived
 from .rules.programs import Program, programs
 
 
@@ -61,7 +61,7 @@ class Words(Program):
         return self.line.format(words, **{**shown, **by_ours})
 
 
-@cache
+@derived
 def table() -> Mapping[str, Mapping[str, Words]]:
     """Return the words of every convention and claim that has a constructor."""
     found = {
@@ -71,7 +71,7 @@ def table() -> Mapping[str, Mapping[str, Words]]:
     return {convention: claims for convention, claims in found.items() if claims}
 
 
-@cache
+@derived
 def _all() -> Mapping[str, Mapping[str, Words]]:
     found: dict[str, dict[str, Words]] = {}
     for family in registry.families().values():
@@ -102,14 +102,14 @@ def meant(claim: str, convention: str) -> Words:
 def defaults(claim: str, convention: str) -> dict[str, Any]:
     """Return what the program takes for what is not given, as options of wdref's methods.
 
-    Without the decay, and without what a method has only when it is asked for, as dampening,
-    where its default is to have none.
+    Without the decay, and without what a method has only when it is asked for and the program has
+    at 0, as dampening; what it has at another number, it means.
     """
     found: dict[str, Any] = dict(meant(claim, convention).defaults)
     if "beta1" in found and "beta2" in found:
         found["betas"] = (found.pop("beta1"), found.pop("beta2"))
-    asked = [h.name for h in registry.claims()[claim].hyper if h.sets and not found.get(h.name)]
-    return {k: x for k, x in found.items() if k not in ("weight_decay", *asked)}
+    asked = [h.name for h in registry.claims()[claim].hyper if h.sets]
+    return {k: x for k, x in found.items() if k != "weight_decay" and (k not in asked or x)}
 
 
 def has(convention: str) -> Mapping[str, Words]:

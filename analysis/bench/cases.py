@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from wdref.conventions import dialect
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
-RULES = {"adamw": ("m", "v"), "adam": ("m", "v"), "sgdw": ("m",)}  # and their slots
+RULES = ("adamw", "adam", "sgdw")  # that are measured unless others are named
 DTYPES = ("float32", "bfloat16", "float16")  # of parameters and gradients; slots are float32
 SIZES = ("1e2", "1e3", "1e4", "1e5", "1e6", "1e7", "2e7", "1e8")  # parameters, in one tensor
 MODELS = ("400x256", "resnet50", "gpt2-small")
@@ -51,7 +53,7 @@ class Case:
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the rule's slots."""
-        return RULES[self.rule]
+        return dialect(self.rule).slots
 
     def traffic(self, *, state: int = 4) -> int:
         """Bytes a parameter that a step cannot avoid, with slots of `state` bytes.

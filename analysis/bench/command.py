@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from wdref.oracle.report.one_of import OneOf
+from wdref.rules.registry import claims
+
 from .cases import DTYPES, LAYOUTS, RULES, Case
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ SHARE = 0.8  # of the free memory that one case may need
 @click.option("--quick", is_flag=True, help="AdamW in float32 up to 10^6 parameters, few samples: "
               "under a minute.")  # fmt: skip
 @click.option("--max-size", metavar="N", help="Leave out cases with more parameters, as in 1e7.")
-@click.option("--rule", "rules", multiple=True, type=click.Choice(list(RULES)),
+@click.option("--rule", "rules", multiple=True, type=OneOf(lambda: tuple(claims())),
               help="Only this rule; may be repeated.")  # fmt: skip
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES),
               help="Only parameters of this dtype; may be repeated.")  # fmt: skip

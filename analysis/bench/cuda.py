@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from wdref.engine.optional import optional
+from wdref.common.optional import optional
 
 from .cases import Arrays, Case
 from .peers import torch_step

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.rules.registry import claim
 
 from .cases import LINE, Arrays, Case
 
@@ -55,8 +56,9 @@ class Subject:
 def optimizer(case: Case, backend: str | None) -> Any:
     """Return wdref's optimizer for the rule of `case`."""
     settings: dict[str, Any] = {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
-    kinds = {"adamw": wdref.AdamW, "adam": wdref.Adam, "sgdw": wdref.SGDW}
-    return kinds[case.rule](**settings, form="lr" if case.rule != "adam" else None, backend=backend)
+    kind = getattr(wdref, claim(case.rule).method)
+    form = {"form": "lr"} if claim(case.rule).decays else {}
+    return kind(**settings, **form, backend=backend)
 
 
 def own(backend: str, extra: str) -> Subject:

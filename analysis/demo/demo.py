@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
-from wdref.engine.checks import check_count
+from wdref.common.checks import check_count
 
 from .training import METHODS, Outcome, Plan, train
 

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
-from wdref.engine.optional import optional
+from wdref.common.optional import optional
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 from . import layers
 from .compiled import compiled_module

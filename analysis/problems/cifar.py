@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 from ..networks.networks import perceptron
 from .data import Data, one_hot

@@ -6,7 +6,7 @@ Power et al. (2022), "Grokking: Generalization Beyond Overfitting on Small Algor
 
 import numpy as np
 
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 from ..networks.networks import perceptron
 from .data import Data, one_hot

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 from ..networks.scratch import Scratch
 from .data import Data

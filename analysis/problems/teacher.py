@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 
 from ..networks.networks import Network, perceptron
 from .data import Data, one_hot

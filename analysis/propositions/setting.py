@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wdref.engine.checks import check_number
+from wdref.common.checks import check_number
 from wdref.schedules import Schedule, warm_restarts
 
 Array = np.ndarray[Any, Any]

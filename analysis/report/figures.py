@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wdref.common.whole import whole
+
 FORMATS = (".png", ".pdf", ".svg")
 COLOURS = {"Adam + L2": "#D55E00", "AdamW": "#0072B2"}  # Okabe & Ito: safe for colour-blind eyes
 MARKERS = {"Adam + L2": "s", "AdamW": "o"}  # and for black-and-white print
@@ -23,10 +25,6 @@ def write(path: Path, formats: Sequence[str] = FORMATS) -> Iterator[Path]:
         raise OSError(f"expected a name that ends in {', '.join(formats)}")
     if path.is_dir():
         raise OSError("is a folder")
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.touch()
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as part:
+        part.touch()
+        yield part

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from wdref.engine.optional import installed
+from wdref.common.optional import installed
 
 if TYPE_CHECKING:
     from .jobs import Sweep

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import wdref
-from wdref.engine.checks import check_count, check_number
+from wdref.common.checks import check_count, check_number
 from wdref.schedules import Schedule
 
 OPTIMIZERS = {"sgd": wdref.SGD, "sgdw": wdref.SGDW, "adam": wdref.Adam, "adamw": wdref.AdamW}

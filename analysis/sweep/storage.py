@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wdref.common.whole import whole
+
 if TYPE_CHECKING:
     import xarray
 
@@ -71,15 +73,10 @@ def write(result: "xarray.Dataset", path: Path) -> None:
     marked = result.assign_attrs(format=FORMAT, digest=MARK + BLANK)
     content = bytes(marked.to_netcdf(engine="scipy"))
     content = content.replace((MARK + BLANK).encode(), MARK.encode() + _digest(content), 1)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as part, part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(path: Path) -> "xarray.Dataset":

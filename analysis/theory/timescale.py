@@ -8,8 +8,8 @@ there it grows as √T.
 
 from typing import Any, NamedTuple
 
+from wdref.common.checks import check_count, check_number
 from wdref.decay import normalised
-from wdref.engine.checks import check_count, check_number
 
 
 def timescale(

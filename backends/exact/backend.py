@@ -161,7 +161,7 @@ class _Host:
         return self.dialect.scalars(h, t, now, before=last, sqrt=lambda x: x.sqrt())
 
     def _number(self, name: str, value: Real) -> Number:
-        if "bias" in self.narrow and name in ("beta1", "beta2"):
+        if "bias" in self.narrow and name in ("beta1", "beta2", "rho"):
             return Number(self._given(name, value), self._widen(name), self.single, running=True)
         power = self.single_power if name in self.narrow else self.power
         return Number(self._given(name, value), self._widen(name), power)
@@ -178,9 +178,9 @@ def _cancelling(s: Any, arithmetic: Arithmetic | None) -> Any:
     if arithmetic is None or not arithmetic.cancels:
         return s
     unit = Widen.by(arithmetic.compute).factor - 1
-    pairs = (("one_minus_beta1", "beta1"), ("one_minus_beta2", "beta2"))
-    wider = {name: getattr(s, name) + getattr(s, beta) * unit
-             for name, beta in pairs if hasattr(s, name)}  # fmt: skip
+    head = "one_minus_"
+    wider = {name: getattr(s, name) + getattr(s, name.removeprefix(head)) * unit
+             for name in s._fields if name.startswith(head)}  # fmt: skip
     return s._replace(**wider)
 
 

@@ -103,13 +103,17 @@ EXACT = Context()
 
 
 class Balls:
-    """A one-dimensional array of balls."""
+    """A one-dimensional array of balls.
 
-    __slots__ = ("context", "items")
+    A `difference`, or a sum with one, may be below 0 where the balls are: its root may be no
+    number. What is none is a sum of squares, of which the balls alone reach below 0.
+    """
+
+    __slots__ = ("context", "difference", "items")
 
     def __init__(self, items: Iterable[Any], context: Context = EXACT) -> None:
         self.items = [x if isinstance(x, arb) else arb(x) for x in items]
-        self.context = context
+        self.context, self.difference = context, False
 
     def __iter__(self) -> Iterator[arb]:
         return iter(self.items)
@@ -133,13 +137,19 @@ class Balls:
         return Balls(map(widen, values) if widen else values, self.context)
 
     def __add__(self, other: Any) -> "Balls":
-        return self.map(self.context.every, lambda a, b: a + b, other)
+        total = self.map(self.context.every, lambda a, b: a + b, other)
+        total.difference = self.difference or getattr(other, "difference", False)
+        return total
 
     def __sub__(self, other: Any) -> "Balls":
-        return self.map(self.context.every, lambda a, b: a - b, other)
+        found = self.map(self.context.every, lambda a, b: a - b, other)
+        found.difference = True
+        return found
 
     def __rsub__(self, other: Any) -> "Balls":
-        return self.map(self.context.every, lambda a, b: b - a, other)
+        found = self.map(self.context.every, lambda a, b: b - a, other)
+        found.difference = True
+        return found
 
     def __mul__(self, other: Any) -> "Balls":
         if isinstance(other, Balls) and other is self:
@@ -191,7 +201,9 @@ class Namespace:
 
     @staticmethod
     def sqrt(x: Balls, /) -> Balls:
-        """Square root: rules take it of sums of squares, so only of the part that is >= 0."""
+        """Square root of the part that is >= 0; of a difference that may be below it, in doubt."""
+        if x.difference and x.context.every:  # the real number is not below 0, a rounded one may be
+            x.doubt(not a >= 0 for a in x)
         return x.map(x.context.sqrt, _sqrt)
 
     @staticmethod

@@ -34,12 +34,14 @@ def about(listing: Listing, words: Words, /) -> list[str]:
     read = [f"{key} {letters[key]}" if letters[key] != "c" else key for key in listing.hyper]
     read += [text for key, text in clock.items() if key in listing.inputs]
     slots = ", ".join(listing.arrays[2:]) or "none"
+    starts = dialect.starts({h.name: h.name for h in family.hyper})  # numbers, or their names
+    begin = "with " + ", ".join(map(str, starts)) if any(starts) else "as zeros"
     return [
         f"{words.name}: one step, in place, in {listing.dtype}.",
         "",
         *(f"  {line}" for line in dialect.recurrence()),
         "",
         *wrap(f"{whose}.", WIDTH),
-        *wrap(f"With {'; '.join(read)}. The slots ({slots}) begin as zeros.", WIDTH),
+        *wrap(f"With {'; '.join(read)}. The slots ({slots}) begin {begin}.", WIDTH),
         f"Printed by `{words.command}` from the rule's trace.",
     ]

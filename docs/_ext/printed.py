@@ -65,7 +65,7 @@ class RuleSource(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
-        source = inspect.getsource(getattr(import_module(f"wdref.rules.{name}"), name))
+        source = inspect.getsource(getattr(import_module(f"wdref.rules.{name}.rule"), name))
         text = re.sub(r'    """.*?"""\n', "", source, count=1, flags=re.S)
         # no wider than its column
         text = re.sub(r" {3,}(lines? \d)", r"  \1", text)

@@ -7,8 +7,8 @@ from typing import Any
 
 import optree
 
+from ..common.checks import check_may_differ, refuse
 from ..engine import tree
-from ..engine.checks import check_may_differ, refuse
 from ..optimizer import Optimizer, State, _state
 from .file import CheckpointError, Tensors, read, write
 from .tree import Unsayable, by_name, held, names, nested, nesting, numpy_array, placed

@@ -9,8 +9,8 @@ import optree
 from array_api_compat import array_namespace, device, is_cupy_array, is_torch_array, to_device
 from numpy.typing import NDArray
 
+from ..common.optional import optional
 from ..engine import tree
-from ..engine.optional import optional
 from .file import HELD
 
 Array = Any

@@ -8,14 +8,13 @@ import click
 
 from .. import schedules
 from ..cli import emit_json, fail
-from ..conventions import CLAIMS
-from ..engine.checks import literal
+from ..common.checks import literal
 from .conversions import Conversion, NoConversion
 from .conversions import convert as find
 
 
 @click.command()
-@click.argument("claim", type=click.Choice(CLAIMS))
+@click.argument("claim")
 @click.argument("hyper", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--from", "source", required=True, metavar="PROGRAM", help="Whose words are given.")
 @click.option("--to", "target", required=True, metavar="PROGRAM", help="Whose words are wanted.")
@@ -31,8 +30,9 @@ def convert(
 ) -> int:  # fmt: skip
     """Write a training in the words of another program.
 
-    NAME is a hyperparameter in the words of --from, or in wdref's; what is not given has the
-    default of that program. Exit status: 0 the conversion is exact, 1 it is not, or there is none.
+    CLAIM is a rule: sgd, sgdw, adam, adamw, …. NAME is a hyperparameter in the words of --from, or
+    in wdref's; what is not given has the default of that program. Exit status: 0 the
+    conversion is exact, 1 it is not, or there is none.
     """
     head = {"claim": claim, "from": source, "to": target}
     try:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..common.checks import check_number
 from ..conventions import dialect
 from ..decay import NoConversion
-from ..engine.checks import check_number
 from ..rules.contract import Dialect
 from ..rules.decay import COUPLED
 from ..rules.registry import claim as record_of

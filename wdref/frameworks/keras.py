@@ -38,6 +38,12 @@ OPTIMIZERS = {
     "AdamW[backend=jax]": "adamw",
     "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=jax,floatx=float32]": "adamw",
+    "Lion[backend=jax]": "lion",
+    "Lion[backend=jax,clipvalue=clip]": "lion[clip=gradient]",
+    "Adagrad[backend=jax]": "adagrad",
+    "RMSprop[backend=jax]": "rmsprop",
+    "RMSprop[backend=jax,centered=True]": "rmsprop[centered=True]",
+    "RMSprop[backend=jax,momentum=0.0]": "rmsprop[buffer=False]",
     "Nadam[backend=jax]": "nadamw",
     "SGD[backend=torch]": "sgd",
     "SGD[backend=torch,nesterov=True]": "sgd[nesterov=True]",
@@ -45,6 +51,11 @@ OPTIMIZERS = {
     "AdamW[backend=torch]": "adamw",
     "AdamW[backend=torch,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=torch,floatx=float32]": "adamw",
+    "Lion[backend=torch]": "lion",
+    "Lion[backend=torch,floatx=float32]": "lion",
+    "Adagrad[backend=torch]": "adagrad",
+    "RMSprop[backend=torch]": "rmsprop",
+    "RMSprop[backend=torch,centered=True]": "rmsprop[centered=True]",
     "Nadam[backend=torch]": "nadamw",
     "SGD[backend=tensorflow]": "sgd",
     "SGD[backend=tensorflow,nesterov=True]": "sgd[nesterov=True]",
@@ -54,13 +65,26 @@ OPTIMIZERS = {
     "AdamW[backend=tensorflow,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=tensorflow,floatx=float32]": "adamw",
     "AdamW[backend=tensorflow,jit_compile=True]": "adamw",
+    "Lion[backend=tensorflow]": "lion",
+    "Adadelta[backend=jax]": "adadelta",
+    "Adadelta[backend=torch]": "adadelta",
+    "Adadelta[backend=tensorflow]": "adadelta",
+    "Adamax[backend=jax]": "adamax",
+    "Adamax[backend=torch]": "adamax",
+    "Adamax[backend=tensorflow]": "adamax",
+    "Adagrad[backend=tensorflow]": "adagrad",
+    "RMSprop[backend=tensorflow]": "rmsprop",
+    "RMSprop[backend=tensorflow,centered=True]": "rmsprop[centered=True]",
     "Nadam[backend=tensorflow]": "nadamw",
 }
 
-NAMES = ("SGD", "Adam", "AdamW", "Nadam", "Lion")
+MORE = ("Nadam",)  # that may be asked as another rule
+NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 BACKENDS = ("tensorflow", "jax", "torch")
-WORDS = {"momentum": "momentum", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
+WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2",
+         "epsilon": "eps", "initial_accumulator_value": "initial",
          "weight_decay": "weight_decay"}  # fmt: skip
+COUNTLESS = ("SGD", "Adagrad", "RMSprop")  # which know no t
 
 
 def load(
@@ -88,7 +112,7 @@ def load(
     def run(case: Any) -> Any:
         if case.hyper.get("dampening", 0.0):
             raise Unsupported("keras.optimizers.SGD has no dampening")
-        if (case.starts or case.gaps) and optimizer != "SGD":
+        if (case.starts or case.gaps) and optimizer not in COUNTLESS:
             raise Unsupported("Keras counts one t for all variables of an optimizer")
         own = floatx or ("float64" if case.dtype == "float64" else "float32")
         keras.config.set_floatx(own)
@@ -206,7 +230,7 @@ def _sets(own: Sequence[Any]) -> list[list[int]]:
 
 def _built(cls: Any, own: Sequence[Any], options: dict[str, Any], variables: Sequence[Any]) -> Any:
     """Return an optimizer for `variables`; those without decay beside others are excluded."""
-    known, hyper = inspect.signature(cls).parameters, own[0]
+    known, hyper = inspect.signature(cls).parameters, {"initial": 0.0, **own[0]}
     given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
     given |= {name: hyper["clip"] if (name, value) == ("clipvalue", "clip") else value
               for name, value in options.items()}  # fmt: skip

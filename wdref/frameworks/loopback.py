@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 import wdref
+from wdref.common.optional import optional
 from wdref.conventions import CONVENTIONS
-from wdref.engine.optional import optional
 from wdref.methods import methods
 from wdref.oracle import Unsupported
 
@@ -27,12 +27,25 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Lion": "lion",
+    "Tiger": "tiger",
+    "Signum": "signum",
+    "SignSGD": "signsgd",
+    "Adadelta": "adadelta",
+    "Adamax": "adamax",
+    "AdamaxW": "adamaxw",
+    "AdamaxW[variant=optax]": "adamaxw[form=lr,eps=num]",
+    "Adagrad": "adagrad",
+    "AdagradW": "adagradw",
+    "RMSprop": "rmsprop",
+    "RMSpropW[centered=True]": "rmspropw[centered=True]",
     "NAdam": "nadam",
     "NAdamW": "nadamw",
     "NAdamW[variant=keras]": "nadamw[form=lr,ramp=whole,average=beta1,second=plain]",
     "RAdam": "radam",
     "RAdamW": "radamw",
     "RAdamW[variant=pytorch]": "radamw[form=lr,threshold=over_5,eps=hat]",
+    "Rprop": "rprop",
 }
 
 

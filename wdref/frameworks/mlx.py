@@ -23,8 +23,13 @@ OPTIMIZERS = {
     "AdamW[bias_correction=True]": "adamw[bias=both]",
     "Adam": "adam",
     "Adam[bias_correction=True]": "adam[bias=both]",
+    "AdaDelta": "adadelta",
+    "Adamax": "adamax",
     "SGD": "sgd",
     "SGD[nesterov=True]": "sgd[nesterov=True]",
+    "Lion": "lion",
+    "Adagrad": "adagrad",
+    "RMSprop": "rmsprop",
 }
 
 # MLX's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
@@ -37,8 +42,8 @@ HYPER: dict[str, dict[str, Any]] = {
     "SGD": {**_ALL, "momentum": "momentum", "dampening": "dampening"},
     "Adamax": _ADAM,
     "Lion": {**_ALL, "betas": ("beta1", "beta2")},
-    "RMSprop": {**_RATE, "alpha": "beta2", "eps": "eps"},
-    "AdaDelta": {**_RATE, "rho": "beta2", "eps": "eps"},
+    "RMSprop": {**_RATE, "alpha": "rho", "eps": "eps"},
+    "AdaDelta": {**_RATE, "rho": "rho", "eps": "eps"},
     "Adagrad": {**_RATE, "eps": "eps"},
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
@@ -141,6 +146,8 @@ def _hyper(
     given = {"dampening": 0.0, **hyper}
     if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
+    if optimizer == "AdaDelta" and given["eps"] == 0:
+        raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
     found = {}
     for name, whose in HYPER[optimizer].items():
         names = whose if isinstance(whose, tuple) else (whose,)

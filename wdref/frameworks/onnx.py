@@ -25,6 +25,7 @@ OPTIMIZERS = {
     "Adam[decay=post,first=1]": "adamw[bias=both]",
     "Momentum": "sgd",
     "Momentum[mode=nesterov]": "sgd[nesterov=True]",
+    "Adagrad": "adagrad",
 }
 
 DOMAIN = "ai.onnx.preview.training"
@@ -33,12 +34,12 @@ SLOTS = {"Adam": 2, "Momentum": 1, "Adagrad": 1}
 HYPER = {
     "Adam": {"alpha": "beta1", "beta": "beta2", "epsilon": "eps"},
     "Momentum": {"alpha": "momentum"},
-    "Adagrad": {"epsilon": "eps"},
+    "Adagrad": {"epsilon": "eps", "decay_factor": "annealing"},
 }
 OPTIONS = {
     "Adam": ("decay", "first"),
     "Momentum": ("mode", "first"),
-    "Adagrad": ("decay_factor", "first"),
+    "Adagrad": ("first",),
 }
 TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
@@ -56,7 +57,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         given = _attributes(optimizer, case.hyper, options)
         session = ReferenceEvaluator(_model(optimizer, len(thetas), case.dtype, given))
         params = [theta.copy() for theta in thetas]
-        slots = [np.zeros_like(x) for _ in range(SLOTS[optimizer]) for x in params]
+        start = case.hyper.get("initial", 0.0)  # of Adagrad's H, which is an input
+        slots = [np.full_like(x, start) for _ in range(SLOTS[optimizer]) for x in params]
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             rate = np.array(case.hyper["learning_rate"] * eta, dtype=case.dtype)
@@ -105,15 +107,13 @@ def _check(optimizer: str, options: Mapping[str, Any]) -> None:
         "decay": ("l2", "post"),
         "mode": ("standard", "nesterov"),
         "first": (0, 1),
-        "decay_factor": None,  # any number
     }
     for name, value in options.items():
         if name not in OPTIONS[optimizer]:
             has = ", ".join(OPTIONS[optimizer])
             raise ValueError(f"onnx adapter: {optimizer} has no option {name!r}; it has {has}")
-        allowed = known[name]
-        if allowed is not None and value not in allowed:
-            words = ", ".join(map(repr, allowed))
+        if value not in known[name]:
+            words = ", ".join(map(repr, known[name]))
             raise ValueError(f"onnx adapter: {name}={value!r}: expected one of {words}")
 
 
@@ -121,17 +121,16 @@ def _attributes(
     optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Attributes of the operator for the hyperparameters of a case."""
-    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
+    known = {"annealing": 0.0, **hyper}
+    missing = [name for name in HYPER[optimizer].values() if name not in known]
     if missing:
         raise Unsupported(f"ONNX's {optimizer} needs {missing[0]}: ask it as another rule")
-    given: dict[str, Any] = {own: hyper[name] for own, name in HYPER[optimizer].items()}
+    given: dict[str, Any] = {own: known[name] for own, name in HYPER[optimizer].items()}
     post = options.get("decay") == "post"
     given["norm_coefficient_post" if post else "norm_coefficient"] = hyper["weight_decay"]
     if optimizer == "Momentum":
         given["beta"] = 1 - hyper.get("dampening", 0.0)
         given["mode"] = options.get("mode", "standard")
-    if optimizer == "Adagrad":
-        given["decay_factor"] = float(options.get("decay_factor", 0.0))
     return given
 
 

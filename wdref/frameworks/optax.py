@@ -55,10 +55,44 @@ OPTIMIZERS = {
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
+    "lion": "lion",
+    "lion[inject=True]": "lion",
+    "signum": "signum[form=none]",
+    "signum[decay=before]": "signum[form=l2]",
+    "signum[decay=after]": "signum",
+    "sign_sgd": "signsgd[form=none]",
+    "sign_sgd[decay=before]": "signsgd[form=l2]",
+    "sign_sgd[decay=after]": "signsgd",
+    "adadelta": "adadelta",
+    "adamax": "adamax[form=none]",
+    "adamax[decay=before]": "adamax",
+    "adamaxw": "adamaxw",
+    "adamaxw[mask=True]": "adamaxw",
+    "adagrad": "adagrad[form=none]",
+    "adagrad[decay=before]": "adagrad",
+    "adagrad[decay=after]": "adagradw",
+    "adagrad[decay=last]": "adagradw[form=fixed]",
+    "rmsprop": "rmsprop[form=none]",
+    "rmsprop[decay=before]": "rmsprop",
+    "rmsprop[decay=before,momentum=None]": "rmsprop[buffer=False]",
+    "rmsprop[decay=before,nesterov=True]": "rmsprop[nesterov=True]",
+    "rmsprop[decay=before,centered=True]": "rmsprop[centered=True]",
+    "rmsprop[decay=before,eps_in_sqrt=False]": "rmsprop[eps=outside]",
+    "rmsprop[decay=before,eps_in_sqrt=False,centered=True]":
+        "rmsprop[eps=outside,centered=True]",
+    "rmsprop[decay=before,bias_correction=True]": "rmsprop[bias=corrected]",
+    "rmsprop[decay=before,bias_correction=True,centered=True]":
+        "rmsprop[bias=corrected,centered=True]",
+    "rprop": "rprop",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
-NAMES = ("sgd", "adam", "adamw", "radam", "nadam", "nadamw", "amsgrad", "lion")
+MORE = ("nadam", "nadamw")  # that may be asked as another rule
+NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
+WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
+         "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
+         "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
+         "max_step_size": "largest"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
 
@@ -141,9 +175,9 @@ def _make(
     if ours["mask"]:
         decays = lam != 0
         lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    words = {"b1": "beta1", "b2": "beta2", "eps": "eps", "momentum": "momentum"}
     known = inspect.signature(make).parameters
-    given = {word: hyper[name] for word, name in words.items() if word in known}
+    hyper = {"initial": 0.0, **hyper}
+    given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
               for name, value in theirs.items()}  # fmt: skip
     if "weight_decay" in known:
@@ -153,6 +187,9 @@ def _make(
 
     def rate(count: Any) -> Any:
         return rates[count]
+
+    if optimizer == "rprop":  # its rate is the first step size alone
+        return make(hyper["learning_rate"], **given)
 
     if ours["decay"] == "before":
         return optax.chain(optax.add_decayed_weights(lam, **masked), make(rate, **given))

@@ -24,18 +24,24 @@ OPTIMIZERS = {
     "Adam": "adam",
     "Adam[amsgrad=True]": "adam[amsgrad=raw]",
     "Adam[use_multi_tensor=True]": "adam",
+    "Adadelta": "adadelta",
+    "Adamax": "adamax",
     "NAdam": "nadam",
     "RAdam": "radam",
     "Momentum": "sgd",
     "Momentum[use_nesterov=True]": "sgd[nesterov=True]",
     "Momentum[use_multi_tensor=True]": "sgd",
     "SGD": "sgd[buffer=False]",
+    "Adagrad": "adagrad",
+    "RMSProp": "rmsprop",
+    "RMSProp[centered=True]": "rmsprop[centered=True]",
+    "Rprop": "rprop",
 }
 
 # paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
 _ALL = {"learning_rate": "learning_rate", "weight_decay": "weight_decay"}
 _ADAM = {**_ALL, "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
-HYPER: dict[str, dict[str, str]] = {
+HYPER: dict[str, dict[str, Any]] = {
     "AdamW": _ADAM,
     "Adam": _ADAM,
     "Momentum": {**_ALL, "momentum": "momentum"},
@@ -43,10 +49,15 @@ HYPER: dict[str, dict[str, str]] = {
     "NAdam": {**_ADAM, "momentum_decay": "psi"},
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSProp": {**_ALL, "rho": "beta2", "epsilon": "eps"},
-    "Adadelta": {**_ALL, "rho": "beta2", "epsilon": "eps"},
-    "Adagrad": {**_ALL, "epsilon": "eps"},
+    "RMSProp": {**_ALL, "rho": "rho", "epsilon": "eps", "momentum": "momentum"},
+    "Adadelta": {**_ALL, "rho": "rho", "epsilon": "eps"},
+    "Adagrad": {**_ALL, "epsilon": "eps", "initial_accumulator_value": "initial"},
     "ASGD": _ALL,
+    "Rprop": {
+        "learning_rate": "learning_rate",
+        "etas": ("shrink", "grow"),
+        "learning_rate_range": ("smallest", "largest"),
+    },
 }
 
 
@@ -56,6 +67,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     paddle.set_device("cpu")
 
     def run(case: Any) -> Any:
+        if optimizer == "Rprop" and case.groups:
+            raise Unsupported("paddle.optimizer.Rprop has one rate for all groups")
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         if case.dtype not in ("float32", "float64"):
@@ -147,11 +160,15 @@ def _make(cls: Any, optimizer: str, params: Any, case: Any, options: Mapping[str
     return cls(parameters=groups, **{**hyper, "learning_rate": 1.0}, **options)
 
 
-def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
+def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words."""
     if hyper.get("dampening"):
         raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
-    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
-    if missing:
+    words, hyper = HYPER[optimizer], {"initial": 0.0, **hyper}
+    names = [x for name in words.values() for x in (name if isinstance(name, tuple) else (name,))]
+    if missing := [name for name in names if name not in hyper]:
         raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")
-    return {own: hyper[name] for own, name in HYPER[optimizer].items()}
+    if optimizer == "Rprop" and not hyper["smallest"] <= hyper["learning_rate"] <= hyper["largest"]:
+        raise Unsupported("paddle.optimizer.Rprop refuses a learning rate beyond its range")
+    return {own: tuple(hyper[x] for x in name) if isinstance(name, tuple) else hyper[name]
+            for own, name in words.items()}  # fmt: skip

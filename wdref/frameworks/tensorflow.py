@@ -42,18 +42,44 @@ OPTIMIZERS = {
     "ApplyAdam[decay=l2]": "adam[form=l2]",
     "ApplyAdam[decay=l2,jit_compile=True]": "adam[form=l2]",
     "ApplyAdamWithAmsgrad[decay=l2]": "adam[form=l2,amsgrad=raw]",
+    "AdadeltaOptimizer": "adadelta",
+    "AdadeltaOptimizer[decay=l2]": "adadelta[form=l2]",
+    "ApplyAdadelta": "adadelta",
+    "ApplyAdadelta[decay=l2]": "adadelta[form=l2]",
+    "ApplyAdadelta[decay=l2,jit_compile=True]": "adadelta[form=l2]",
+    "ApplyAdaMax": "adamax",
+    "ApplyAdaMax[decay=l2]": "adamax[form=l2]",
+    "AdagradOptimizer": "adagrad",
+    "AdagradOptimizer[decay=l2]": "adagrad[form=l2]",
+    "ApplyAdagrad[decay=l2]": "adagrad[form=l2]",
+    "ApplyAdagradV2[decay=l2]": "adagrad[form=l2,eps=outside]",
+    "RMSPropOptimizer": "rmsprop",
+    "RMSPropOptimizer[decay=l2]": "rmsprop[form=l2]",
+    "RMSPropOptimizer[decay=l2,centered=True]": "rmsprop[form=l2,centered=True]",
+    "ApplyRMSProp[decay=l2]": "rmsprop[form=l2,start=zero]",
+    "ApplyCenteredRMSProp[decay=l2]": "rmsprop[form=l2,start=zero,centered=True]",
 }
 CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
-           "AdamOptimizer": ("beta1", "beta2", "epsilon")}  # fmt: skip
+           "AdamOptimizer": ("beta1", "beta2", "epsilon"),
+           "AdagradOptimizer": ("initial_accumulator_value",),
+           "RMSPropOptimizer": ("decay", "momentum", "epsilon"),
+           "AdadeltaOptimizer": ("rho", "epsilon")}  # fmt: skip
 OPERATORS = {
     "ApplyGradientDescent": (),
     "ApplyMomentum": ("accum",),
     "ApplyKerasMomentum": ("accum",),
     "ApplyAdam": ("m", "v"),
     "ApplyAdamWithAmsgrad": ("m", "v", "vhat"),
+    "ApplyAdaMax": ("m", "v"),
+    "ApplyAdagrad": ("accum",),
+    "ApplyAdagradV2": ("accum",),
+    "ApplyRMSProp": ("ms", "mom"),
+    "ApplyCenteredRMSProp": ("mg", "ms", "mom"),
+    "ApplyAdadelta": ("accum", "accum_update"),
 }
 NAMES = (*CLASSES, *OPERATORS)
-HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
+HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
+         "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho"}  # fmt: skip
 
 
 def load(
@@ -72,7 +98,7 @@ def load(
     if powers not in ("float64", "products"):
         raise ValueError(f"tensorflow adapter: powers={powers!r}; expected float64 or products")
     known = [name for name in inspect.signature(_callable(optimizer)).parameters
-             if name in ("use_nesterov", "use_locking")]  # fmt: skip
+             if name in ("use_nesterov", "use_locking", "centered")]  # fmt: skip
     if unknown := [name for name in options if name not in known]:
         words = ", ".join([*known, "decay", "jit_compile", "powers"])
         raise ValueError(
@@ -166,7 +192,7 @@ def _scalars(
 ) -> list[float]:
     """What a step is told: the rate, and by an operator's caller that counts steps β^t."""
     scalars = [hyper["learning_rate"] * eta]
-    if optimizer.startswith("ApplyAdam") and powers == "float64":
+    if optimizer in OPERATORS and "beta1" in hyper and powers == "float64":
         waited = sum(_waits(case, i, s) for s in range(t)) if case.starts or case.gaps else 0
         count = t + 1 - waited
         scalars += [hyper["beta1"] ** count, hyper["beta2"] ** count]
@@ -177,7 +203,7 @@ def _by_class(
     optimizer: str, variables: Any, hyper: Any, options: dict[str, Any], powers: str
 ) -> Any:
     """Return ``step(gradients, rate)`` of an object of tf.compat.v1.train."""
-    given = {name: hyper[HYPER[name]] for name in CLASSES[optimizer]}
+    given = {name: {"initial": 0.0, **hyper}[HYPER[name]] for name in CLASSES[optimizer]}
     rate = tf.Variable(hyper["learning_rate"], dtype=variables[0].dtype)
     opt = _callable(optimizer)(lambda: rate, **given, **options)
     opt._create_slots(variables)  # before the tf.function: slots are variables
@@ -195,22 +221,26 @@ def _by_operator(
     """Return ``step([g], rate, β1^t, β2^t)`` of a raw operator with slots of its own."""
     (variable,) = variables
     operator, dtype = _callable(optimizer), variable.dtype
-    slots = {name: tf.Variable(tf.zeros_like(variable)) for name in OPERATORS[optimizer]}
+    start = tf.fill(variable.shape, tf.constant(hyper.get("initial", 0.0), dtype))
+    slots = {name: tf.Variable(start) for name in OPERATORS[optimizer]}
     handles = {"var": variable.handle, **{name: slot.handle for name, slot in slots.items()}}
+    own = {word: tf.constant(hyper[HYPER[word]], dtype)
+           for word in inspect.signature(operator).parameters if word in HYPER}  # fmt: skip
     betas = [tf.constant(hyper[name], dtype) for name in ("beta1", "beta2") if name in hyper]
     products = [tf.Variable(beta) for beta in betas] if powers == "products" else []
 
     def step(gs: Any, rate: Any, *given: Any) -> None:
         (g,) = gs
-        known = {**handles, **options, "grad": g}
+        known = {**handles, **own, **options, "grad": g}
         if optimizer == "ApplyGradientDescent":
             operator(var=variable.handle, alpha=rate, delta=g, **options)
         elif not betas:
-            operator(lr=rate, momentum=tf.constant(hyper["momentum"], dtype), **known)
+            operator(lr=rate, **known)
         else:
             power1, power2 = (x.value() for x in products) if products else given
-            operator(beta1_power=power1, beta2_power=power2, beta1=betas[0], beta2=betas[1],
-                     lr=rate, epsilon=tf.constant(hyper["eps"], dtype), **known)  # fmt: skip
+            if optimizer != "ApplyAdaMax":  # whose norm has no bias
+                known["beta2_power"] = power2
+            operator(beta1_power=power1, lr=rate, **known)
             for product, beta in zip(products, betas, strict=False):
                 product.assign(product * beta)
 

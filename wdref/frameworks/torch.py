@@ -2,7 +2,8 @@
 
 Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
-makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do.
+makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do,
+but for Rprop, whose rate is the first step size alone.
 """
 
 import inspect
@@ -59,6 +60,36 @@ OPTIMIZERS = {
     "SGD[nesterov=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,foreach=True]": "sgd[nesterov=True]",
     "SGD[nesterov=True,fused=True]": "sgd[nesterov=True]",
+    "Adamax": "adamax",
+    "Adamax[foreach=True]": "adamax",
+    "Adamax[maximize=True]": "adamax",
+    "Adamax[maximize=True,foreach=True]": "adamax",
+    "Adamax[differentiable=True]": "adamax",
+    "Adamax[tensor_lr=True]": "adamax",
+    "Adagrad": "adagrad",
+    "Adagrad[foreach=True]": "adagrad",
+    "Adagrad[fused=True]": "adagrad",
+    "Adagrad[maximize=True]": "adagrad",
+    "Adagrad[maximize=True,foreach=True]": "adagrad",
+    "Adagrad[differentiable=True]": "adagrad",
+    "Adagrad[tensor_lr=True]": "adagrad",
+    "RMSprop": "rmsprop",
+    "RMSprop[momentum=0]": "rmsprop[buffer=False]",
+    "RMSprop[centered=True]": "rmsprop[centered=True]",
+    "RMSprop[centered=True,momentum=0]": "rmsprop[centered=True,buffer=False]",
+    "RMSprop[foreach=True]": "rmsprop",
+    "RMSprop[centered=True,foreach=True]": "rmsprop[centered=True]",
+    "RMSprop[maximize=True]": "rmsprop",
+    "RMSprop[differentiable=True]": "rmsprop",
+    "Adadelta": "adadelta",
+    "Adadelta[foreach=True]": "adadelta",
+    "Adadelta[maximize=True]": "adadelta",
+    "Adadelta[maximize=True,foreach=True]": "adadelta",
+    "Adadelta[differentiable=True]": "adadelta",
+    "Adadelta[tensor_lr=True]": "adadelta",
+    "Rprop": "rprop",
+    "Rprop[foreach=True]": "rprop",
+    "Rprop[maximize=True]": "rprop",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -73,13 +104,24 @@ HYPER: dict[str, dict[str, Any]] = {
     "NAdam": {**_ADAM, "momentum_decay": "psi"},
     "RAdam": _ADAM,
     "Adamax": _ADAM,
-    "RMSprop": {**_ALL, "alpha": "beta2", "eps": "eps"},
-    "Adadelta": {**_ALL, "rho": "beta2", "eps": "eps"},
-    "Adagrad": {**_ALL, "eps": "eps"},
+    "RMSprop": {**_ALL, "alpha": "rho", "eps": "eps", "momentum": "momentum"},
+    "Adadelta": {**_ALL, "rho": "rho", "eps": "eps"},
+    "Adagrad": {
+        **_ALL,
+        "eps": "eps",
+        "lr_decay": "annealing",
+        "initial_accumulator_value": "initial",
+    },
     "ASGD": _ALL,
+    "Rprop": {
+        "lr": "learning_rate",
+        "etas": ("shrink", "grow"),
+        "step_sizes": ("smallest", "largest"),
+    },
     "Adafactor": _ALL,
     "Muon": {**_ALL, "momentum": "momentum"},
 }
+ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 
 
@@ -113,7 +155,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each
-                _set_rate(group, h["learning_rate"] * eta)
+                _set_rate(group, h["learning_rate"] * (1.0 if optimizer == "Rprop" else eta))
             for i, p in enumerate(params):
                 waits, g = _waits(case, i, t), sign * grads[i][t]
                 p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
@@ -187,11 +229,13 @@ def _hyper(
     optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
 ) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words; `options` replace them."""
-    given = {"dampening": 0.0, **hyper}
+    given = {**ABSENT, **hyper}
     if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
         raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
     found = {}
     for name, whose in HYPER[optimizer].items():
+        if name in options:
+            continue
         names = whose if isinstance(whose, tuple) else (whose,)
         missing = [each for each in names if each not in given]
         if missing:
@@ -200,7 +244,7 @@ def _hyper(
         if f"tensor_{name}" in tensors:
             values = tuple(torch.tensor(value) for value in values)
         found[name] = values if isinstance(whose, tuple) else values[0]
-    return {name: value for name, value in found.items() if name not in options}
+    return found
 
 
 def _set_rate(group: dict[str, Any], rate: float) -> None:

@@ -30,6 +30,11 @@ OPTIMIZERS = {
     "AdamW[horizon=1000]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Adagrad": "adagrad",
+    "AdagradW": "adagradw",
+    "RMSprop": "rmsprop",
+    "RMSpropW[centered=True]": "rmspropw[centered=True]",
+    "Lion": "lion",
 }
 
 

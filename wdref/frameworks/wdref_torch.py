@@ -27,6 +27,11 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "Adagrad": "adagrad",
+    "AdagradW": "adagradw",
+    "RMSprop": "rmsprop",
+    "RMSpropW[centered=True]": "rmspropw[centered=True]",
+    "Lion": "lion",
 }
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import optax
 
 from ..backend import PLAIN, Leaf
+from ..common.checks import check_count
 from ..engine import tree
-from ..engine.checks import check_count
 from ..optimizer import Optimizer
 
 Array = Any

@@ -8,8 +8,8 @@ from typing import Any
 import optree
 import torch
 
+from ..common.checks import check_number
 from ..engine import tree
-from ..engine.checks import check_number
 from ..methods.arguments import hyper_numbers
 from ..optimizer import Optimizer
 

@@ -3,16 +3,16 @@
 Stands on the rules and the optimizer. Everything above them may import it.
 """
 
-from functools import cache
 from typing import Any
 
 from ..rules import registry
+from ..rules.derived import derived
 from .method import Method, method
 
 __all__ = ["Method"]
 
 
-@cache
+@derived
 def methods() -> dict[str, type[Method]]:
     """Return the classes by name."""
     pairs = [(f, record) for f in registry.families().values() for record in f.claims]
@@ -21,7 +21,7 @@ def methods() -> dict[str, type[Method]]:
 
 def __getattr__(name: str) -> Any:
     if not name.startswith("_") and name in methods():
-        return globals().setdefault(name, methods()[name])
+        return methods()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

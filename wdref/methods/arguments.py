@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..common.checks import check_number
 from ..conventions import dialect
 from ..decay import WeightDecay
-from ..engine.checks import check_number
 from ..rules.registry import families
 from ..words import meant
 
@@ -17,9 +17,9 @@ def check_program(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
     `own` are options that stand for an answer of the dialect. Who gives `answers` themselves says
     that another rule is meant; wdref's own words, the paper's, are free.
     """
-    if variant == "paper":
-        return
     claim = opt.claim
+    if variant == "paper" and dialect(claim).form != "none":
+        return
     found, known = dialect(claim, variant), meant(claim, variant)
     _check_answers(opt, variant, own)
     if known.line and own.get("nesterov") and _given(opt, "dampening", own):

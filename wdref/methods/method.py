@@ -39,6 +39,7 @@ class Method(Optimizer):
         )
         if still and self.family.reduced is not None:
             found = self.family.reduced(found, dialect(self.claim, variant))
+        self._check_read(found, arguments)
         self._set_up(found, self._numbers(found, given), given)
         check_program(self, variant, {**own, **_optional(self.family, given)})
         object.__setattr__(self, "_given", arguments)  # it is frozen
@@ -68,8 +69,9 @@ class Method(Optimizer):
         if not getattr(found, "buffer", True) and given.setdefault("momentum", 0.0) != 0:
             raise ValueError(f"{convention} has no momentum in its {cls.claim}: leave it out")
         names = meant(cls.claim, convention).names
+        known = signature(cls.family, cls.record).parameters
         for h in cls.family.hyper:
-            asked = h.name in names and h.name in signature(cls.family).parameters and not h.sets
+            asked = h.name in names and h.name in known and not h.sets
             if asked and h.name not in given and h.name != "weight_decay":
                 raise TypeError(
                     f"{convention} has no default of {h.name} in its {cls.claim}: give it"
@@ -80,11 +82,11 @@ class Method(Optimizer):
 
     def _answers(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The caller's answers; those that a hyperparameter gives, by being there, among them."""
-        own = {name: given[name] for name in ("form", "order", *self.family.asked)}
+        own = {name: given.get(name) for name in ("form", "order", *self.family.asked)}
         known = dialect(self.claim, str(given["variant"])).hyper
         for h in self.family.hyper:
             asked = h.sets and h.name not in ("clip", *known)
-            if asked and given[h.name] is not None:
+            if asked and given.get(h.name) is not None:
                 own |= h.sets
         return own
 
@@ -103,9 +105,19 @@ class Method(Optimizer):
             raise ValueError(f"clip={clip!r} with answers clip={found.clip!r}: give both or none")
         return found
 
+    def _check_read(self, found: Dialect, arguments: Mapping[str, Any]) -> None:
+        """Refuse a hyperparameter that no line of the dialect has: it would change nothing."""
+        for h in self.family.hyper:
+            given = arguments.get(h.name, 0) != 0
+            if given and not h.sets and h.name not in found.hyper:
+                raise ValueError(
+                    f"{type(self).__name__} reads no {h.name} here: leave it out, or give the "
+                    "answers of a rule that has it"
+                )
+
     def _numbers(self, found: Dialect, given: Mapping[str, Any]) -> dict[str, Any]:
         """The hyperparameters that the dialect reads, but for the decay."""
-        values = dict(given)
+        values = {**{h.name: h.default for h in self.family.hyper}, **given}
         if "betas" in values:
             values["beta1"], values["beta2"] = pair(values["betas"])
         names = [h.name for h in self.family.hyper
@@ -148,21 +160,21 @@ class Method(Optimizer):
 def method(family: Family, record: Claim) -> type[Method]:
     """Return the class of a claim: its arguments are the family's hyperparameters and questions."""
     own = {"__doc__": record.doc, "__module__": __package__, "claim": record.name,
-           "family": family, "record": record, "__signature__": signature(family)}  # fmt: skip
+           "family": family, "record": record,
+           "__signature__": signature(family, record)}  # fmt: skip
     return type(record.method, (Method,), own)
 
 
-def signature(family: Family) -> Signature:
-    """Return the signature of a family's constructors."""
+def signature(family: Family, record: Claim) -> Signature:
+    """Return the signature of a claim's constructor."""
     numbers = {h.name: h for h in family.hyper}
     rate = numbers["learning_rate"].default
     found: dict[str, Any] = {"learning_rate": Parameter.empty if rate is None else rate}
     found["weight_decay"] = None
-    for name in family.options:
-        if name == "betas":
-            found[name] = (numbers["beta1"].default, numbers["beta2"].default)
-        else:
-            found[name] = numbers[name].default if name in numbers else None
+    own: dict[str, Any] = {name: h.default for name, h in numbers.items()}
+    own["betas"] = (own.get("beta1"), own.get("beta2"))
+    options = {name: own.get(name) for name in family.options}
+    found |= options if record.options is None else record.options
     clip = {"clip": None} if "clip" in numbers else {}
     found |= {**BEFORE, **clip, **BEHIND}
     return Signature([Parameter(name, Parameter.KEYWORD_ONLY, default=x)
@@ -171,7 +183,7 @@ def signature(family: Family) -> Signature:
 
 def _bound(cls: type[Method], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Every argument, given or by default; TypeError for one that is unknown or missing."""
-    known = signature(cls.family).parameters
+    known = signature(cls.family, cls.record).parameters
     for name in arguments:
         if name not in known:
             raise TypeError(

@@ -6,7 +6,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from ..rules.contract import Family
+from ..rules.contract import Claim, Family
 from ..rules.registry import families
 from .method import signature
 
@@ -45,13 +45,13 @@ TYPES = {
 def stub() -> str:
     """Return the text of the file: the classes of wdref's own families."""
     own = [f for f in families().values() if f.package.startswith("wdref.")]
-    return HEAD + "".join(_class(f, c.method) for f in own for c in f.claims)
+    return HEAD + "".join(_class(f, c) for f in own for c in f.claims)
 
 
-def _class(family: Family, name: str) -> str:
+def _class(family: Family, record: Claim) -> str:
     lines = [f"        {word}: {_type(family, word)}{_default(p)}," for word, p
-             in signature(family).parameters.items()]  # fmt: skip
-    head = f"\nclass {name}(Method):\n    def __init__(\n        self,\n        *,\n"
+             in signature(family, record).parameters.items()]  # fmt: skip
+    head = f"\nclass {record.method}(Method):\n    def __init__(\n        self,\n        *,\n"
     return head + "\n".join(lines) + "\n    ) -> None: ...\n"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
 Sqrt = Callable[[Any], Any]
-Answers = Mapping[str, Any]
+Answers = Mapping[Any, Any]
 NONE: Answers = MappingProxyType({})
 
 
@@ -74,7 +74,9 @@ class Rule(Protocol):
         """Return the allowed answers of every question, in order."""
 
 
-def question(default: Any, *, lines: Answers = NONE, scalars: Answers = NONE) -> Any:
+def question(
+    default: Any, *, lines: Mapping[Any, Any] = NONE, scalars: Mapping[Any, Any] = NONE
+) -> Any:
     """Return the field of a question, whose default is the paper's answer.
 
     `lines` maps answers that only the host's scalars know to the answer whose lines they share,
@@ -291,7 +293,8 @@ class Claim:
     """What an optimizer says that it is: the claim's name and that of wdref's class.
 
     With `decays` the class asks for a decay, whose meaning differs by form. `twin` is the claim
-    that differs in how the decay enters. `doc` is the class's docstring.
+    that differs in how the decay enters. `doc` is the class's docstring. `options` are the class's
+    hyperparameters and questions by their defaults, where they are not the family's.
     """
 
     name: str
@@ -299,6 +302,7 @@ class Claim:
     doc: str
     decays: bool = False
     twin: str = ""
+    options: Answers | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)

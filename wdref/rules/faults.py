@@ -5,14 +5,15 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from .contract import Dialect, Family
-from .programs import Program, ProgramError, programs
+from .programs import Program, programs
+from .tables import TableError
 
 
 def faults(family: Family) -> str:
     """Return the first fault of a record and of its tables, with the field that has it."""
     try:
         return next(_faults(family), "")
-    except ProgramError as error:
+    except TableError as error:
         return str(error)
     except Exception as error:  # a family's own code
         return f"it raises {type(error).__name__}: {error}"
@@ -29,13 +30,13 @@ def _faults(family: Family) -> Iterator[str]:
     if not family.claims:
         yield "claims: there is none"
     yield from _of_questions(family)
-    yield from _of_dialects(family)
     for convention, of_claims in programs(family).items():
         for claim, program in of_claims.items():
             yield from _of_program(family, f"programs.toml, {convention}.{claim}", claim, program)
     if not any(set(of_claims) >= {c.name for c in family.claims}
                for name, of_claims in programs(family).items() if name == "paper"):  # fmt: skip
         yield "programs.toml: 'paper' lacks a claim, of " + ", ".join(c.name for c in family.claims)
+    yield from _of_dialects(family)
 
 
 def _of_questions(family: Family) -> Iterator[str]:

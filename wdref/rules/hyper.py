@@ -11,3 +11,4 @@ EPS = Hyperparameter("eps", "ε", r"\varepsilon", strong=0.2, usual=1e-8, defaul
 MOMENTUM = Hyperparameter(
     "momentum", "β1", r"\beta_1", strong=0.8, usual=0.9, default=0.9, below=1.0
 )
+INITIAL = Hyperparameter("initial", "v0", "v_0", strong=0.3, usual=0.1, sets={"start": "value"})

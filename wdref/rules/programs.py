@@ -18,21 +18,16 @@ Read from a family's ``programs.toml``, a table ``[convention.claim]`` each:
 A program without a line is one whose steps are no constructor's: `like` knows it, `convert` not.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from .contract import Family
+from .derived import derived
+from .tables import TableError, program_tables
 
 KEYS = {"answers": dict, "line": str, "names": str, "defaults": dict, "switches": str,
         "beside": dict, "scheduled": str, "slots": str, "counter": str, "source": str}  # fmt: skip
-
-
-class ProgramError(ValueError):
-    """A table that cannot be read; the message names the file and the key."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +64,15 @@ class Program:
     source: str
 
 
-def _tables(package: str) -> Mapping[str, Any]:
-    try:
-        text = files(package).joinpath("programs.toml").read_text("utf-8")
-        return tomllib.loads(text)
-    except FileNotFoundError:
-        raise ProgramError("programs.toml: there is none") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProgramError(f"programs.toml: {error}") from None
-
-
-@cache
+@derived
 def programs(family: Family) -> Mapping[str, Mapping[str, Program]]:
-    """Return the programs of `family`: by convention, and by claim. Raises ProgramError."""
+    """Return the programs of `family`: by convention, and by claim. Raises TableError."""
     return {
         convention: {
             claim: _program(f"{convention}.{claim}", entry, family)
             for claim, entry in claims.items()
         }
-        for convention, claims in _tables(family.package).items()
+        for convention, claims in program_tables(family.package).items()
     }
 
 
@@ -95,7 +80,7 @@ def _program(where: str, entry: Any, family: Family) -> Program:
     for key, value in entry.items() if isinstance(entry, dict) else (("", entry),):
         if not isinstance(value, KEYS.get(key, ())):
             kind = KEYS[key].__name__ if key in KEYS else f"one of {', '.join(KEYS)}"
-            raise ProgramError(f"programs.toml, {where}: {key or value!r}: expected {kind}")
+            raise TableError(f"programs.toml, {where}: {key or value!r}: expected {kind}")
     pairs = (word.partition("=") for word in entry.get("names", "").split())
     names = {ours: theirs or ours for ours, _, theirs in pairs}
     default = f"multiply {names.get('learning_rate', 'the rate')} by η_t at step t"

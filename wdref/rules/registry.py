@@ -6,7 +6,6 @@ A family of another package is named in the group ``wdref.families``: the value 
 
 import warnings
 from collections.abc import Iterator, Mapping
-from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
@@ -14,6 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from .contract import Claim, Family
+from .derived import derived
+from .derived import forget as forget
 from .faults import faults
 
 GROUP = "wdref.families"
@@ -24,7 +25,7 @@ class FamilyWarning(UserWarning):
     """A family that is left out, and why."""
 
 
-@cache
+@derived
 def families() -> Mapping[str, Family]:
     """Return the families by name: the paper's, the others of wdref, those of other packages."""
     found: dict[str, Family] = {}
@@ -71,7 +72,7 @@ def _left_out(where: str, problem: str) -> None:
     warnings.warn(f"the family {where} is left out: {words}", FamilyWarning, stacklevel=3)
 
 
-@cache
+@derived
 def claims() -> Mapping[str, Family]:
     """Return the family of every claim."""
     return MappingProxyType(
@@ -82,9 +83,3 @@ def claims() -> Mapping[str, Family]:
 def claim(name: str) -> Claim:
     """Return the record of a claim that is there."""
     return next(c for c in claims()[name].claims if c.name == name)
-
-
-def forget() -> None:
-    """Look for families anew: what was installed meanwhile."""
-    families.cache_clear()
-    claims.cache_clear()

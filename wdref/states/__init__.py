@@ -17,8 +17,8 @@ from typing import Any
 
 import optree
 
+from ..common.checks import check_count, refuse
 from ..engine import tree
-from ..engine.checks import check_count, refuse
 from ..optimizer import Optimizer, State
 from . import keras, optax, torch
 from .arrays import check_array, dtype_of, placed

@@ -7,9 +7,9 @@ from typing import Any
 import optree
 from array_api_compat import array_namespace, is_array_api_obj
 
+from ..common.checks import check_may_differ, refuse
 from ..conventions import dialect
 from ..engine import tree
-from ..engine.checks import check_may_differ, refuse
 from ..optimizer import Optimizer
 from ..rules.contract import Rule
 from ..rules.decay import COUPLED
@@ -90,6 +90,8 @@ class _Leaf:
         d = self.opt.dialect
         own: Any = d
         said: dict[str, Any] = {"nesterov": own.nesterov} if "nesterov" in d.questions() else {}
+        options = words_of(d, self.framework).allowed.items()  # which a state need not say
+        said |= {name: answer for name, answer in options if getattr(own, name) == answer}
         said |= self.said.answers
         coupled = said.get("form", d.form) in (*COUPLED, "none")
         return dialect(_claim(d, coupled, self.framework), self.framework).answered(**said)

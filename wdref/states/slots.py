@@ -2,22 +2,28 @@
 
 from typing import Any
 
-from ..conventions import dialect
+from ..conventions import conventions, dialect
 from ..rules.contract import Rule
 from ..rules.registry import families
 from ..words import Words, meant
 
 
 def words_of(d: Rule, framework: str) -> Words:
-    """Return the words of the family's first claim that `framework` has with its slots."""
-    known = [meant(c.name, framework) for c in families()[d.family].claims]
-    return next((words for words in known if words.slots), known[0])
+    """Return the words of the claim of `claim_of`."""
+    return meant(claim_of(d, framework), framework)
 
 
 def claim_of(d: Rule, framework: str) -> str:
-    """Return the first claim of the family that `framework` has with its slots."""
+    """Return the claim that `framework` has with its slots, and that is most like the dialect."""
     claims = [c.name for c in families()[d.family].claims]
-    return next((name for name in claims if meant(name, framework).slots), claims[0])
+    known = [name for name in claims if meant(name, framework).slots] or claims[:1]
+    return min(known, key=lambda name: _unlike(d, name, framework))
+
+
+def _unlike(d: Rule, claim: str, framework: str) -> int:
+    """How many answers the framework gives otherwise."""
+    theirs = conventions().get(framework, {}).get(claim)
+    return sum(getattr(d, name) != getattr(theirs, name, None) for name in d.questions())
 
 
 def names(d: Rule, framework: str) -> dict[str, str]:

@@ -46,7 +46,9 @@ def _leaves(found: Any, count: int) -> list[tuple[Any, Mapping[str, Any]]]:
 
 def _said(d: Rule, group: Mapping[str, Any]) -> Said:
     hyper = dict(_hyper(d, group))
-    answers: dict[str, Any] = {"nesterov": bool(group["nesterov"])} if "nesterov" in group else {}
+    switches = [s for s in words_of(d, "pytorch").switches if s.theirs in group]
+    answers: dict[str, Any] = {name: bool(group[s.theirs]) for s in switches
+                               for name, on in s.answers.items() if on is True}  # fmt: skip
     if hyper.get("weight_decay") and (not counts(d) or "decoupled_weight_decay" in group):
         answers["form"] = "lr" if group.get("decoupled_weight_decay") else "l2"
     on = {"maximize": True} if group.get("maximize") else {}

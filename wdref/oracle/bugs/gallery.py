@@ -22,44 +22,33 @@ several tensors are in `wdref.oracle.bugs.tensor_bugs`, and M37 needs an orthogo
 wdref does not have.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from typing import Any
 
 from ...conventions import conventions
 from ...rules.contract import Family
+from ...rules.derived import derived
 from ...rules.registry import families
+from ...rules.tables import bug_tables
 from . import twists
 from .mutants import Formulas, Mutant, Twisted
 
 
-@cache
+@derived
 def gallery(convention: str = "pytorch") -> tuple[Mutant, ...]:
     """Every mutant of one tensor, of the rules of `convention`; the paper's where it has none."""
     return tuple(m for family in families().values() for m in _of_family(family, convention))
 
 
 def _of_family(family: Family, convention: str) -> Iterator[Mutant]:
-    for bug in _bugs(family.package):
+    for bug in bug_tables(family.package):
         table = conventions()
         known = table[bug.get("convention", convention)]
         claim = known.get(bug["claim"]) or table["paper"][bug["claim"]]
         claim = claim.answered(**bug.get("of", {}))
         yield Mutant(bug["id"], bug["title"], bug["reference"], claim, _rule(claim, bug),
                      bug.get("late", False))  # fmt: skip
-
-
-@cache
-def _bugs(package: str) -> list[dict[str, Any]]:
-    try:
-        text = files(package).joinpath("bugs.toml").read_text("utf-8")
-    except FileNotFoundError:  # of a rule in which nobody has found one
-        return []
-    found: list[dict[str, Any]] = tomllib.loads(text).get("bug", [])
-    return found
 
 
 def _rule(claim: Any, bug: Mapping[str, Any]) -> Any:

@@ -86,7 +86,7 @@ def check(
     from ..cases.suite import cases as suite
     from ..identify.diagnosis import diagnose
     from ..judge.verdict import worst_ratio
-    from .show import print_check
+    from ..report.show import print_check
 
     found = _claim(claim, convention, printed)
     table = partial(suite, with_views=views)
@@ -128,20 +128,25 @@ def identify(
     from ..cases.suite import cases as suite
     from ..identify.diagnosis import said
     from ..identify.identify import identify as find
-    from .show import print_identity
+    from ..report.show import print_identity
+    from .guesses import usual
 
     named = None if claim is None else _claim(claim, convention, printed)
-    guesses = (("adam", "pytorch"), ("sgd", "pytorch"), ("sgd", "paper"))
     answers: list[Identity] = []
     ran: list[Result] = []
-    for name, whose in guesses if claim is None else ((claim, convention),):
-        found = _claim(name, whose, printed)
-        cases, results, measured = _run(target, name, found, suite, printed, **settings)
+
+    def tried(guess: tuple[str, str]) -> bool:
+        found = _claim(*guess, printed)
+        cases, results, measured = _run(target, guess[0], found, suite, printed, **settings)
         identity = find(cases, results, found.family, claim=named, measured=measured)
-        answers += [identity] if identity else []
-        ran += results
-        if identity and identity.named:
-            break
+        answers.extend([identity] if identity else [])
+        ran.extend(results)
+        return identity is not None and identity.named
+
+    if not any(map(tried, usual() if claim is None else [(claim, convention)])) and claim is None:
+        likely = _likely(target, printed, settings)
+        if likely:
+            tried(likely)
     if not answers:
         return _no_result(target, printed, ran, settings["traceback"])
     best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
@@ -151,6 +156,32 @@ def identify(
     else:
         print_identity(best, target)
     return 0 if best.certified else 1
+
+
+def _likely(
+    target: str, document: dict[str, Any] | None, settings: dict[str, Any]
+) -> tuple[str, str] | None:
+    """Return a claim of another family that the target fits on the probing cases, if there is."""
+    from ..cases.suite import regimes
+    from ..identify.identify import identify as find
+    from ..identify.ranking import PROBES
+    from .guesses import others
+
+    families = [[(guess, _claim(*guess, document)) for guess in guesses] for guesses in others()]
+    pairs = [pair for family in families for pair in family]
+
+    def probes(_: str, __: Any, dtype: str) -> list[Any]:
+        return [case for (claim, _), rule in pairs for case in regimes(claim, rule, dtype)
+                if case.id.partition("/")[0] in PROBES]  # fmt: skip
+
+    cases, results, _ = _run(target, "", None, probes, document, **settings)
+    for guess, rule in pairs:
+        mine = [(c, r) for c, r in zip(cases, results, strict=True)
+                if (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip
+        identity = find([c for c, _ in mine], [r for _, r in mine], rule.family)
+        if identity and identity.named:
+            return guess
+    return None
 
 
 def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dialect":
@@ -164,11 +195,11 @@ def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dia
 
 
 def _run(
-    target: str, claim: str, found: "Dialect", suite: Callable[..., Any],
+    target: str, claim: str, found: "Dialect | None", suite: Callable[..., Any],
     document: dict[str, Any] | None, *, dtype: str, timeout: float, memory: float,
     python: str | None, traceback: bool,
 ) -> "tuple[Sequence[Case], Sequence[Result], dict[str, Any]]":  # fmt: skip
-    """Run the target on the suite, its enclosures computed meanwhile."""
+    """Run the target on the suite, the enclosures of `found` computed meanwhile."""
     import sys
 
     from rich.console import Console
@@ -178,7 +209,7 @@ def _run(
     from ..judge.verdict import arithmetic_in, primitives_in
     from ..targets.targets import TargetError, parse, parse_options, start
 
-    rule = parse_options(claim)[0]
+    rule = parse_options(claim)[0] if claim else ""
     cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
     shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
     try:
@@ -190,7 +221,7 @@ def _run(
             Console(stderr=True).status(shown),
         ):
             measured = running.measured()
-            for case in cases:
+            for case in cases if found is not None else ():
                 arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
                 for part in case.parts():
                     enclose(found, part, arithmetic=arithmetic)

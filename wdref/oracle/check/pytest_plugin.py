@@ -29,7 +29,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         lines.append(f"{count} cases judged, worst ratio {worst:.3g} (up to 4 conforms)")
     refused = [p for p in properties if "wdref_not_asked" in p]
     if refused:
-        from .asked import counted  # wdref.testing has imported it
+        from ..report.asked import counted  # wdref.testing has imported it
 
         lines.append(
             counted([p["wdref_not_asked"] for p in refused for _ in range(p["wdref_cases"])])

@@ -1,12 +1,12 @@
 """Candidates: every dialect of a family, each function once."""
 
-from functools import cache
 from typing import Any
 
+from ...rules.derived import derived
 from ...rules.registry import families
 
 
-@cache
+@derived
 def candidates(family: str, *, clip: bool = False) -> tuple[Any, ...]:
     """Every dialect of the family, each function once; with `clip` those that clip g, instead.
 

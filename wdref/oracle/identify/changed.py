@@ -125,7 +125,7 @@ def _sizes(parts: Any, got: Array, departed: Any) -> Iterator[Guess]:
 def _directions(at: _Step, s: Any) -> Iterator[Guess]:
     """The direction of the step, bounded or normalised."""
     bare = at.applied(s._replace(decay=None))
-    if not s.step or getattr(at.rule, "lr", "outside") == "inside":
+    if not getattr(s, "step", None) or getattr(at.rule, "lr", "outside") == "inside":
         return
     u, decayed = (at.theta - bare) / s.step, at.applied() - bare
     size = float(np.sqrt(np.mean(u * u))) if u.size else 0.0

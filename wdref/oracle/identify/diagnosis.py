@@ -125,7 +125,8 @@ def _residuals(identity: Identity) -> list[str]:
 
 def _loses_decay(identity: Identity) -> bool:
     changed = [bug for bug in identity.bugs if hasattr(bug, "claim")]
-    return any(bug.claim.form != "none" == getattr(bug.rule, "form", "") for bug in changed)
+    lost = (bug.claim.form != "none" == getattr(bug.rule, "form", "") for bug in changed)
+    return identity.lost_decay or any(lost)
 
 
 def notes(verdicts: Sequence[CaseVerdict]) -> list[str]:

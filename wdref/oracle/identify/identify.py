@@ -49,6 +49,7 @@ class Identity:
     departure: str = ""
     hints: tuple[str, ...] = ()
     named: bool = False
+    lost_decay: bool = False
     but: Departure | None = None
     remarks: tuple[str, ...] = ()
 
@@ -121,6 +122,7 @@ def identify(
         also=tuple(c.rule for c in (certified or plain or named)[1:]),
         bugs=known_bugs(nearest.rule, claim) + several,
         named=True,
+        lost_decay=claim is not None and nearest.rule.form == "none" != claim.form,
         but=replace(left_at, message=several[0].title) if left_at and several else left_at,
         remarks=() if left_at else remarks(judged),
     )

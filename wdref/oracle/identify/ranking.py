@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ...rules.derived import derived
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted, changes
 from ..cases.case import Case
@@ -75,7 +76,7 @@ def oddity(rule: Any, claim: Any = None) -> int:
     return len(changes(base, rule))
 
 
-@cache
+@derived
 def rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
     """Return every rule of `family` that reads no more than is `given`, the claim among them."""
     known = candidates(family, clip="clip" in given)
@@ -102,7 +103,9 @@ def ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> lis
         with np.errstate(all="ignore"):
             apart = np.where(given, np.abs(mine - result.values), 0.0)
             far = np.max(apart, axis=(1, 2), initial=0.0)
-            scale = np.maximum(np.max(np.abs(mine), axis=(1, 2)), 1e-300)
+            # a rule may have no number where a target has none either
+            size = np.where(np.isfinite(mine), np.abs(mine), 0.0)
+            scale = np.maximum(np.max(size, axis=(1, 2)), 1e-300)
             residual = np.maximum(residual, np.where(np.isfinite(far), far / scale, np.inf))
     rows = [Candidate(*row) for row in zip(rules, residual.tolist(), strict=True)]
     return sorted(rows, key=lambda c: (c.residual, oddity(c.rule)))

@@ -27,8 +27,9 @@ class Enclosure:
     """Exact values as an unevaluated sum ``high + low`` and the radius allowed around them, (T, n).
 
     The real number lies within ``error`` of ``high + low``; `radius` is rounded up. In `doubt` are
-    the values past a sign, a comparison or a choice that the roundings leave undecided. `broken`
-    are those that a gradient has made infinite or no number: no finite result is right there.
+    the values past a sign, a comparison or a choice that the roundings leave undecided, or past a
+    gradient that is no number and yet left them finite. `broken` are those that it has made
+    infinite or no number: no finite result is right there.
     """
 
     high: Array
@@ -109,8 +110,9 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
         ).reshape(key.grads.shape)
         known = exact.error <= np.maximum(radius * 2.0**-20, SMALLEST)
         if np.all(known | ~np.isfinite(radius) | (radius == 0)) or bits > 2000:
-            doubt = _doubt(path.doubts, key.grads.shape)
-            return Enclosure(*exact[1:], radius, doubt, _broken(dialect, key.case))
+            doubt, broken = _doubt(path.doubts, key.grads.shape), _broken(dialect, key.case)
+            doubt |= np.logical_or.accumulate(~np.isfinite(key.grads)) & ~broken
+            return Enclosure(*exact[1:], radius, doubt, broken)
         bits *= 2
 
 

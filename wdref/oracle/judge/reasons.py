@@ -112,17 +112,17 @@ def excused(
 
 def _reasons(hyper: Any, dtype: str) -> list[Reason]:
     """Explanations, the tightest first; after the first two they are of scalars."""
-    adam = "beta1" in hyper
+    averages = {"beta1", "beta2"} <= set(hyper)
     single = [name for name in hyper if not name.startswith("beta")]
     reasons = [
         Reason(SINGLE, _in_float32 if dtype == "float64" else _never),
-        Reason(CANCELS, _of_its_size(_cancelling) if adam else _never),
+        Reason(CANCELS, _of_its_size(_cancelling) if averages else _never),
         *(Reason(f"{name} in float32", _of_its_size(_narrow((name,)))) for name in single),
         Reason(SCALARS, _of_its_size(_narrow(all_narrow(hyper)))),
     ]
     betas = [Reason(BIAS, _of_its_size(_narrow(("bias",)))),
              Reason(BETAS, _of_its_size(_narrow(("beta1", "beta2"))))]  # fmt: skip
-    return [*reasons[:2], *(betas if adam else []), *reasons[2:]]
+    return [*reasons[:2], *(betas if averages else []), *reasons[2:]]
 
 
 def common(told: Iterable[Told]) -> tuple[str, ...]:

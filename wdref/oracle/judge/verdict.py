@@ -87,7 +87,8 @@ def judge_all(
         excuse = not (dtype in lost and "long" in case.flags)
         primitives = primitives_in(dtype, measured)
         found[i], why = _told(dialect, case, results[i], primitives, left.get(dtype), excuse=excuse)
-        lost |= {dtype} if found[i].verdict == "deviates" else set()
+        formula = found[i].verdict == "deviates" and "nonfinite" not in case.flags
+        lost |= {dtype} if formula else set()
         if why:
             told[i] = why
             left |= {} if why.other == reasons.NOTHING else {dtype: why.wide}
@@ -149,6 +150,7 @@ def _told(
     judged = replace(judged, finding=shown)
     if not beyond:
         return judged, None
+    excuse = excuse and any(np.any(np.isfinite(values)) for _, values in beyond)
     arithmetic = arithmetic_in(case.dtype, primitives)
     ratio = reasons.flushed_ratio(dialect, beyond, arithmetic) if excuse else None
     if ratio is not None:

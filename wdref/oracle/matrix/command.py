@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...cli import emit_json, fail, need
+from ...common.whole import write_text
 
 if TYPE_CHECKING:
     from .matrix import Settings
@@ -142,9 +143,6 @@ def _write(
             click.echo(text, nl=False)
             continue
         try:
-            file = Path(name)
-            temporary = file.with_name(f".{file.name}.part")  # whole or not at all
-            temporary.write_text(text, "utf-8")
-            temporary.replace(file)
+            write_text(Path(name), text)
         except OSError as error:
             fail(f"{name}: {error.strerror}", printed)

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Self
 
-from ...engine.checks import literal
+from ...common.checks import literal
 from ..cases.case import Case
 from . import worker
 from .exchange import Result as Result

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...cli import emit_json, fail, need
-from ...conventions import CLAIMS
+from ...rules.registry import claims as known_claims
+from ..report.one_of import OneOf
 from .sources import DTYPES, sources
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def vectors() -> None:
 
 @vectors.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--claim", "claims", multiple=True, type=click.Choice(CLAIMS),
+@click.option("--claim", "claims", multiple=True, type=OneOf(lambda: tuple(known_claims())),
               help="Only this rule; may be repeated.")  # fmt: skip
 @click.option("--convention", "conventions", multiple=True,
-              type=click.Choice(sorted({convention for convention, _ in sources()})),
+              type=OneOf(lambda: sorted({convention for convention, _ in sources()})),
               help="Only this meaning of the hyperparameters; may be repeated.")  # fmt: skip
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES),
               help="Only this dtype; may be repeated.")  # fmt: skip
@@ -179,8 +180,8 @@ def _cell(value: Any) -> str:
 def _print(judged: "Judgement") -> None:
     from rich.console import Console
 
-    from ..check.asked import not_asked
-    from ..check.show import print_lines
+    from ..report.asked import not_asked
+    from ..report.show import print_lines
 
     made, document = judged.outputs, judged.as_json()
     rows = [{"case": v.id, **vars(v)} for v in judged.verdicts]

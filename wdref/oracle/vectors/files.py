@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...common.whole import write_text
 from ...conventions import CLAIMS, CONVENTIONS
 from ...conventions import dialect as look_up
 from ...rules.contract import Dialect
@@ -20,7 +21,7 @@ from ..cases.suite import cases
 from ..judge.verdict import LIMIT
 from .entry import arrays_of, entry
 from .flags import flags_of, notes_of
-from .format import layout, write_whole
+from .format import layout
 from .read import SCHEMAS, VECTORS_SCHEMA, schema_text
 from .sources import DTYPES, sources
 
@@ -138,7 +139,7 @@ def export(folder: Path, claim: str, convention: str, dtypes: Sequence[str] = DT
     """Write one file into `folder`, whole or not at all, and return its path."""
     found = suite(claim, convention)
     path = folder / found.file
-    write_whole(path, layout(document(found, dtypes)) + "\n")
+    write_text(path, layout(document(found, dtypes)) + "\n")
     return path
 
 
@@ -146,7 +147,7 @@ def export_schemas(folder: Path) -> None:
     """Write the schemas of the vectors and of the outputs into `folder`/schemas."""
     (folder / "schemas").mkdir(parents=True, exist_ok=True)
     for name in SCHEMAS:
-        write_whole(folder / "schemas" / name, schema_text(name))
+        write_text(folder / "schemas" / name, schema_text(name))
 
 
 def document(found: Suite, dtypes: Sequence[str] = DTYPES) -> dict[str, Any]:

@@ -6,20 +6,22 @@ the bug whose flag is on every failing test and on no passing one is the diagnos
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rules.derived import derived
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Mutant, Twisted, changes
 from ..cases.case import Case
+from ..cases.plans import bound_plans
 from ..cases.trajectory import trajectory
 from ..judge.enclosure import CaseKey, Enclosure, enclose
 from ..judge.verdict import LIMIT
-from .notes import NOTES, Note
+from .notes import BOUND, NOTES, Note
 
 BLOCK = 127  # from this size on a case is one of blocks
 CHUNK = 64  # steps after which a long run is looked at
@@ -51,7 +53,7 @@ def name_of(case: Case) -> str:
     return "empty" if not case.theta0.size else "tail" if case.theta0.size < BLOCK else "block"
 
 
-@cache
+@derived
 def bugs_of(dialect: Any) -> tuple[Bug, ...]:
     """Return the bugs of the gallery that a program with this claim can have."""
     return tuple(_bugs_of(dialect))
@@ -138,7 +140,8 @@ def _worst(truth: Enclosure, path: Any) -> Any:
 
 def notes_of(flags: Iterable[str], dialect: Any) -> dict[str, Note]:
     """Return the note of each flag."""
-    known = {**NOTES, **{bug.flag: bug.note for bug in bugs_of(dialect)}}
+    bounds = {plan.id: Note(f"{plan.purpose}.", BOUND) for plan in bound_plans(dialect)}
+    known = {**NOTES, **bounds, **{bug.flag: bug.note for bug in bugs_of(dialect)}}
     return {flag: known[flag] for flag in sorted(flags)}
 
 

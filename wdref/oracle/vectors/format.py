@@ -1,11 +1,8 @@
 """The form of vector files: numbers as text, the layout, and writing whole or not at all."""
 
-import contextlib
 import json
 import math
-import os
 from decimal import ROUND_CEILING, Context, Decimal
-from pathlib import Path
 from typing import Any
 
 Nested = Any  # a float, None for what there is not, or (nested) lists of them
@@ -88,15 +85,3 @@ def layout(document: Any, indent: int = 0) -> str:
 
 def _short(x: Any) -> bool:
     return not isinstance(x, list | dict) and not (isinstance(x, str) and " " in x)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to a temporary name in the same folder and rename it to `path`."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise

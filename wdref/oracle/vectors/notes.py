@@ -11,6 +11,7 @@ class Note(NamedTuple):
     bugs: str
 
 
+BOUND = "A 0 taken for a default."  # of a hyperparameter that one family has
 NOTES: Mapping[str, Note] = {
     "exaggerated": Note(
         "Strong hyperparameters, a schedule and shrinking gradients: every term has its weight.",

@@ -1,9 +1,9 @@
 """Where the recurrence of each file of vectors is written down."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import NamedTuple
 
+from ...rules.derived import derived
 from ...rules.programs import programs
 from ...rules.registry import families
 
@@ -31,7 +31,7 @@ PROGRAMS = {
 }  # fmt: skip
 
 
-@cache
+@derived
 def sources() -> Mapping[tuple[str, str], Source]:
     """Return the source of every convention and claim that has one."""
     found: dict[tuple[str, str], Source] = {}

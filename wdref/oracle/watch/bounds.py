@@ -67,13 +67,22 @@ class Rounds:
         return np.where(size < self.overflow, error, np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What a comparison says of the midpoints, and where both radii leave it no choice, (2, n)."""
+
+    yes: Array
+    known: Array
+
+
 class Bounds:
     """A one-dimensional array ``mid`` with radii ``rad``, (2, n), or None where it is exact."""
 
-    __slots__ = ("mid", "rad", "rounds")
+    __slots__ = ("difference", "mid", "rad", "rounds")
 
     def __init__(self, mid: Array, rad: Array | None, rounds: Rounds) -> None:
         self.mid, self.rad, self.rounds = mid, rad, rounds
+        self.difference = False  # or a sum with one, whose root may be no number
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "Namespace":
         """Return the functions that a rule may call."""
@@ -84,10 +93,13 @@ class Bounds:
         """One axis."""
         return 1
 
-    def _new(self, mid: Array, rad: Array | None, units: float = 1.0) -> "Bounds":
-        """Round once: what the midpoint lost joins both radii, the target's rounding the second."""
+    def _new(self, mid: Array, rad: Array | None, units: float = 1.0, *, zero: Array) -> "Bounds":
+        """Round once: what the midpoint lost joins both radii, the target's rounding the second.
+
+        Where the midpoint is a `zero` of zeros, or of equals, it has lost nothing.
+        """
         size = np.abs(mid).astype(np.float64)
-        own = size * float(np.finfo(mid.dtype).eps) + TINY
+        own = np.where(zero, 0.0, size * float(np.finfo(mid.dtype).eps) + TINY)
         both = np.empty((2, len(mid)))
         both[:] = own if rad is None else rad + own
         both[1] += self.rounds.widen((size + both[1]) * UP, units)
@@ -106,20 +118,57 @@ class Bounds:
     def __abs__(self) -> "Bounds":
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
+    def _nothing(self, where: Array) -> "Bounds":
+        """The same, with no radius at the coordinates that are 0 whatever rounds."""
+        rad: Any = self.rad
+        return Bounds(self.mid, np.where(where & np.isfinite(rad), 0.0, rad), self.rounds)
+
     def __add__(self, other: "Bounds") -> "Bounds":
-        return self._new(self.mid + other.mid, _sum(self.rad, other.rad))
+        mid = self.mid + other.mid
+        total = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
+        total = total._nothing(_zero(self) & _zero(other))
+        total.difference = self.difference or other.difference
+        return total
 
     def __sub__(self, other: "Bounds") -> "Bounds":
-        return self._new(self.mid - other.mid, _sum(self.rad, other.rad))
+        mid = self.mid - other.mid
+        found = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
+        found = found._nothing(_zero(self) & _zero(other))
+        found.difference = True
+        return found
 
     def __mul__(self, other: "Bounds") -> "Bounds":
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
-        return self._new(self.mid * other.mid, _product(self, other))
+        zero = (self.mid == 0) | (other.mid == 0)
+        found = self._new(self.mid * other.mid, _product(self, other), zero=zero)
+        return found._nothing(_zero(self) | _zero(other))
 
     def __truediv__(self, other: "Bounds") -> "Bounds":
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
         mid = self.mid / other.mid
-        return self._new(mid, _quotient(self, other, mid), self.rounds.divide)
+        radii = _quotient(self, other, mid)
+        return self._new(mid, radii, self.rounds.divide, zero=self.mid == 0)
+
+    # comparison and choice round nothing; which way they go is known where the radii do not meet
+
+    def __lt__(self, other: Any) -> Verdicts:
+        return self._compare(np.less, other)
+
+    def __le__(self, other: Any) -> Verdicts:
+        return self._compare(np.less_equal, other)
+
+    def __gt__(self, other: Any) -> Verdicts:
+        return self._compare(np.greater, other)
+
+    def __ge__(self, other: Any) -> Verdicts:
+        return self._compare(np.greater_equal, other)
+
+    def _compare(self, f: Any, other: Any) -> Verdicts:
+        y = _lifted(other, self)
+        gap = np.abs(self.mid - y.mid).astype(np.float64) * (2 - UP)
+        rad = _sum(self.rad, y.rad)
+        known = np.ones((2, len(gap)), bool) if rad is None else (gap > rad * UP) | (rad == 0)
+        return Verdicts(f(self.mid, y.mid), known)
 
 
 class Namespace:
@@ -132,30 +181,69 @@ class Namespace:
         """Square root of the part that is >= 0: |√x - √a| ≤ r/√a, or up to the ends about 0."""
         mid = np.sqrt(np.maximum(x.mid, 0))
         if x.rad is None:
-            return x._new(mid, None, x.rounds.root)
+            return x._new(mid, None, x.rounds.root, zero=mid == 0)
         size = mid.astype(np.float64)
-        below = x.rad > x.mid.astype(np.float64)
+        below = x.rad >= x.mid.astype(np.float64)
         ends = np.maximum(size, np.sqrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
         rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size) * UP)
         negative = (x.mid + x.rad).astype(np.float64) < 0
-        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root)
+        if x.difference:  # the real number is not below 0, a rounded one may be
+            negative[1] = x.rad[1] > x.mid.astype(np.float64)
+        return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root, zero=x.mid == 0)
+
+    @staticmethod
+    def abs(x: Bounds, /) -> Bounds:
+        """Absolute value."""
+        return abs(x)
+
+    @staticmethod
+    def sign(x: Bounds, /) -> Bounds:
+        """Sign: exact, and no number to know where a radius reaches 0."""
+        if x.rad is None:
+            return Bounds(np.sign(x.mid), None, x.rounds)
+        known = (np.abs(x.mid).astype(np.float64) * (2 - UP) > x.rad) | (x.rad == 0)
+        return Bounds(np.sign(x.mid), np.where(known, 0.0, np.nan), x.rounds)
+
+    @staticmethod
+    def where(condition: Verdicts, x: Any, y: Any, /) -> Bounds:
+        """Choice: what was chosen, and no number to know where that is undecided."""
+        like = x if isinstance(x, Bounds) else y
+        x, y = (_lifted(z, like) for z in (x, y))
+        radii = [np.zeros((2, 1)) if z.rad is None else z.rad for z in (x, y)]
+        rad = np.where(condition.known, np.where(condition.yes, *radii), np.nan)
+        return Bounds(np.where(condition.yes, x.mid, y.mid), rad, like.rounds)
 
     @staticmethod
     def maximum(x: Bounds, y: Bounds, /) -> Bounds:
-        """Larger one: moves by no more than the one that moves most; nothing is rounded."""
-        return Bounds(np.maximum(x.mid, y.mid), _larger(x, y), x.rounds)
+        """Larger one: where the balls overlap it moves by no more than what moves most."""
+        return Bounds(np.maximum(x.mid, y.mid), _larger(x, y, x >= y), x.rounds)
 
     @staticmethod
     def minimum(x: Bounds, y: Bounds, /) -> Bounds:
         """Smaller one, likewise."""
-        return Bounds(np.minimum(x.mid, y.mid), _larger(x, y), x.rounds)
+        return Bounds(np.minimum(x.mid, y.mid), _larger(x, y, x <= y), x.rounds)
 
     @staticmethod
-    def full_like(x: Bounds, value: Bounds, /) -> Bounds:
+    def full_like(x: Bounds, value: Any, /) -> Bounds:
         """Repeat a scalar."""
-        n = len(x.mid)
+        n, value = len(x.mid), _lifted(value, x)
         rad = None if value.rad is None else np.broadcast_to(value.rad, (2, n))
         return Bounds(np.broadcast_to(value.mid, n), rad, x.rounds)
+
+
+def _lifted(x: Any, like: Bounds) -> Bounds:
+    """A number as exact bounds."""
+    if isinstance(x, Bounds):
+        return x
+    return Bounds(np.full(len(like.mid), x, like.mid.dtype), None, like.rounds)
+
+
+def _zero(x: Bounds) -> Array:
+    """Where a number is 0 and nothing else."""
+    nothing: Array = x.mid == 0
+    if x.rad is not None:
+        nothing = nothing & np.all(x.rad == 0, axis=0)
+    return nothing
 
 
 def _sum(a: Array | None, b: Array | None) -> Array | None:
@@ -184,7 +272,10 @@ def _quotient(x: Bounds, y: Bounds, mid: Array) -> Array | None:
     return np.where(low > 0, error / low, np.nan)
 
 
-def _larger(x: Bounds, y: Bounds) -> Array | None:
-    if x.rad is None or y.rad is None:
-        return x.rad if y.rad is None else y.rad
-    return np.maximum(x.rad, y.rad)
+def _larger(x: Bounds, y: Bounds, first: Verdicts) -> Array | None:
+    """The radius of the one that is taken, where that is known, else the larger one."""
+    if x.rad is None and y.rad is None:
+        return None
+    radii = [np.zeros((2, 1)) if z.rad is None else z.rad for z in (x, y)]
+    chosen: Array = np.where(first.known, np.where(first.yes, *radii), np.maximum(*radii))
+    return chosen

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from ...common.checks import check_number
 from ...conventions import dialect
 from ...engine.arithmetic import all_narrow
-from ...engine.checks import check_number
 from ...rules.contract import Dialect
 from .watch import Hyper, check_names
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backend import load
-from ...engine.checks import check_count, check_number
+from ...common.checks import check_count, check_number
 from ..judge.verdict import LIMIT
 from .name import closest
 from .step import Array, Before, Certified, Rule, certify

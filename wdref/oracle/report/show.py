@@ -82,7 +82,7 @@ def _print_notes(
 def print_lines(console: Console, target: str, lines: Sequence[str]) -> None:
     """Print a diagnosis; the line that says what the target is begins with its name.
 
-    What is unsupported stands in the last line of a verdict (`wdref.oracle.check.asked`).
+    What is unsupported stands in the last line of a verdict (`wdref.oracle.report.asked`).
     """
     for line in lines:
         if line.startswith("unsupported: "):

@@ -1,0 +1,75 @@
+"""What the tests of every family share: its programs, truth in 50 digits, leaves of any values."""
+
+import importlib
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from mpmath import isnan, mp, mpf
+
+from wdref.backend import PLAIN, Leaf, load
+from wdref.conventions import conventions
+from wdref.engine.half_precision import Kernel
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge.enclosure import enclose
+from wdref.rules.registry import families
+
+CASES = ("exaggerated", "stop", "restart", "bursts", "sparse", "first")
+
+
+def dialects(family):
+    """Each convention and claim of the family, by name."""
+    claims = [claim.name for claim in families()[family].claims]
+    return {f"{convention}.{claim}": known[claim]
+            for convention, known in conventions().items() for claim in claims
+            if claim in known}  # fmt: skip
+
+
+def cases(d, dtype="float64", names=CASES):
+    """The cases of these names that the dialect has."""
+    return [case for case in regimes(d.family, d, dtype) if case.id.split("/")[0] in names]
+
+
+def check_contains(d, case, by_hand):
+    """The enclosure of every value contains what was computed by hand, in 50 digits."""
+    truth = enclose(d, case)
+    with mp.workdps(50):
+        for t, row in enumerate(by_hand(d, case)):
+            for i, x in enumerate(row):
+                if isnan(x):
+                    assert np.isnan(truth.high[t, i])
+                    continue
+                middle = mpf(float(truth.high[t, i])) + mpf(float(truth.low[t, i]))
+                assert abs(x - middle) <= mpf(float(truth.error[t, i])) + mpf("1e-45") * abs(x)
+
+
+def hypers(family):
+    """Any hyperparameters of the family; 0 for the rate has no λ/α."""
+    rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
+    below_1 = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
+    numbers = {h.name: below_1 if h.below == 1 else rates for h in families()[family].hyper}
+    return st.fixed_dictionaries({**numbers, "learning_rate": rates.map(lambda x: x or 0.5)})
+
+
+@st.composite
+def leaves(draw, d, dtype):
+    """A leaf of this dialect with any values in every array."""
+    size, width = draw(st.integers(0, 70)), 8 * np.dtype(dtype).itemsize
+    values = st.floats(width=width) | st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan])
+    arrays = [draw(hnp.arrays(dtype, size, elements=values, fill=values))
+              for _ in range(2 + len(d.slots))]  # fmt: skip
+    eta, before, t = draw(st.floats(0, 2)), draw(st.floats(0, 2)), draw(st.integers(2, 10**6))
+    scalars = d.scalars(draw(hypers(d.family)), t, eta, before=before)
+    return Leaf(Kernel(d), arrays[0], arrays[1], tuple(arrays[2:]), scalars)
+
+
+def check_bits(leaf, same_bits, backends=("numpy", "numba")):
+    """Each backend gives the bits of the plain rule, and evaluates nothing plainly."""
+    compiled = importlib.import_module("wdref.backends.numpy")._compiled(leaf)
+    assert compiled is not None, "evaluated plain: nothing would be compared"
+    with np.errstate(all="ignore"):
+        ((theta, slots),) = PLAIN.update([leaf])
+    for name in backends:
+        ((got, got_slots),) = load(name).update([leaf])
+        for a, b in zip((got, *got_slots), (theta, *slots), strict=True):
+            same_bits(a, b)

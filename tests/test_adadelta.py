@@ -1,0 +1,96 @@
+"""Adadelta: against a second evaluation, on every backend, against its known bugs, in languages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from by_hand.adadelta import by_hand
+from family_runs import cases, check_bits, check_contains, dialects, leaves
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import wdref
+from wdref.backends.printers.printing import print_rule
+from wdref.oracle.bugs.gallery import gallery
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.proof.detection import row_of
+from wdref.rules.adadelta import AdadeltaDialect, adadelta, adadelta_dialect
+
+pytest.importorskip("flint", reason="needs wdref[oracle]")
+DIALECTS = dialects("adadelta")
+BUGS = [bug for bug in gallery() if bug.claim.family == "adadelta"]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_enclosure_contains_what_is_computed_by_hand(name):
+    d = DIALECTS[name]
+    for case in cases(d):
+        check_contains(d, case, by_hand)
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_so_it_does_for_answers_of_no_program(clip):
+    for d in candidates("adadelta", clip=clip)[::5]:
+        (case,) = cases(d, names=("exaggerated",))
+        check_contains(d, case, by_hand)
+
+
+@pytest.mark.parametrize("form", ["none", "l2", "paper"])
+def test_the_paper_s_lines_are_the_dialect_s(form, same_bits):
+    d = AdadeltaDialect(form=form)
+    assert d.apply is adadelta
+    h = {"learning_rate": 0.3, "rho": 0.8, "eps": 0.2, "weight_decay": 0.4}
+    theta, g, v, u = np.random.default_rng(0).normal(size=(4, 50))
+    s = d.scalars(h, 3, 0.5)
+    new, slots = adadelta(theta, g, (v * v, u * u), s)
+    other, others = adadelta_dialect(d, theta, g, (v * v, u * u), s)
+    for a, b in zip((new, *slots), (other, *others), strict=True):
+        same_bits(a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", DIALECTS)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_same_bits(name, dtype, data, same_bits):
+    check_bits(data.draw(leaves(DIALECTS[name], dtype)), same_bits)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=[bug.id for bug in BUGS])
+def test_each_bug_is_caught_and_named(bug):
+    row = row_of(bug)
+    assert (row.caught, row.named, row.agrees) == (True, True, True)
+
+
+@pytest.mark.parametrize("language", ["c", "rust", "javascript", "latex"])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_it_is_printed(name, language):
+    convention, claim = name.split(".")
+    text = print_rule(claim, language, convention=convention)
+    assert "Zeiler" in text or language == "latex"
+
+
+def test_loopback_conforms():
+    command = [Path(sys.executable).parent / "wdref", "check", "loopback:Adadelta", "--claim",
+               "adadelta", "--json"]  # fmt: skip
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert found["verdict"] == "conforms"
+
+
+def test_without_an_eps_nothing_ever_moves():
+    """√0/√v is 0: what starts a run is ε alone."""
+    params = {"w": np.array([1.0, -2.0])}
+    for eps, moves in ((0.0, False), (1e-6, True)):
+        opt = wdref.Adadelta(eps=eps)
+        new, _ = opt.update(params, {"w": np.array([4.0, 0.5])}, opt.init(params))
+        assert np.all(new["w"] != params["w"]) == moves
+
+
+def test_the_rate_is_no_part_of_the_average():
+    params, g = {"w": np.ones(3)}, {"w": np.arange(1.0, 4.0)}
+    kept = [wdref.Adadelta(learning_rate=rate) for rate in (1.0, 1e-3)]
+    slots = [opt.update(params, g, opt.init(params))[1].slots["u"]["w"] for opt in kept]
+    np.testing.assert_array_equal(*slots)

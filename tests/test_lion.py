@@ -1,0 +1,190 @@
+"""The sign rules: enclosed, the same bits everywhere, told apart, their bugs named.
+
+The truth is that of tests/by_hand/lion.py, in 50 digits.
+"""
+
+import numpy as np
+import pytest
+from by_hand.lion import by_hand
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from mpmath import mp, mpf
+
+import wdref
+from wdref.backend import PLAIN, Leaf, load
+from wdref.backends.printers.printing import print_rule
+from wdref.conventions import CONVENTIONS
+from wdref.dialects import LionDialect
+from wdref.engine.half_precision import Kernel
+from wdref.frameworks import loopback
+from wdref.methods import methods
+from wdref.oracle.bugs.gallery import gallery
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.judge.enclosure import enclose
+from wdref.oracle.judge.verdict import judge, judge_all, overall, worst_ratio
+from wdref.oracle.proof.detection import row_of
+from wdref.oracle.targets.targets import Result
+from wdref.rules.registry import claim as method
+
+CLAIMS = ("lion", "tiger", "signum", "signsgd")
+PLANS = ("exaggerated", "stop", "restart", "bursts", "sparse", "first")
+PROGRAMS = [(convention, claim) for convention, claims in CONVENTIONS.items()
+            for claim in CLAIMS if claim in claims]  # fmt: skip
+
+
+def test_every_program_is_here():
+    assert {convention for convention, _ in PROGRAMS} == {"paper", "optax", "keras", "mlx"}
+
+
+def check(dialect, claim, dtype):
+    """The exact path lies where the enclosure says; what is in doubt is little."""
+    doubts = []
+    with mp.workdps(50):
+        for case in regimes(claim, dialect, dtype):
+            if case.id.partition("/")[0] in PLANS:
+                truth, path = enclose(dialect, case), by_hand(dialect, case)
+                for (t, i), error in np.ndenumerate(truth.error):
+                    exact = mpf(float(truth.high[t, i])) + mpf(float(truth.low[t, i]))
+                    assert abs(path[t][i] - exact) <= mpf(float(error)) + mpf("1e-45")
+                doubts += truth.doubt.ravel().tolist()
+    assert doubts
+    assert np.mean(doubts) < 0.02
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("convention", "claim"), PROGRAMS)
+def test_by_hand(convention, claim, dtype):
+    check(CONVENTIONS[convention][claim], claim, dtype)
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_every_answer_by_hand(clip):
+    for dialect in candidates("lion", clip=clip)[::3]:
+        check(dialect, "lion", "float64")
+
+
+def test_a_sign_that_roundings_decide_is_in_doubt():
+    """Two gradients that cancel but for a rounding: no more is said of that coordinate."""
+    dialect = LionDialect(sign="moment")
+    case = next(c for c in regimes("signum", dialect, "float32") if c.id.startswith("first"))
+    beta = case.hyper["beta2"]
+    g = np.array([[1.0, 1.0, 0.0], [-beta, 1.0, 0.0], [1.0, 1.0, 0.0]], "float32")
+    near = type(case)(**{**vars(case), "theta0": np.ones(3, "float32"), "grads": g,
+                         "eta": np.ones(3)})  # fmt: skip
+    assert enclose(dialect, near).doubt.tolist() == [[False] * 3, *[[True, False, False]] * 2]
+
+
+def test_an_infinite_gradient_that_leaves_a_parameter_finite_is_in_doubt():
+    dialect = CONVENTIONS["paper"]["signsgd"]
+    case = next(c for c in regimes("signsgd", dialect, "float64") if "nonfinite" in c.flags)
+    found = enclose(dialect, case)
+    assert found.broken[:, 0].tolist() == [False] * 2 + [True] * 8  # NaN stays
+    assert not found.broken[:, 1:].any()
+    assert found.doubt[:, 1].tolist() == [False] * 4 + [True] * 6  # sgn ∞ is 1
+
+
+values = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan])
+HYPER = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.01, "clip": 0.5}
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+@pytest.mark.parametrize("d", [*{CONVENTIONS[p][claim] for p, claim in PROGRAMS},
+                               LionDialect("l2"), LionDialect("l2", "after", "moment", clip="sum")],
+                         ids=str)  # fmt: skip
+@settings(max_examples=15)
+@given(data=st.data())
+def test_same_bits(d, name, data, same_bits):
+    if name == "numba":
+        pytest.importorskip("numba", reason="the extra `fast` installs it")
+    size, eta = data.draw(st.integers(0, 70)), data.draw(st.floats(0, 2))
+    theta, g, *slots = (data.draw(hnp.arrays("float32", size, elements=values))
+                        for _ in range(2 + len(d.slots)))  # fmt: skip
+    leaf = Leaf(Kernel(d), theta, g, tuple(slots), d.scalars(HYPER, 3, eta))
+    with np.errstate(all="ignore"):
+        ((want, kept),), ((got, new),) = PLAIN.update([leaf]), load(name).update([leaf])
+    for mine, theirs in zip((got, *new), (want, *kept), strict=True):
+        same_bits(mine, theirs)
+
+
+def test_the_paper_s_file_and_the_dialect_are_one():
+    rng = np.random.default_rng(0)
+    theta, g, m = rng.normal(size=(3, 50))
+    for form in LionDialect.questions()["form"]:
+        d = LionDialect(form=form)
+        s = d.scalars(HYPER, 2, 0.5)
+        (a, (b,)), (c, (e,)) = d.apply(theta, g, (m,), s), d.rule()(theta, g, (m,), s)
+        assert (a.tobytes(), b.tobytes()) == (c.tobytes(), e.tobytes())
+
+
+@pytest.mark.parametrize(("convention", "claim"), PROGRAMS)
+def test_loopback_conforms(convention, claim):
+    d = CONVENTIONS[convention][claim]
+    run = loopback.load(method(claim).method, variant=convention)
+    short = [case for dtype in ("float64", "float32") for case in regimes(claim, d, dtype)
+             if "long" not in case.flags]  # fmt: skip
+    with np.errstate(all="ignore"):
+        verdicts = [judge(d, case, Result("ok", run(case))) for case in short]
+    assert overall(verdicts) == "conforms"
+    assert worst_ratio(verdicts) <= 1
+
+
+def with_a_rate_in_float32(case):
+    """Lion as mlx has it: the rate a float32 number, the sign of NaN 0."""
+    h, theta, m, path = case.hyper, case.theta0.copy(), 0 * case.theta0, []
+    for g, eta in zip(case.grads, case.eta, strict=True):
+        rate = float(np.float32(h["learning_rate"] * eta))
+        step = np.nan_to_num(np.sign(h["beta1"] * m + (1 - h["beta1"]) * g))
+        m = h["beta2"] * m + (1 - h["beta2"]) * g
+        theta = (1 - rate * h["weight_decay"]) * theta - rate * step
+        path.append(theta)
+    return Result("ok", np.array(path))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_gradients_that_are_no_numbers_say_nothing_of_other_cases():
+    d = CONVENTIONS["mlx"]["lion"]
+    some = [case for case in regimes("lion", d, "float64")
+            if case.id.startswith(("ordinary", "exaggerated", "no-numbers"))]  # fmt: skip
+    found = judge_all(d, some, [with_a_rate_in_float32(case) for case in some], {})
+    verdicts = {v.id.partition("/")[0]: v.verdict for v in found}
+    assert verdicts == {
+        "ordinary": "imprecise", "exaggerated": "imprecise", "no-numbers": "deviates"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "claim"), [("lion", "lion"), ("signum", "signum")])
+def test_a_run_begun_in_optax_goes_on_here(name, claim):
+    jax, optax = (pytest.importorskip(x, reason="extra `frameworks`") for x in ("jax", "optax"))
+    grads = np.random.default_rng(0).normal(size=(9, 4))
+    with jax.enable_x64(True):
+        there, params = getattr(optax, name)(0.125), jax.numpy.ones(4)
+        state, opt = there.init(params), methods()[method(claim).method].like(
+            "optax", learning_rate=0.125, weight_decay=1e-3 if name == "lion" else 0.0)  # fmt: skip
+        mine, own = None, None
+        for t, g in enumerate(grads):
+            if t == 4:
+                mine = np.array(params)
+                counted = {} if name == "lion" else {"step": 4}
+                own = wdref.states.load(opt, mine, state, "optax", **counted)
+            updates, state = there.update(jax.numpy.asarray(g), state, params)
+            params = optax.apply_updates(params, updates)
+            if own is not None:
+                mine, own = opt.update(mine, g, own)
+        np.testing.assert_allclose(mine, params, rtol=1e-14)
+
+
+BUGS = [bug for bug in gallery() if bug.claim.family == "lion"]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
+def test_every_bug_is_caught_and_named(bug):
+    row = row_of(bug)
+    assert (row.caught, row.named, row.agrees) == (True, True, True)
+
+
+@pytest.mark.parametrize("language", ["c", "rust", "javascript", "latex"])
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_prints(claim, language):
+    assert len(print_rule(claim, language).splitlines()) > 3
