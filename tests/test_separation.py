@@ -135,7 +135,7 @@ def closest(dialects, dtype, family, *, clip):
         radius = np.concatenate([radii(dialects, case) for case in cases], axis=1)
     known = np.isfinite(radius)  # where it is not, a value separates nothing
     # without ε a step of RAdam is 0/0 where no gradient ever was
-    assert np.mean(known) > (0.8 if family in LATER else 0.95)
+    assert np.mean(known) > (0.8 if family == "radam" else 0.95)
     for i in range(len(dialects)):
         far = np.max(np.abs(values - values[i])[:, known[i]] / radius[i, known[i]], axis=1)
         far[i] = np.inf
