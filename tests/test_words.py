@@ -54,7 +54,7 @@ def test_a_line_can_be_pasted(convention, claim):
 
 
 # what optax's SGDW and SignSGD are made of has no defaults
-OTHERWISE = (("optax", "sgdw"), ("optax", "signsgd"))
+OTHERWISE = (("optax", "sgdw"), ("optax", "radamw"), ("optax", "signsgd"))
 
 
 def alone(claim):
