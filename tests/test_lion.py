@@ -79,7 +79,7 @@ HYPER = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.01
 
 
 @pytest.mark.parametrize("name", ["numpy", "numba"])
-@pytest.mark.parametrize("d", [*{CONVENTIONS[p][claim] for p, claim in PROGRAMS},
+@pytest.mark.parametrize("d", [*dict.fromkeys(CONVENTIONS[p][claim] for p, claim in PROGRAMS),
                                LionDialect("l2"), LionDialect("l2", "after", "moment", clip="sum")],
                          ids=str)  # fmt: skip
 @settings(max_examples=15)

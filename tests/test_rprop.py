@@ -64,7 +64,7 @@ def test_every_answer_by_hand(clip):
 values = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan])
 HYPER = {"learning_rate": 0.1, "shrink": 0.6, "grow": 1.5, "smallest": 0.05, "largest": 0.5,
          "weight_decay": 0.01, "clip": 0.5}  # fmt: skip
-SOME = [*{CONVENTIONS[p]["rprop"] for p in PROGRAMS},
+SOME = [*dict.fromkeys(CONVENTIONS[p]["rprop"] for p in PROGRAMS),
         RpropDialect("l2", turn="revert", bounded="both"),
         RpropDialect("lr", "after", "through", clip="gradient")]  # fmt: skip
 
