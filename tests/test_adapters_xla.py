@@ -126,6 +126,11 @@ TENSORFLOW = {
     "MomentumOptimizer[decay=l2]": "momentum in float32",
     "MomentumOptimizer[decay=l2,use_nesterov=True]": "momentum in float32",
     "MomentumOptimizer": "momentum in float32",
+    "AdadeltaOptimizer": "rho, eps in float32",
+    "AdadeltaOptimizer[decay=l2]": "rho, eps in float32",
+    "RMSPropOptimizer": "rho, momentum, eps in float32",
+    "RMSPropOptimizer[decay=l2]": "rho, momentum, eps in float32",
+    "RMSPropOptimizer[decay=l2,centered=True]": "rho, momentum, eps in float32",
     "AdamOptimizer": "float32",
     "AdamOptimizer[decay=l2]": "float32",
 }

@@ -142,8 +142,8 @@ def test_loopback_conforms_in_half_precision(row):
 
 @pytest.mark.parametrize("framework", ["torch", "sklearn", "loopback"])
 def test_an_adapter_says_what_it_knows(framework):
-    with pytest.raises(ValueError, match=f"{framework} adapter: no 'Lion'; it knows .*Adam"):
-        adapter(framework).load("Lion")
+    with pytest.raises(ValueError, match=f"{framework} adapter: no 'Lamb'; it knows .*Adam"):
+        adapter(framework).load("Lamb")
 
 
 def damped(*args):

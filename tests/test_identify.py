@@ -21,21 +21,27 @@ from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.identify.identify import describe, identify
 from wdref.oracle.identify.ranking import PROBES
 from wdref.oracle.targets.targets import Result
+from wdref.rules.registry import families
 
 copies = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("copies.py"))))
-NAMES = (*PROBES, "first", "overshoot", "no-decay")
+NAMES = (*PROBES, "first", "overshoot", "no-decay", "rate-2")
 CLAIM = {"adam": dialect("adam", "pytorch"), "sgd": dialect("sgd", "pytorch")}
 
 
 @cache
-def suite(family, dtype="float64"):
-    """Part of the suite: the probes and short cases, with every hyperparameter of the family."""
-    found = regimes(family, CLAIM[family], dtype)
+def suite(claim, dtype="float64"):
+    """Part of the suite: the probes and short cases, with the hyperparameters of the claim.
+
+    `claim` may be a family whose claim here reads all of them.
+    """
+    claim = CLAIM.get(claim, claim)
+    found = regimes(claim.family, claim, dtype)
     return tuple(case for case in found if case.id.partition("/")[0] in NAMES)
 
 
-def identified(family, run, dtype="float64"):
-    given = suite(family, dtype)
+def identified(claim, run, dtype="float64"):
+    given = suite(claim, dtype)
+    family = getattr(claim, "family", claim)
     with np.errstate(all="ignore"):
         return identify(given, [Result("ok", run(case)) for case in given], family)
 
@@ -45,7 +51,7 @@ def evaluated(found):
 
     def run(case):
         theta, path = case.theta0, []
-        slots = [np.zeros_like(theta) for _ in found.slots]
+        slots = [np.full_like(theta, start) for start in found.starts(case.hyper)]
         eta = case.eta.tolist()
         for t, g in enumerate(case.grads, 1):
             s = found.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
@@ -87,11 +93,12 @@ CONVENTIONAL = [(c, claim, d) for c, rules in CONVENTIONS.items() for claim, d i
     ("convention", "claim", "found"), CONVENTIONAL, ids=[f"{c}-{n}" for c, n, _ in CONVENTIONAL]
 )
 def test_every_convention_is_named(convention, claim, found):
-    identity = identified(found.family, evaluated(found))
+    identity = identified(CLAIM.get(found.family, found), evaluated(found))
     assert identity.certified
-    assert identity.nearest.rule == found
+    assert identity.nearest.rule == found.plain()
     # SGD without momentum: its L2 is a decay (Proposition 1)
-    same = (replace(found, form="lr"),) if found.form == "l2" and "m" not in found.slots else ()
+    first = found.form == "l2" and not found.slots
+    same = (replace(found, form="lr"),) if first else ()
     assert identity.also == same
     assert f"{convention} {claim}" in identity.as_json()["match"]["names"]
 
@@ -127,7 +134,8 @@ def test_what_cannot_be_told_apart_is_listed():
 
 
 def test_every_convention_is_a_candidate():
-    assert {d for _, _, d in CONVENTIONAL} <= {*candidates("adam"), *candidates("sgd")}
+    every = {d for family in families() for d in candidates(family)}
+    assert {d.plain() for _, _, d in CONVENTIONAL} <= every
 
 
 # -- what is none of them --------------------------------------------------------------------

@@ -179,9 +179,10 @@ def _cancelling(s: Any, arithmetic: Arithmetic | None) -> Any:
         return s
     unit = Widen.by(arithmetic.compute).factor - 1
     head = "one_minus_"
-    wider = {name: getattr(s, name) + getattr(s, name.removeprefix(head)) * unit
+    pairs = {name: (getattr(s, name), getattr(s, name.removeprefix(head)))
              for name in s._fields if name.startswith(head)}  # fmt: skip
-    return s._replace(**wider)
+    wider = {name: kept + beta * unit for name, (kept, beta) in pairs.items() if beta is not None}
+    return s._replace(**wider)  # an average that the dialect has not has neither
 
 
 def _storage(arithmetic: Arithmetic | None) -> tuple[Widen | None, Widen | None]:

@@ -54,9 +54,12 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     method = _method(optimizer, options)
     known = CONVENTIONS[options.get("variant", "paper").replace("-", "_")]
     decays = options.get("form", known[method.claim].form) != "none"
+    taken = inspect.signature(method).parameters
 
     def run(case: Any) -> Any:
         hyper = _words(case.hyper, decays)
+        if foreign := [name for name in hyper if name not in taken]:
+            raise Unsupported(f"wdref.{optimizer} has no {foreign[0]}: ask it as another rule")
         if case.dtype == "bfloat16" and ml_dtypes is None:
             raise Unsupported("NumPy has bfloat16 with ml_dtypes only")
         eta = case.eta.tolist()

@@ -166,7 +166,10 @@ def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, Any]:
         raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
     words, hyper = HYPER[optimizer], {"initial": 0.0, **hyper}
     names = [x for name in words.values() for x in (name if isinstance(name, tuple) else (name,))]
-    if missing := [name for name in names if name not in hyper]:
+    missing = [name for name in names if name not in hyper]
+    if missing == ["psi"]:  # NAdam's alone: asked as another rule it has its own
+        words = {own: name for own, name in words.items() if name != "psi"}
+    elif missing:
         raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")
     if optimizer == "Rprop" and not hyper["smallest"] <= hyper["learning_rate"] <= hyper["largest"]:
         raise Unsupported("paddle.optimizer.Rprop refuses a learning rate beyond its range")

@@ -238,6 +238,8 @@ def _hyper(
             continue
         names = whose if isinstance(whose, tuple) else (whose,)
         missing = [each for each in names if each not in given]
+        if missing == ["psi"]:
+            continue  # NAdam's alone: asked as another rule it has its own
         if missing:
             raise Unsupported(f"torch.optim.{optimizer} needs {missing[0]}: ask it as another rule")
         values: Any = tuple(given[each] for each in names)

@@ -108,8 +108,8 @@ class Method(Optimizer):
     def _check_read(self, found: Dialect, arguments: Mapping[str, Any]) -> None:
         """Refuse a hyperparameter that no line of the dialect has: it would change nothing."""
         for h in self.family.hyper:
-            given = arguments.get(h.name, 0) != 0
-            if given and not h.sets and h.name not in found.hyper:
+            unread = not h.sets and h.name not in found.hyper
+            if unread and arguments.get(h.name, 0) != 0:
                 raise ValueError(
                     f"{type(self).__name__} reads no {h.name} here: leave it out, or give the "
                     "answers of a rule that has it"

@@ -253,7 +253,7 @@ def describe(rule: Any) -> dict[str, Any]:
         f"{convention} {claim}"
         for convention, rules in CONVENTIONS.items()
         for claim, d in rules.items()
-        if d == rule
+        if dialect is rule and d.plain() == dialect.plain()
     ]
     recurrence = list(rule.recurrence())
     return {"rule": rule.family, **answers, "names": names, "recurrence": recurrence}
