@@ -67,7 +67,7 @@ def _changed(case: Case, own: dict[str, float]) -> Case:
     """Return the case with these numbers; the rate's go into η, which is not a hyperparameter."""
     own = dict(own)
     eta = case.eta
-    rate = case.hyper["learning_rate"]
+    rate = case.hyper.get("learning_rate")
     if own.pop("learning_rate", None) is not None and rate:
         eta = (eta * rate).astype(np.float32).astype(np.float64) / rate
     changes: dict[str, Any] = {"hyper": {**case.hyper, **own}, "eta": eta}

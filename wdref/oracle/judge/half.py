@@ -25,10 +25,15 @@ def finding(case: Case, result: Result, *, decays: bool = True) -> str:
         return f"vanishing decay: 2^-12 of a parameter a step moves no {case.dtype} parameter"
     small = "underflow" in case.flags and case.dtype == "float16"  # bfloat16 holds this eps
     if small and bool(np.any(np.isnan(result.values))):
-        return f"0/0: eps={case.hyper['eps']:g} is 0 in {case.dtype}"
+        return f"0/0: {_divisor(case)} is 0 in {case.dtype}"
     return ""
 
 
+def _divisor(case: Case) -> str:
+    """What rounds to 0; a rule without ε divides by its own state."""
+    return f"eps={case.hyper['eps']:g}" if "eps" in case.hyper else "a denominator without eps"
+
+
 def _stands_still(case: Case, values: Any) -> bool:
-    decays = case.hyper["weight_decay"] > 0
+    decays = case.hyper.get("weight_decay", 0.0) > 0
     return decays and bool(np.all(values == case.theta0.astype(float)))

@@ -59,7 +59,7 @@ def matrix(rows: Sequence[Row], settings: Settings) -> Iterator[dict[str, Any]]:
         elif outcome.error:
             yield _failed(row, "error", outcome.error, outcome)
         else:
-            yield _judged(row, suite, outcome)
+            yield _judged_or_why_not(row, suite, outcome)
 
 
 def _run(rows: Sequence[Row], settings: Settings) -> Iterator[tuple[Row, Sequence[Case], Outcome]]:
@@ -112,6 +112,14 @@ def suite(
     """Return the cases of a row in `dtypes`, `part` of the sizes where rows share them."""
     name = parse_options(claim)[0]
     return tuple(case for dtype in dtypes for case in brief(name, rule, dtype, part))
+
+
+def _judged_or_why_not(row: Row, suite: Sequence[Case], outcome: Outcome) -> dict[str, Any]:
+    """A row that cannot be judged costs no other its answer."""
+    try:
+        return _judged(row, suite, outcome)
+    except Exception as error:
+        return _failed(row, "error", f"judging it: {type(error).__name__}: {error}", outcome)
 
 
 def _judged(row: Row, suite: Sequence[Case], outcome: Outcome) -> dict[str, Any]:
