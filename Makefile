@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu bench docs lint clean
+.PHONY: help demo test test-gpu bench docs lint api clean
 
 help:
 	@echo 'make demo      the propositions, a verdict on scikit-learn, a training run (demo.png)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make bench     the benchmarks'
 	@echo 'make docs      the documentation, in docs/_build'
 	@echo 'make lint      ruff and mypy'
+	@echo 'make api       public names that changed since the last release'
 	@echo 'make clean     removes what was built, keeps .venv'
 
 # `wdref check` exits with 1 where the answer is no. That is an answer: only 2 and above is a failure.
@@ -45,6 +46,11 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Public names that are gone or are called otherwise fail; before the first tag there is nothing to compare.
+api: $(VENV)/.test
+	@last=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo 'no release yet'; exit 0; }; \
+	$(BIN)/griffe check wdref --search . --against "$$last"
 
 clean:
 	rm -rf build dist *.egg-info docs/_build demo.png

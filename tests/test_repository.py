@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = {"analysis", "backends", "docs", "tests", "wdref"}
+FOLDERS = {"changes", "analysis", "backends", "docs", "tests", "wdref"}
 GUARD = re.compile(r"\(`([\w./-]+\.py)::(\w+)`\)$")
 LONGEST = 400
 # Paths of one machine, and hosts of registries: where a package comes from is the user's choice.
@@ -69,6 +69,15 @@ def test_the_changelog_knows_the_version():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     headings = [line for line in lines_of(ROOT / "CHANGELOG.md") if line.startswith("## ")]
     assert headings[0].startswith(("## [Unreleased]", f"## [{version}]"))
+
+
+def test_every_change_to_come_is_of_a_known_kind():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["towncrier"]
+    kinds = {kind["directory"] for kind in settings["type"]}
+    files = [path for path in (ROOT / "changes").iterdir() if path.name != "README.md"]
+    assert [path.name for path in files if path.name.split(".")[1:] not in
+            [[kind, "md"] for kind in kinds]] == []  # fmt: skip
+    assert settings["start_string"] in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_the_design_names_its_guards():
