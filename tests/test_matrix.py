@@ -17,10 +17,13 @@ from wdref.oracle.cases.suite import BRIEF
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.matrix.explanations import explanations
 from wdref.oracle.matrix.markdown import changes, markdown, rows_of
-from wdref.oracle.matrix.matrix import Settings, matrix
+from wdref.oracle.matrix.matrix import Settings, _record, matrix
+from wdref.oracle.matrix.page import page
 from wdref.oracle.matrix.rows import rows
 from wdref.oracle.matrix.words import answers, words
 from wdref.oracle.targets import target_pool
+from wdref.oracle.targets.target_pool import Outcome
+from wdref.rules.registry import families
 
 ADAPTER = """
 import os, threading
@@ -277,12 +280,24 @@ def test_every_convention_has_words_of_its_own():
 
 
 def test_no_dialect_is_without_words():
-    for family in ("adam", "sgd"):
+    for family in families():
         for rule in candidates(family):
             found = answers(rule)
             assert found["words"].endswith(".")
-            assert (found["eps"] is None) == (rule.family == "sgd")
-            assert (found["momentum"] is None) == (rule.family == "adam")
+            assert (found["eps"] is None) == (not hasattr(rule, "eps"))
+            assert bool(found["denominator"]) == hasattr(rule, "eps")
+            assert bool(found["corrected"]) == hasattr(rule, "bias")
+            assert (found["momentum"] is None) == (not hasattr(rule, "nesterov"))
+
+
+def test_every_row_can_be_written():
+    """Each row of each adapter as if it were what it is said to be, on the page and as Markdown."""
+    claimed = [row for row in rows([]) if row.rule is not None]
+    records = [{**_record(row, "conforms", Outcome()), **answers(row.rule), "explanations": []}
+               for row in claimed]  # fmt: skip
+    document = {"date": "2026-01-01", "versions": {}, "rows": records}
+    assert set(rows_of(markdown(document))) == {row.name for row in claimed}
+    assert all(row.optimizer in page(document) for row in claimed[:3])
 
 
 def test_changes_of_a_page():

@@ -16,7 +16,8 @@ def record(framework, optimizer, verdict, ratio, **answers):
         "verdict": verdict, "worst_ratio": ratio, "precision": dict.fromkeys(DTYPES, grade),
         "seconds": 1.0, "defaults": {"lr": "'<b>'"}, "findings": [], "identified": None,
         "explanations": [], "install": "", "message": "", "form": "lr", "order": "together",
-        "eps": "hat", "bias_correction": "both", "words": "Decoupled.", "recurrence": ["θ ← θ"],
+        "eps": "hat", "bias_correction": "both", "denominator": "√v + ε",
+        "corrected": "both moments", "words": "Decoupled.", "recurrence": ["θ ← θ"],
         **answers,
     }  # fmt: skip
 

@@ -344,8 +344,9 @@ class Family:
     hyperparameters, ``betas`` for the pair, and questions. `switches` are answers that a program's
     option changes when it is on. `keeps` are the questions whose answer is what a slot holds.
     ``reduced(dialect, convention)`` simplifies a dialect whose momentum is 0; `columns` and `words`
-    say what the matrix shows; `conversion` is for families of which more than the decay can be
-    rewritten. `coupling` says why no decay is its L2 term, and is empty for SGD, where one is.
+    say what the matrix shows, `denominator` what is divided by, with ε in its place, `corrected`
+    what the bias correction divides; `conversion` is for families of which more than the decay can
+    be rewritten. `coupling` says why no decay is its L2 term, and is empty for SGD, where one is.
     `subjects` are the functions, by module, that mechanical mutants spoil.
     """
 
@@ -364,6 +365,8 @@ class Family:
     enters: str = "moments"  # what an L2 term enters with the gradient
     coupling: str = PRECONDITIONED
     columns: Callable[[Any], dict[str, Any]] = lambda d: {}
+    denominator: Callable[[Any], str] = lambda d: ""
+    corrected: Callable[[Any], str] = lambda d: ""
     words: Callable[[Any], Sequence[str]] = lambda d: ()
     reduced: Callable[[Any, Any], Any] | None = None
     conversion: Conversion | None = None

@@ -1,12 +1,13 @@
 """How answers that several families give are said: ε's place, the bias correction."""
 
-EPS = {
+DENOMINATOR = {
     "outside": "√v̂ + ε",
     "hat": "√v̂ + ε/√(1-β2^t)",
     "inside": "√(v̂ + ε)",
     "both": "√(v̂ + ε) + ε",
     "clamp": "max(√v̂, ε)",
 }
+UNCORRECTED = {place: words.replace("v̂", "v") for place, words in DENOMINATOR.items()}
 BIAS = {
     "both": "both moments",
     "none": "none",

@@ -28,8 +28,8 @@ from .words import answers
 
 WAITING = 4  # rows whose results may wait to be judged: a row's are some 20 MB
 SHARE = 16  # rows of one process: a framework with many has several, for the other cores' sake
-ANSWERS = ("rule", "form", "order", "eps", "bias_correction", "amsgrad", "momentum", "further",
-           "recurrence", "words")  # fmt: skip
+ANSWERS = ("rule", "form", "order", "eps", "bias_correction", "amsgrad", "momentum", "denominator",
+           "corrected", "further", "recurrence", "words")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...rules.vocabulary import BIAS, EPS
 from ..cases.case import DTYPES
 from .words import DECAYS
 
@@ -20,7 +19,7 @@ STYLES = {"conforms": "green", "imprecise": "yellow", "deviates": "red", "error"
 
 def cells(record: Record) -> tuple[str, ...]:
     """Return the columns that are the same on every machine, of `COLUMNS`."""
-    form, eps, bias = record["form"], record["eps"], record["bias_correction"]
+    form = record["form"]
     if form is None:
         return (record["target"], record["verdict"], *[""] * 5, *grades(record))
     return (
@@ -28,8 +27,8 @@ def cells(record: Record) -> tuple[str, ...]:
         record["verdict"],
         DECAYS[form][0],
         order(record),
-        "" if eps is None else denominator(eps, bias),
-        "" if bias is None else BIAS[bias],
+        record["denominator"],
+        record["corrected"],
         record["momentum"] or amsgrad(record),
         *grades(record),
     )
@@ -42,14 +41,6 @@ def order(record: Record) -> str:
     if record["form"] in ("l2", "scaled_l2"):
         return "in the gradient"
     return "after" if record["order"] == "after" else "before"
-
-
-def denominator(eps: str, bias: str) -> str:
-    """Where ε stands, as the denominator."""
-    plain = bias in ("none", "first")
-    return (EPS["outside"] if eps == "hat" and plain else EPS[eps]).replace(
-        "v̂", "v" if plain else "v̂"
-    )
 
 
 def amsgrad(record: Record) -> str:
@@ -110,8 +101,8 @@ def _denominators(records: Sequence[Record]) -> str:
     """Where ε stands; what only some have with the plainest of these."""
     names: dict[str, list[str]] = defaultdict(list)
     for r in records:
-        if r["eps"] is not None:
-            names[denominator(r["eps"], r["bias_correction"])].append(short(r["optimizer"]))
+        if r["denominator"]:
+            names[r["denominator"]].append(short(r["optimizer"]))
     usual, *rest = names or [""]
     return "; ".join([usual, *(f"{place} ({min(names[place], key=len)})" for place in rest)])
 

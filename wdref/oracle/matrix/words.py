@@ -21,12 +21,15 @@ COLUMNS = ("eps", "bias_correction", "amsgrad", "momentum")  # of the paper's fa
 
 def answers(rule: Dialect) -> dict[str, Any]:
     """Return the columns that say what the rule is; None where a question does not arise."""
-    own = families()[rule.family].columns(rule)
+    family = families()[rule.family]
+    own = family.columns(rule)
     return {
         "rule": rule.family,
         "form": rule.form,
         "order": rule.order,
         **{name: own.get(name) for name in COLUMNS},
+        "denominator": family.denominator(rule),
+        "corrected": family.corrected(rule),
         "further": {name: value for name, value in own.items() if name not in COLUMNS},
         "recurrence": list(rule.recurrence()),
         "words": words(rule),

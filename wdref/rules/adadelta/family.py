@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ..contract import Claim, Family, Hyperparameter, Slot
 from ..hyper import CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
+from ..vocabulary import UNCORRECTED
 from .dialect import AdadeltaDialect
 
 _ADADELTA = """Adadelta with L2 regularisation: Algorithm 1 of Zeiler (2012), λ θ in the gradient.
@@ -61,6 +62,7 @@ FAMILY = Family(
     options=("rho", "eps"),
     enters="averages",
     columns=lambda rule: {"eps": rule.eps},
+    denominator=lambda rule: UNCORRECTED[rule.eps],
     words=words,
     subjects={
         f"{__package__}.rule": ("adadelta",),

@@ -43,6 +43,12 @@ _EPS = {
     "guarded": "ε is added inside the root; where v is 0 there is no step.",
     "none": "There is no ε.",
 }
+_DENOMINATOR = {
+    "outside": "√v + ε",
+    "inside": "√(v + ε)",
+    "guarded": "√(v + ε), no step where v is 0",
+    "none": "√v",
+}
 
 
 def words(rule: AdagradDialect) -> list[str]:
@@ -83,6 +89,7 @@ FAMILY = Family(
     options=("eps", "initial", "annealing"),
     enters="sum of squares",
     columns=lambda rule: {"eps": rule.eps, "start": rule.start, "rate": rule.rate},
+    denominator=lambda rule: _DENOMINATOR[rule.eps],
     words=words,
     subjects={
         f"{__package__}.rule": ("adagrad",),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ..contract import Claim, Conversion, Family, Kept, Slot
 from ..hyper import BETA1, BETA2, CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
-from ..vocabulary import BIAS, EPS_WORDS
+from ..vocabulary import BIAS, DENOMINATOR, EPS_WORDS, UNCORRECTED
 from .convert import reason, solve
 from .dialect import AdamDialect
 
@@ -40,6 +40,13 @@ in ``answers={"eps": "hat", "bias": "none"}``; ``clip`` clips the gradient by va
 >>> params, state.step
 ({'w': array([0.25])}, 1)
 """
+
+
+def denominator(rule: AdamDialect) -> str:
+    """Return what is divided by; ε/√(1-β2^t) is an ε where v is not corrected."""
+    if rule.bias not in ("none", "first"):
+        return DENOMINATOR[rule.eps]
+    return UNCORRECTED["outside" if rule.eps == "hat" else rule.eps]
 
 
 def words(rule: AdamDialect) -> list[str]:
@@ -88,6 +95,8 @@ FAMILY = Family(
         "bias_correction": rule.bias,
         "amsgrad": rule.amsgrad,
     },
+    denominator=denominator,
+    corrected=lambda rule: BIAS[rule.bias],
     words=words,
     conversion=Conversion(solve, reason=reason),
     subjects={

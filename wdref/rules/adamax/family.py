@@ -43,6 +43,12 @@ EPS_WORDS = {
     "old": "ε is added to β2 u, inside the maximum, at every step.",
     "out": "ε is added to u.",
 }
+DENOMINATOR = {
+    "none": "u",
+    "num": "u, with |g| + ε in it",
+    "old": "u, with β2 u + ε in it",
+    "out": "u + ε",
+}
 BIAS_WORDS = {
     "first": "first moment",
     "none": "none",
@@ -75,6 +81,8 @@ FAMILY = Family(
     ),
     options=("betas", "eps"),
     columns=lambda rule: {"eps": rule.eps, "bias_correction": rule.bias},
+    denominator=lambda rule: DENOMINATOR[rule.eps],
+    corrected=lambda rule: BIAS_WORDS[rule.bias],
     words=words,
     subjects={
         f"{__package__}.rule": ("adamax",),

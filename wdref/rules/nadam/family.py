@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ..contract import Claim, Family, Hyperparameter, Slot
 from ..hyper import BETA1, BETA2, CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
-from ..vocabulary import EPS_WORDS
+from ..vocabulary import DENOMINATOR, EPS_WORDS
 from .dialect import NadamDialect
 
 _NADAM = """NAdam with L2 regularisation: Dozat's Algorithm 2, with λ θ in the gradient.
@@ -79,6 +79,7 @@ FAMILY = Family(
     options=("betas", "psi", "eps"),
     switches={"decoupled_weight_decay": {"form": "lr"}},
     columns=lambda rule: {"ramp": rule.ramp, "average": rule.average, "eps": rule.eps},
+    denominator=lambda rule: DENOMINATOR[rule.eps],
     words=words,
     subjects={
         f"{__package__}.rule": ("nadam",),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ..contract import Claim, Family, Slot
 from ..hyper import BETA1, BETA2, CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
-from ..vocabulary import BIAS, EPS_WORDS
+from ..vocabulary import BIAS, DENOMINATOR, EPS_WORDS
 from .dialect import SIGNS, RadamDialect
 
 _RADAM = """RAdam with L2 regularisation: Liu et al.'s Algorithm 2, with λ θ in the gradient.
@@ -77,6 +77,8 @@ FAMILY = Family(
         "eps": rule.eps,
         "bias_correction": rule.bias,
     },
+    denominator=lambda rule: {"none": "√v̂", **DENOMINATOR}[rule.eps],
+    corrected=lambda rule: BIAS[rule.bias],
     words=words,
     subjects={
         f"{__package__}.rule": ("radam",),

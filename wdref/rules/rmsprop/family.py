@@ -54,6 +54,15 @@ def words(rule: RMSpropDialect) -> list[str]:
     return [*said, f"The learning rate stands {rule.lr} the momentum{ahead}."]
 
 
+def denominator(rule: RMSpropDialect) -> str:
+    """Return the root that divides the gradient; ḡ is its average."""
+    v = "v̂" if rule.bias == "corrected" else "v"
+    inside = f"{v} - ḡ²" if rule.centered else v
+    if rule.eps == "inside":
+        return f"√({inside} + ε)"
+    return f"√({inside}) + ε" if rule.centered else f"√{inside} + ε"
+
+
 def columns(rule: RMSpropDialect) -> dict[str, Any]:
     """Return what the matrix shows of the rule."""
     ahead = ", Nesterov" if rule.nesterov else ""
@@ -104,6 +113,8 @@ FAMILY = Family(
     },
     enters="averages",
     columns=columns,
+    denominator=denominator,
+    corrected=lambda rule: {"none": "none", "corrected": "every average"}[rule.bias],
     words=words,
     reduced=reduced,
     subjects={
