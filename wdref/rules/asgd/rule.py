@@ -8,9 +8,7 @@ from array_api_compat import array_namespace
 Array = Any
 
 
-def asgd(
-    theta: Array, g: Array, slots: Sequence[Array], s: Any, /
-) -> tuple[Array, tuple[Array]]:
+def asgd(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> tuple[Array, tuple[Array]]:
     """One step of averaged stochastic gradient descent.
 
     The recurrence, with the terms that the papers have not in brackets::
