@@ -119,7 +119,7 @@ class AsgdDialect(Dialect):
         falls = h["penalty"] * rate
         if self.raised == "count":
             return rate / (1 + falls * constant(count, h["exponent"]) ** h["exponent"])
-        return rate / (1 + falls * count) ** h["exponent"]
+        return rate * (1 + falls * count) ** -h["exponent"]  # Python raises where it overflows
 
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
