@@ -37,7 +37,7 @@ from ..decay import (
     read_lines,
     step_lines,
 )
-from .rule import asgd
+from .rule import asgd, averaged
 
 Array = Any
 # L2 scaled by a denominator has none here
@@ -104,12 +104,12 @@ class AsgdDialect(Dialect):
         """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
         eta = read(self.schedule, eta, before)
         count = t - 1 if self.count == "done" else t
-        mu = share(count - h["onset"])
+        mu, one_minus_mu = shares(count, h["onset"])
         return AsgdScalars(
             step=self._rate(h, count, eta * h["learning_rate"]),
             penalty=h["penalty"],
             mu=mu,
-            one_minus_mu=1 - mu,
+            one_minus_mu=one_minus_mu,
             clip=h["clip"] if self.clip != "none" else None,
             **coefficients(self.form, h, eta),
         )
@@ -131,9 +131,11 @@ class AsgdDialect(Dialect):
         return (*read_lines(self.schedule, gradient, f"γ ← η α/{below}", *steps), average)
 
 
-def share(late: Any) -> Any:
-    """Return μ, the share of an iterate in the average that began `late` steps ago."""
-    return chosen(late > 1, lambda: 1 / late, lambda: 1.0)
+def shares(count: Any, onset: Any) -> tuple[Any, Any]:
+    """Return μ and 1 - μ: the shares of the iterate in the average, and of the average before."""
+    since = count - onset
+    mu = chosen(since > 1, lambda: 1 / since, lambda: 1.0)
+    return mu, 1 - mu
 
 
 def asgd_dialect(
@@ -162,4 +164,4 @@ def asgd_dialect(
     theta = moved(d, theta, s.step * (g + s.penalty * theta), s)
 
     # AVERAGE
-    return theta, (s.one_minus_mu * average + s.mu * theta,)
+    return theta, (averaged(average, theta, s),)

@@ -63,8 +63,8 @@ FAMILY = Family(
     coupling="is multiplied by γ, which falls, where a decay follows the learning rate itself",
     columns=lambda rule: {"count": rule.count, "raised": rule.raised},
     words=lambda rule: [WORDS[rule.count], WORDS[rule.raised]],
-    subjects={
+    subjects={  # but for the average, which no step reads and no path shows
         f"{__package__}.rule": ("asgd",),
-        f"{__package__}.dialect": ("asgd_dialect", "scalars", "_rate", "share"),
+        f"{__package__}.dialect": ("asgd_dialect", "scalars", "_rate"),
     },
 )

@@ -49,4 +49,9 @@ def asgd(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> tuple[Arr
     theta = theta - step
 
     # AVERAGE     θ̄_t ← (1 - μ_t) θ̄_{t-1} + μ_t θ_t                                Polyak & Juditsky
-    return theta, (s.one_minus_mu * average + s.mu * theta,)
+    return theta, (averaged(average, theta, s),)
+
+
+def averaged(average: Array, theta: Array, s: Any, /) -> Array:
+    """Return the average of the iterates so far; where μ_t is 1, the iterate."""
+    return s.one_minus_mu * average + s.mu * theta
