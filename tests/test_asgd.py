@@ -4,12 +4,14 @@ The truth is that of tests/by_hand/asgd.py, in 50 digits.
 """
 
 import numpy as np
+import printed_runs
 import pytest
 from by_hand.asgd import by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from mpmath import mp, mpf
+from programs import needed
 
 import wdref
 from wdref.backend import PLAIN, Leaf, load
@@ -175,6 +177,26 @@ def test_every_bug_is_caught_and_named(bug):
 @pytest.mark.parametrize("convention", PROGRAMS)
 def test_prints(convention, language):
     assert len(print_rule("asgd", language, convention=convention).splitlines()) > 3
+
+
+def test_in_javascript(tmp_path, same_bits):
+    """Where λ_d is 0 the rate is α: no engine has another power of 1."""
+    needed("node")
+    h = {**HYPER, "penalty": 0.0}
+    rng, jobs = np.random.default_rng(0), []
+    for p in [p for p in printed_runs.Program.all() if p.listing.dialect.family == "asgd"]:
+        arrays = [*rng.normal(size=(3, 40)).astype(p.listing.dtype)]
+        jobs += [(p, arrays, h, {"t": t, "eta": 0.3, "eta_before": 0.7}) for t in (1, 2, 7)]
+    assert len(jobs) == 12
+    for (p, arrays, _, times), found in zip(
+        jobs, printed_runs.run_node(jobs, tmp_path), strict=True
+    ):
+        d, (theta, g, average) = p.listing.dialect, arrays
+        before = times["eta_before"] if times["t"] > 1 else None
+        s = d.scalars(h, times["t"], times["eta"], before=before)
+        new, kept = d.apply(theta, g, (average,), s)
+        for got, want in zip(found, (new, g, *kept), strict=True):
+            same_bits(got, want)
 
 
 def test_a_power_of_a_sum_is_printed_as_one():
