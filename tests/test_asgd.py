@@ -199,5 +199,13 @@ def test_in_javascript(tmp_path, same_bits):
             same_bits(got, want)
 
 
+def test_a_rate_that_is_late_is_converted_where_it_is_constant():
+    found = wdref.convert("asgd", "pytorch", "paper", lr=0.1, lambd=0.01, weight_decay=0.1)
+    assert found.exact
+    assert {"penalty": 0.01, "weight_decay": 0.1, "onset": 1e6}.items() <= found.hyper.items()
+    with pytest.raises(ValueError, match="schedule is 'late' here and 'now' there"):
+        wdref.convert("asgd", "pytorch", "paper", lr=0.1, schedule=wdref.schedules.cosine(9))
+
+
 def test_a_power_of_a_sum_is_printed_as_one():
     assert r"\left(1 + \lambda_d" in print_rule("asgd", "latex")
