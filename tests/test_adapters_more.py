@@ -126,6 +126,8 @@ NARROW = {
     ("torch", "SGD[tensor_lr=True]"): "learning_rate in float32",
     ("torch", "Adadelta[tensor_lr=True]"): "learning_rate in float32",
     ("torch", "Adamax[tensor_lr=True]"): "learning_rate in float32",
+    ("torch", "ASGD"): "learning_rate in float32",
+    ("torch", "ASGD[foreach=True]"): "learning_rate in float32",
     ("torch", "ASGD[lambd=0]"): "learning_rate in float32",
 }  # fmt: skip
 WIDE = ("paddle", "sklearn", "loopback")  # and rows of torch that no other test runs

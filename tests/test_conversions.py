@@ -197,8 +197,8 @@ REFUSALS = [
     (Setting("paper", 0.1, 0.1), dict(form="lr", order="before"),
      "order='before': expected one of together, after"),
     (Setting("paper", 0.1, 0.1), dict(form="lr", rule="lamb"),
-     "rule='lamb': expected one of sgd, adam, adadelta, adagrad, adamax, lion, nadam, radam, "
-     "rmsprop, rprop"),
+     "rule='lamb': expected one of sgd, adam, adadelta, adagrad, adamax, asgd, lion, nadam, "
+     "radam, rmsprop, rprop"),
     (Setting("paper", -0.1, 0.1), dict(form="lr"),
      "learning_rate=-0.1: expected a finite number >= 0"),
     (Setting("paper", 0.0, 0.1), dict(form="scaled_l2", rule="sgd"),

@@ -114,7 +114,8 @@ def evaluate(tree, names):
         yes, *either = tree.args
         return evaluate(either[not evaluate(yes, names)], names)
     a, *b = (evaluate(x, names) for x in tree.args)
-    return {"add": lambda: a + b[0], "subtract": lambda: a - b[0], "multiply": lambda: a * b[0],
+    return {"negative": lambda: -a,
+            "add": lambda: a + b[0], "subtract": lambda: a - b[0], "multiply": lambda: a * b[0],
             "divide": lambda: a / b[0], "power": lambda: a ** b[0],
             "real_power": lambda: a ** b[0], "sqrt": lambda: math.sqrt(a), "less": lambda: a < b[0],
             "less_equal": lambda: a <= b[0], "greater": lambda: a > b[0],

@@ -29,11 +29,12 @@ DIALECTS = {
     "signum, coupled": dialect("signum", "paper", form="l2"),
     "signsgd, after": dialect("signsgd", "paper", order="after"),
     "rprop": dialect("rprop", "pytorch"),
+    "asgd": dialect("asgd", "paper"),
 }
 HYPER = {
     "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.02,
     "momentum": 0.9, "dampening": 0.25, "shrink": 0.5, "grow": 1.2, "smallest": 1e-6,
-    "largest": 50.0,
+    "largest": 50.0, "penalty": 1e-2, "exponent": 0.75, "onset": 100.0,
 }  # fmt: skip
 DTYPES = {"float32": np.float32, "float64": np.float64, "float16": np.float16}
 

@@ -276,6 +276,9 @@ class Number:
     def __rsub__(self, other: Any) -> "Number":
         return self._new(as_ball(other) - self.ball, other)
 
+    def __neg__(self) -> "Number":
+        return Number(-self.ball, self.widen)
+
     def __mul__(self, other: Any) -> "Number":
         return self._new(self.ball * as_ball(other), other)
 

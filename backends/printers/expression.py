@@ -52,7 +52,8 @@ class Writing:
 
     ``wrap`` is put around the text of each operation; what it wraps needs no bracket. Operands of
     the ops in ``tight`` (casts, methods) are bracketed unless they are one word; those of other
-    functions, and of ``enclosed`` ops, whose braces part them, never.
+    functions, and of ``enclosed`` ops, whose braces part them, never; of ``raised`` ops, whose
+    exponent stands apart, the base alone.
     """
 
     templates: Mapping[str, str]
@@ -62,6 +63,7 @@ class Writing:
     bracket: str = "({})"
     tight: frozenset[str] = frozenset()
     enclosed: frozenset[str] = frozenset()
+    raised: frozenset[str] = frozenset()
     level: Mapping[str, int] = field(default_factory=lambda: LEVEL)
 
     def __call__(self, tree: Tree, /) -> str:
@@ -88,6 +90,8 @@ class Writing:
         """The level up to which each operand needs no bracket."""
         if op in self.tight:
             return ATOM, ATOM, ATOM
+        if op in self.raised:
+            return ATOM, CHOICE, CHOICE
         if own == ATOM or op in self.enclosed:
             return CHOICE, CHOICE, CHOICE
         # a - (b - c), a / (b * c): the right operand is bracketed at the same level already

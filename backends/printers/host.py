@@ -32,6 +32,9 @@ class Host:
     def __bool__(self) -> bool:
         return True  # "count > 0": the first step, where it may not hold, is recorded by itself
 
+    def __neg__(self) -> "Host":
+        return Host(Tree("negative", (self.tree,)))
+
     def between(self, yes: Any, no: Any) -> "Host":
         """Record a choice by this comparison (see `wdref.rules.choice`)."""
         return Host(Tree("select", (self.tree, _tree(yes), _tree(no))))

@@ -10,9 +10,10 @@ from .words import Words
 
 CLOCK = {"t": "t", "eta": r"\eta_t", "eta_before": r"\eta_{t-1}"}
 NEW = {"theta": r"\theta_t", "m_hat": r"\hat m_t", "v_hat": r"\hat v_t", "gradient": "g_t"}
+POWERS = ("power", "real_power")
 TEMPLATES = {
     **SIGNS, "multiply": r"{} \, {}", "divide": r"\frac{{{}}}{{{}}}", "sqrt": r"\sqrt{{{}}}",
-    **dict.fromkeys(("power", "real_power"), "{}^{{{}}}"), "abs": r"\left|{}\right|",
+    **dict.fromkeys(POWERS, "{}^{{{}}}"), "abs": r"\left|{}\right|",
     "less_equal": r"{} \le {}",
     "greater_equal": r"{} \ge {}", "not_equal": r"{} \ne {}", "equal": "{} = {}",
     "maximum": r"\max({}, {})", "minimum": r"\min({}, {})", "cast": "{}",
@@ -26,6 +27,7 @@ WRITE = Writing(
     TEMPLATES,
     numbers=lambda x: f"{x:g}",
     bracket=r"\left({}\right)",
+    raised=frozenset(POWERS),
     level={**LEVEL, **DRAWN},
 )
 

@@ -46,6 +46,7 @@ OPTIMIZERS = {
     "RAdamW": "radamw",
     "RAdamW[variant=pytorch]": "radamw[form=lr,threshold=over_5,eps=hat]",
     "Rprop": "rprop",
+    "ASGD": "asgd",
 }
 
 

@@ -36,6 +36,8 @@ OPTIMIZERS = {
     "RMSProp": "rmsprop",
     "RMSProp[centered=True]": "rmsprop[centered=True]",
     "Rprop": "rprop",
+    # the average gradient of SAG; of one batch, which is its default, that is the gradient
+    "ASGD": "sgd[buffer=False]",
 }
 
 # paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may

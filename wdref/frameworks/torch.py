@@ -90,6 +90,12 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "Rprop[foreach=True]": "rprop",
     "Rprop[maximize=True]": "rprop",
+    "ASGD": "asgd",
+    "ASGD[foreach=True]": "asgd",
+    "ASGD[maximize=True]": "asgd",
+    "ASGD[maximize=True,foreach=True]": "asgd",
+    "ASGD[differentiable=True]": "asgd",
+    "ASGD[tensor_lr=True]": "asgd",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
 }
@@ -112,7 +118,7 @@ HYPER: dict[str, dict[str, Any]] = {
         "lr_decay": "annealing",
         "initial_accumulator_value": "initial",
     },
-    "ASGD": _ALL,
+    "ASGD": {**_ALL, "lambd": "penalty", "alpha": "exponent", "t0": "onset"},
     "Rprop": {
         "lr": "learning_rate",
         "etas": ("shrink", "grow"),
@@ -122,6 +128,7 @@ HYPER: dict[str, dict[str, Any]] = {
     "Muon": {**_ALL, "momentum": "momentum"},
 }
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
+OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 
 
@@ -238,8 +245,8 @@ def _hyper(
             continue
         names = whose if isinstance(whose, tuple) else (whose,)
         missing = [each for each in names if each not in given]
-        if missing == ["psi"]:
-            continue  # NAdam's alone: asked as another rule it has its own
+        if missing and OWN.issuperset(missing):
+            continue
         if missing:
             raise Unsupported(f"torch.optim.{optimizer} needs {missing[0]}: ask it as another rule")
         values: Any = tuple(given[each] for each in names)

@@ -214,6 +214,28 @@ class AdamaxW(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class ASGD(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        penalty: float = ...,
+        exponent: float = ...,
+        onset: float = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class Lion(Method):
     def __init__(
         self,

@@ -9,14 +9,16 @@ from typing import Any
 Value = Callable[[], Any]
 
 
-def constant(value: float, like: Any) -> Any:
+def constant(value: Any, like: Any) -> Any:
     """Return `value` as a number of the kind of `like`, so that its powers are of that kind.
+
+    What is of that kind already stays as it is.
 
     >>> constant(0.96, 0.9)
     0.96
     """
     kind = getattr(like, "constant", None)
-    return value if kind is None else kind(value)
+    return value if kind is None or isinstance(value, type(like)) else kind(value)
 
 
 def chosen(condition: Any, yes: Value, no: Value) -> Any:
