@@ -30,6 +30,7 @@ RULES = {
     "after": AdamDialect("lr", "after", "clamp", "in_place", "hat", clip="gradient"),
     "scaled": AdamDialect("scaled_l2", eps="inside", bias="first"),
     "both": AdamDialect("none", eps="both", bias="none"),
+    "masked": AdamDialect("masked"),
     "sgdw": MomentumDialect(),
     "sgd": MomentumDialect("l2", lr="outside", damping="dampening", nesterov=True, clip="sum"),
     "plain": MomentumDialect("lr", "after", buffer=False, clip="gradient"),

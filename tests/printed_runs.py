@@ -26,6 +26,7 @@ MORE = [
     AdamDialect("initial_lr", bias="in_place"),
     AdamDialect("scaled_l2", eps="hat"),
     AdamDialect("paper", schedule="late"),
+    *(AdamDialect(form) for form in ("proximal", "corrected", "masked")),
     MomentumDialect("lr", "after", nesterov=True),
     MomentumDialect("l2", lr="outside", damping="ema", nesterov=True, clip="sum"),
 ]

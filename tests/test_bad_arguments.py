@@ -10,7 +10,10 @@ import pytest
 import wdref
 from wdref.common.checks import check_count, check_number
 
-FORMS = "'none', 'l2', 'paper', 'lr', 'fixed', 'initial_lr', 'scaled_l2'"
+FORMS = (
+    "'none', 'l2', 'paper', 'lr', 'fixed', 'initial_lr', 'scaled_l2', "
+    "'proximal', 'corrected', 'masked'"
+)
 SGD, ADAM = {"learning_rate": 0.1}, {}
 UNIT, POSITIVE = "expected a finite number >= 0 and < 1", "expected a finite number >= 0"
 

@@ -191,9 +191,11 @@ REFUSALS = [
     (Setting("paper", 0.0, 0.1), dict(form="lr"),
      "no exact conversion: with learning_rate=0 form 'lr' allows no decay"),
     (Setting("paper", 0.1, 0.1), dict(form="none"),
-     "form='none': expected one of l2, paper, lr, fixed, initial_lr, scaled_l2"),
+     "form='none': expected one of l2, paper, lr, fixed, initial_lr, scaled_l2, "
+     "proximal, corrected, masked"),
     (Setting("decoupled", 0.1, 0.1), dict(form="lr"),
-     "form='decoupled': expected one of l2, paper, lr, fixed, initial_lr, scaled_l2"),
+     "form='decoupled': expected one of l2, paper, lr, fixed, initial_lr, scaled_l2, "
+     "proximal, corrected, masked"),
     (Setting("paper", 0.1, 0.1), dict(form="lr", order="before"),
      "order='before': expected one of together, after"),
     (Setting("paper", 0.1, 0.1), dict(form="lr", rule="lamb"),

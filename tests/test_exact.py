@@ -73,7 +73,12 @@ def gradient(d, h, grad, l2, theta):
 def decayed(d, h, theta, step, eta):
     """The step, and the decay together with it or after it."""
     lam, alpha = mpf(h["weight_decay"]), mpf(h["learning_rate"])
-    factors = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam, "initial_lr": alpha * lam}
+    if d.form == "proximal":
+        return (theta - step) / (1 + eta * alpha * lam)
+    if d.form == "masked" and step * theta < 0:
+        return theta - step
+    factors = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam, "initial_lr": alpha * lam,
+               "corrected": eta * eta * alpha * lam, "masked": eta * alpha * lam}  # fmt: skip
     k = factors.get(d.form, mpf(0))
     return (1 - k) * (theta - step) if d.order == "after" else theta - step - k * theta
 

@@ -107,7 +107,8 @@ def test_going_on_from_a_state_dict(torch, name, dtype, same_bits):
         same_bits(numpy(p), numpy(want[key]))
 
 
-@pytest.mark.parametrize("form", ["paper", "lr", "l2", "fixed", "initial_lr"])
+@pytest.mark.parametrize("form", ["paper", "lr", "l2", "fixed", "initial_lr", "proximal",
+                                  "corrected", "masked"])  # fmt: skip
 @pytest.mark.parametrize("adam", [False, True])
 def test_a_scheduler_of_torch_is_the_schedule_of_the_paper(torch, form, adam, same_bits):
     method = wdref.AdamW if adam else wdref.SGDW

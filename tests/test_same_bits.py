@@ -139,6 +139,7 @@ COMPILED = {
     "scaled, uncorrected": AdamDialect("scaled_l2", bias="none", clip="sum"),
     "scaled, amsgrad": AdamDialect("scaled_l2", bias="first", amsgrad="hat"),
     "none": AdamDialect("none", bias="behind"),
+    "masked": AdamDialect("masked"),
     "sgd": MomentumDialect("l2"),
     "sgdw": MomentumDialect("paper"),
     "nesterov": MomentumDialect("lr", "after", nesterov=True),

@@ -11,6 +11,7 @@ from typing import Any
 
 from .rules import registry
 from .rules.contract import Dialect
+from .rules.decay import order_fault
 from .rules.derived import derived
 from .rules.faults import answer_fault
 from .rules.programs import programs
@@ -60,6 +61,8 @@ def dialect(claim: str, convention: str = "paper", /, **answers: Any) -> Dialect
     for name, answer in answers.items():
         if problem := answer_fault(found, name, answer):
             raise ValueError(problem)
+    if problem := order_fault(answers.get("form", found.form), answers.get("order")):
+        raise ValueError(problem)
     return found.answered(**answers)
 
 

@@ -1,8 +1,8 @@
 """Weight decay: the normalised decay of Appendix B.1 and exact conversions between the forms.
 
-A step with decoupled decay is θ ← (1 - k_t) θ - s_t u_t, whatever the form: `s` and `k` follow
-from (α, λ, η_t). Two settings are the same training when they give the same s_t and k_t for every
-t. `rewrite` solves for them, and refuses, with the reason, where no constants exist.
+A step with decoupled decay is θ ← (1 - k_t) θ - s_t u_t, whatever the form, but for a mask: `s` and
+`k` follow from (α, λ, η_t). Two settings are the same training when they give the same s_t and k_t
+for every t. `rewrite` solves for them, and refuses, with the reason, where no constants exist.
 `wdref.convert` does so between programs, in their words.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from .common.checks import check_count, check_number
-from .rules.decay import COUPLED, UNSCHEDULED, Form, Order
+from .rules.decay import COUPLED, ORDERS, UNSCHEDULED, Form, Order, order_fault
 from .schedules import Constant, Schedule
 
 WeightDecay = float | Callable[[int], float]
@@ -89,7 +89,10 @@ def _check_period(schedule: Schedule) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to write a training's step size and decay: what `rewrite` takes and returns."""
+    """One way to write a training's step size and decay: what `rewrite` takes and returns.
+
+    ``proximal`` and ``masked`` have one order each, whatever `order` says.
+    """
 
     form: Form
     learning_rate: float
@@ -115,6 +118,7 @@ def rewrite(
     ``l2`` and ``scaled_l2`` convert for plain SGD only (Proposition 1): with momentum the term
     enters the buffer, and for Adam no λ' exists (Proposition 2). They have no order; give
     `momentum` for ``rule="sgd"``, whose buffer holds the learning rate as in Algorithm 1.
+    ``proximal`` is ``lr`` with the same λ at the rate α_t/(1 - α_t λ). ``masked`` is no other form.
 
     Raises `NoConversion`, a ValueError, where there is no exact conversion.
 
@@ -124,9 +128,9 @@ def rewrite(
     """
     _check_known(setting, form, order, rule, momentum)
     if not callable(setting.weight_decay) and setting.weight_decay == 0:  # no decay has every form
-        return replace(setting, form=form, order=order or setting.order)
-    source = _without_order(setting)
-    target = _without_order(replace(source, form=form, order=order or source.order))
+        return replace(setting, form=form, order=ORDERS.get(form, order or setting.order))
+    source = _own_order(setting)
+    target = _own_order(replace(source, form=form, order=order or source.order))
     check_exists(source.form, form, rule, momentum)
     if (source.form, source.order) == (target.form, target.order):
         return setting
@@ -136,9 +140,10 @@ def rewrite(
     return replace(target, weight_decay=_solve(source, target, decay, varying))
 
 
-def _without_order(setting: Setting) -> Setting:
-    """A term in the gradient is read from θ_{t-1}, whatever the order says."""
-    return replace(setting, order="together") if setting.form in COUPLED else setting
+def _own_order(setting: Setting) -> Setting:
+    """Some forms have one order: a term in the gradient is read from θ_{t-1}."""
+    order = "together" if setting.form in COUPLED else ORDERS.get(setting.form, setting.order)
+    return replace(setting, order=order)
 
 
 def _check_known(
@@ -157,6 +162,8 @@ def _check_known(
     ):
         if value not in known:
             raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
+    if problem := order_fault(form, order):
+        raise ValueError(problem)
     check_number("momentum", momentum, low=0.0, below=1.0)
     divides = {"above": 0.0} if "scaled_l2" in (setting.form, form) else {"low": 0.0}
     check_number("learning_rate", setting.learning_rate, **divides)
@@ -172,8 +179,13 @@ def _coupling(rule: str) -> str:
 
 
 def check_exists(source: Form, target: Form, rule: str, momentum: float) -> None:
-    """Refuse L2 for decay, or decay for L2, but for SGD without momentum."""
+    """Refuse a mask for none; L2 for decay, or decay for L2, but for SGD without momentum."""
     coupled = {source, target} & set(COUPLED)
+    if source != target and "masked" in (source, target):
+        raise NoConversion(
+            f"no exact conversion from {source!r} to {target!r}: masked decays at each step the "
+            "coordinates alone that it does not move away from 0, so that no λ' serves all"
+        )
     if source == target or not coupled:
         return
     name = " and ".join(sorted(coupled))
@@ -190,9 +202,11 @@ def check_exists(source: Form, target: Form, rule: str, momentum: float) -> None
 
 
 def _factor(form: Form, alpha: float, eta: float) -> float:
-    """k_t / λ: what multiplies λ in the coefficient of θ."""
-    if form in ("lr", "l2"):  # for plain SGD, l2 is η α λ θ
+    """k_t / λ: what multiplies λ in the coefficient of θ; proximal, in k_t / (1 - k_t)."""
+    if form in ("lr", "l2", "proximal", "masked"):  # for plain SGD, l2 is η α λ θ
         return eta * alpha
+    if form == "corrected":
+        return eta * eta * alpha
     if form == "initial_lr":
         return alpha
     return 1 if form == "fixed" else eta  # an int, so that exact fractions stay exact
@@ -202,7 +216,8 @@ def _decay_of(setting: Setting) -> Callable[[int], float]:
     def k(t: int) -> float:
         lam = setting.weight_decay
         lam_t = lam(t) if callable(lam) else lam
-        return _factor(setting.form, setting.learning_rate, setting.schedule(t)) * lam_t
+        found = _factor(setting.form, setting.learning_rate, setting.schedule(t)) * lam_t
+        return found / (1 + found) if setting.form == "proximal" else found
 
     return k
 
@@ -257,8 +272,10 @@ def _solve(
                 f"no exact conversion: at t={t} the decay is {k(t)} but η_t α = 0 in form "
                 f"{target.form!r} allows none"
             )
-        return k(t) / factor
+        return _undone(target.form, k(t), t) / factor
 
+    if {source.form, target.form} == {"lr", "proximal"} and source.order != target.order:
+        return source.weight_decay  # 1 - α_t λ is 1/(1 + α'_t λ) where α'_t is α_t/(1 - α_t λ)
     if _same_schedule_factor(source, target):
         if not callable(source.weight_decay):
             return _rescaled(source.weight_decay, source, target)
@@ -269,20 +286,44 @@ def _solve(
         return lam
     raise NoConversion(
         f"from {source.form!r} to {target.form!r} under a schedule λ must change with t "
-        f"(λ_t = {'k_t' if target.form in UNSCHEDULED else 'k_t / η_t'} up to a constant): pass "
+        f"(λ_t = {_varies(target.form)} up to a constant): pass "
         "varying=True to get it as a function"
     )
 
 
+def _undone(form: Form, k: float, t: int) -> float:
+    """What `_factor` times λ must be for a decay of k."""
+    if form != "proximal":
+        return k
+    if k >= 1:
+        raise NoConversion(
+            f"no exact conversion: the decay at t={t} is {k} >= 1, proximal's is below 1"
+        )
+    return k / (1 - k)
+
+
+def _varies(form: Form) -> str:
+    if form == "proximal":
+        return "k_t / (1 - k_t) / η_t"
+    return {0: "k_t", 1: "k_t / η_t", 2: "k_t / η_t²"}[_power(form)]
+
+
+def _power(form: Form) -> int:
+    """How many times the schedule multiplies λ."""
+    return 0 if form in UNSCHEDULED else 2 if form == "corrected" else 1
+
+
 def _same_schedule_factor(source: Setting, target: Setting) -> bool:
     """Whether both forms multiply λ by the same schedule, or both by none."""
-    fixed = (source.form in UNSCHEDULED, target.form in UNSCHEDULED)
-    return fixed == (True, True) or (not any(fixed) and source.schedule is target.schedule)
+    if "proximal" in (source.form, target.form):
+        return source.form == target.form and source.schedule is target.schedule
+    powers = {_power(source.form), _power(target.form)}
+    return powers == {0} or (len(powers) == 1 and source.schedule is target.schedule)
 
 
 def _rescaled(lam: float, source: Setting, target: Setting) -> float:
-    above = source.learning_rate if source.form in ("lr", "l2", "initial_lr") else 1
-    below = target.learning_rate if target.form in ("lr", "l2", "initial_lr") else 1
+    above, below = (1 if x.form in ("paper", "fixed", "scaled_l2") else x.learning_rate
+                    for x in (source, target))  # fmt: skip
     if below == 0:
         raise NoConversion(
             f"no exact conversion: with learning_rate=0 form {target.form!r} allows no decay"

@@ -7,6 +7,8 @@ ApplyAdadelta. They differ in the decay alone; what no program has is from the d
 
 from mpmath import mp, mpf, sqrt
 
+from .decays import decayed
+
 
 def by_hand(dialect, case):
     """Return θ_1 … θ_T, a list of coordinates each."""
@@ -38,10 +40,7 @@ def column(d, case, i):
         mean_update = rho * mean_update + (1 - rho) * kept**2
         if d.numerator == "after":
             delta = -rms(d, mean_update, eps) / rms(d, mean_square, eps) * g
-        decay = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam,
-                 "initial_lr": alpha * lam}.get(d.form, mpf(0))  # fmt: skip
-        old, x = x, x + eta * alpha * delta
-        x -= decay * (x if d.order == "after" else old)
+        x = decayed(d, x, -eta * alpha * delta, alpha, lam, eta)
         path.append(x)
     return path
 

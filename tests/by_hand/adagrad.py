@@ -14,6 +14,8 @@ answers of a dialect, each of which is a line of a program:
 
 from mpmath import mp, mpf, sqrt
 
+from .decays import decayed
+
 mp.dps = 50
 
 
@@ -39,10 +41,7 @@ def _coordinate(d, case, i):
         rate = read * alpha / (1 + t * h["annealing"]) if d.rate == "annealed" else read * alpha
         absent = d.eps == "guarded" and total == 0
         step = mpf(0) if absent else rate * g / _under(d, total, eps)
-        decay = {"paper": read * lam, "lr": read * alpha * lam, "fixed": lam,
-                 "initial_lr": alpha * lam}.get(d.form, mpf(0))  # fmt: skip
-        after = d.order == "after"
-        theta = (theta - step) * (1 - decay) if after else theta * (1 - decay) - step
+        theta = decayed(d, theta, step, alpha, lam, read)
         path.append(theta)
         last = eta
     return path

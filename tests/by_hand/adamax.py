@@ -7,6 +7,8 @@ TensorFlow's ApplyAdaMax (u + ε), paddle's adamax kernel (β2 u + ε).
 
 from mpmath import mp, mpf
 
+from .decays import decayed
+
 
 def by_hand(dialect, case):
     """Return θ_1 … θ_T, a list of coordinates each; nan where nothing but 0 has come."""
@@ -44,9 +46,7 @@ def column(d, case, i):
         rate = eta * alpha / (1 - b1**k) if k else eta * alpha
         under = below(d, u, eps, b2, t)
         step = rate * m / under if under else mpf("nan")
-        decay = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam,
-                 "initial_lr": alpha * lam}.get(d.form, mpf(0))  # fmt: skip
-        theta = (theta - step) * (1 - decay) if d.order == "after" else theta - step - decay * theta
+        theta = decayed(d, theta, step, alpha, lam, eta)
         path.append(theta)
     return path
 

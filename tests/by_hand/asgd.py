@@ -7,12 +7,7 @@ done. It shares no line with the rule.
 
 from mpmath import mp, mpf, power
 
-DECAYS = {  # what multiplies θ beside the step: of λ, the rate α and the multiplier η
-    "lr": lambda lam, rate, eta: lam * rate * eta,
-    "paper": lambda lam, rate, eta: lam * eta,
-    "fixed": lambda lam, rate, eta: lam,
-    "initial_lr": lambda lam, rate, eta: lam * rate,
-}
+from .decays import decayed
 
 
 def by_hand(dialect, case):
@@ -34,11 +29,8 @@ def _column(d, h, theta, grads, etas):
     for g, eta in zip(grads, etas, strict=True):
         grad = _gradient(d, h, mpf(g), theta)
         rate = _rate(d, h, eta * h["learning_rate"], done)
-        k = DECAYS[d.form](h["weight_decay"], h["learning_rate"], eta) if d.form in DECAYS else 0
-        if d.order == "after":
-            theta = (theta * (1 - h["penalty"] * rate) - grad * rate) * (1 - k)
-        else:
-            theta = theta * (1 - h["penalty"] * rate - k) - grad * rate
+        step = theta * (h["penalty"] * rate) + grad * rate
+        theta = decayed(d, theta, step, h["learning_rate"], h["weight_decay"], eta)
         average += (theta - average) / max(mpf(1), done - h["onset"])
         done += 1
         path.append(theta)

@@ -7,12 +7,7 @@ mlx/optimizers/optimizers.py. It shares no line with the rule.
 
 from mpmath import mp, mpf
 
-DECAYS = {  # λ_t, what multiplies θ beside the sign: of λ, the rate α and the multiplier η_t
-    "lr": lambda lam, rate, eta: lam * rate * eta,
-    "paper": lambda lam, rate, eta: lam * eta,
-    "fixed": lambda lam, rate, eta: lam,
-    "initial_lr": lambda lam, rate, eta: lam * rate,
-}
+from .decays import decayed
 
 
 def by_hand(dialect, case):
@@ -33,12 +28,9 @@ def coordinate(dialect, hyper, theta, grads, etas):
         read = mpf(last if dialect.schedule == "late" else eta)
         g, last = gradient(dialect, hyper, theta, mpf(g)), eta
         direction, average = sides(dialect, hyper, average, g)
-        stepped = theta - read * hyper["learning_rate"] * mp.sign(direction)
-        if dialect.form in DECAYS:
-            of = stepped if dialect.order == "after" else theta
-            factor = DECAYS[dialect.form]
-            stepped -= of * factor(hyper["weight_decay"], hyper["learning_rate"], read)
-        theta = stepped
+        rate = hyper["learning_rate"]
+        step = read * rate * mp.sign(direction)
+        theta = decayed(dialect, theta, step, rate, hyper["weight_decay"], read)
         path.append(theta)
     return path
 

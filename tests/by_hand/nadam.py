@@ -5,6 +5,8 @@ It shares no line with wdref's rule: the schedule of μ is written out for every
 
 from mpmath import fprod, mp, mpf, sqrt
 
+from .decays import decayed
+
 mp.dps = 50
 DECAY = mpf(0.96)  # the double that every program has
 
@@ -34,8 +36,7 @@ def _column(d, h, theta, grads, etas):
         now = (1 - mus[t - 1]) * g / (1 - fprod(mus[:t]))
         v_hat = v / (1 - h["beta2"] ** t) * (h["beta2"] if d.second == "beta2" else 1)
         update = eta * h["learning_rate"] * (ahead + now) / (sqrt(v_hat) + h["eps"])
-        k = {"lr": eta * h["learning_rate"], "paper": eta}.get(d.form, 0) * h["weight_decay"]
-        theta = theta * (1 - k) - update
+        theta = decayed(d, theta, update, h["learning_rate"], h["weight_decay"], eta)
         path.append(theta)
     return path
 

@@ -5,6 +5,8 @@ It shares no line with wdref's rule: every program is written as it stands, bran
 
 from mpmath import mp, mpf, sqrt
 
+from .decays import decayed
+
 mp.dps = 50
 
 
@@ -29,8 +31,7 @@ def _column(d, h, theta, grads, etas):
         v = h["beta2"] * v + (1 - h["beta2"]) * g**2
         t = i + 2 if d.bias == "ahead" else i + 1  # thinc's state["step"] += 1 of a count from 1
         step = eta * h["learning_rate"] * _direction(d, h, m, v, t)
-        k = {"lr": eta * h["learning_rate"], "paper": eta}.get(d.form, 0) * h["weight_decay"]
-        theta = (theta - step) * (1 - k) if d.order == "after" else theta * (1 - k) - step
+        theta = decayed(d, theta, step, h["learning_rate"], h["weight_decay"], eta)
         path.append(theta)
     return path
 

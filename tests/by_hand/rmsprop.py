@@ -16,6 +16,8 @@ answers of a dialect, each of which is a line of a program:
 
 from mpmath import mp, mpf, sqrt
 
+from .decays import decayed
+
 mp.dps = 50
 
 
@@ -43,10 +45,7 @@ def _coordinate(d, case, i):
         mu = h["momentum"] if d.buffer else mpf(0)
         delta = mu * delta - inside * u
         step = outside * (mu * delta - inside * u if d.nesterov else delta)
-        decay = {"paper": read * lam, "lr": read * alpha * lam, "fixed": lam,
-                 "initial_lr": alpha * lam}.get(d.form, mpf(0))  # fmt: skip
-        after = d.order == "after"
-        theta = (theta + step) * (1 - decay) if after else theta * (1 - decay) + step
+        theta = decayed(d, theta, -step, alpha, lam, read)
         path.append(theta)
         last = eta
     return path

@@ -6,12 +6,7 @@ optax/_src/transform.py, scale_by_rprop. It shares no line with the rule.
 
 from mpmath import mp, mpf
 
-DECAYS = {  # what multiplies θ beside the step: of λ, the rate α and the multiplier η_t
-    "lr": lambda lam, rate, eta: lam * rate * eta,
-    "paper": lambda lam, rate, eta: lam * eta,
-    "fixed": lambda lam, rate, eta: lam,
-    "initial_lr": lambda lam, rate, eta: lam * rate,
-}
+from .decays import decayed
 
 
 def by_hand(dialect, case):
@@ -40,7 +35,8 @@ def coordinate(dialect, hyper, theta, grads, etas):
             step = -moved
         if dialect.turn == "late":
             step = mpf(0) if turned else moved
-        path.append(decayed(dialect, hyper, theta, theta + step, mpf(eta)))
+        rate, lam = hyper["learning_rate"], hyper["weight_decay"]
+        path.append(decayed(dialect, theta, -step, rate, lam, mpf(eta)))
         theta = path[-1]
     return path
 
@@ -67,11 +63,3 @@ def gradient(dialect, hyper, theta, g):
     if dialect.clip == "gradient":
         return max(-bound, min(bound, g)) + term
     return max(-bound, min(bound, g + term))
-
-
-def decayed(dialect, hyper, theta, stepped, eta):
-    """Return the stepped parameter without its decay."""
-    if dialect.form not in DECAYS:
-        return stepped
-    of = stepped if dialect.order == "after" else theta
-    return stepped - of * DECAYS[dialect.form](hyper["weight_decay"], hyper["learning_rate"], eta)

@@ -5,7 +5,8 @@ call, ``ApplyAdam`` for tf.raw_ops.ResourceApplyAdam. Every step runs in a tf.fu
 learning rate as a tensor of the parameter's dtype; options go to the class or the operator
 (``use_nesterov``), and beside them:
 
-- ``decay=l2``: the caller adds weight_decay · θ to the gradient. TensorFlow has no decay itself;
+- ``decay=l2``: the caller adds weight_decay · θ to the gradient. TensorFlow has none itself, but
+  for ``ApplyProximalGradientDescent``, whose l2 is weight_decay and whose l1 is 0;
 - ``jit_compile=True``: the step is compiled by XLA;
 - ``powers``: where an operator's caller computes β^t, in ``float64`` on the host, rounded once, or
   as ``products`` kept in the parameter's dtype, as AdamOptimizer does.
@@ -35,6 +36,7 @@ OPTIMIZERS = {
     "AdamOptimizer": "adam",
     "AdamOptimizer[decay=l2]": "adam[form=l2]",
     "ApplyGradientDescent[decay=l2]": "sgd[form=l2,buffer=False]",
+    "ApplyProximalGradientDescent": "sgd[form=proximal,buffer=False]",
     "ApplyMomentum[decay=l2]": "sgd[form=l2]",
     "ApplyMomentum[decay=l2,use_nesterov=True]": "sgd[form=l2,nesterov=True]",
     "ApplyKerasMomentum[decay=l2]": "sgd[form=l2,lr=inside]",
@@ -66,6 +68,7 @@ CLASSES = {"GradientDescentOptimizer": (), "MomentumOptimizer": ("momentum",),
            "AdadeltaOptimizer": ("rho", "epsilon")}  # fmt: skip
 OPERATORS = {
     "ApplyGradientDescent": (),
+    "ApplyProximalGradientDescent": (),
     "ApplyMomentum": ("accum",),
     "ApplyKerasMomentum": ("accum",),
     "ApplyAdam": ("m", "v"),
@@ -79,7 +82,8 @@ OPERATORS = {
 }
 NAMES = (*CLASSES, *OPERATORS)
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
-         "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho"}  # fmt: skip
+         "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho",
+         "l1": "no", "l2": "weight_decay"}  # fmt: skip
 
 
 def load(
@@ -224,7 +228,8 @@ def _by_operator(
     start = tf.fill(variable.shape, tf.constant(hyper.get("initial", 0.0), dtype))
     slots = {name: tf.Variable(start) for name in OPERATORS[optimizer]}
     handles = {"var": variable.handle, **{name: slot.handle for name, slot in slots.items()}}
-    own = {word: tf.constant(hyper[HYPER[word]], dtype)
+    given = {"no": 0.0, **hyper}
+    own = {word: tf.constant(given[HYPER[word]], dtype)
            for word in inspect.signature(operator).parameters if word in HYPER}  # fmt: skip
     betas = [tf.constant(hyper[name], dtype) for name in ("beta1", "beta2") if name in hyper]
     products = [tf.Variable(beta) for beta in betas] if powers == "products" else []
@@ -232,8 +237,8 @@ def _by_operator(
     def step(gs: Any, rate: Any, *given: Any) -> None:
         (g,) = gs
         known = {**handles, **own, **options, "grad": g}
-        if optimizer == "ApplyGradientDescent":
-            operator(var=variable.handle, alpha=rate, delta=g, **options)
+        if optimizer.endswith("GradientDescent"):
+            operator(var=variable.handle, alpha=rate, delta=g, **own, **options)
         elif not betas:
             operator(lr=rate, **known)
         else:

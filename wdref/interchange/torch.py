@@ -15,7 +15,8 @@ from ..optimizer import Optimizer
 
 Tensor = Any
 Group = dict[str, Any]
-FOLLOWS_LR = ("none", "l2", "lr", "fixed")  # forms that need not know η and α apart
+# forms that need not know η and α apart
+FOLLOWS_LR = ("none", "l2", "lr", "fixed", "proximal", "masked")
 OWN = ("params", "param_names", "initial_lr", "wdref_lr", "wdref_rule")  # beside the rule's words
 
 

@@ -88,7 +88,8 @@ def question(
 
 def form_question(default: Form) -> Any:
     """Return the question of the decay's form."""
-    return question(default, lines=dict.fromkeys(decay.DECOUPLED, "paper"))
+    lines = dict.fromkeys(decay.DECOUPLED, "paper")
+    return question(default, lines=lines, scalars={"masked": "lr"})
 
 
 def order_question() -> Any:
@@ -130,6 +131,12 @@ class Dialect:
     order: Order = "together"
     schedule: Reading = "now"
     clip: Clip = "none"
+
+    def __post_init__(self) -> None:
+        """A form that has one order is in that one."""
+        order = decay.ORDERS.get(self.form, self.order)
+        if order != self.order:
+            object.__setattr__(self, "order", order)  # it is frozen
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -238,8 +245,9 @@ class Dialect:
         if clip and "clip" not in axes:
             return
         for answers in product(*axes.values()):
-            found = cls(**dict(zip(axes, answers, strict=True)))
-            if twins or found.plain() == found:
+            given = dict(zip(axes, answers, strict=True))
+            found = cls(**given)
+            if found.order == given.get("order", found.order) and (twins or found.plain() == found):
                 yield found
 
 

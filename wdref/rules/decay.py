@@ -5,17 +5,27 @@ Shared by all families: a step reads the scalars ``l2``, the coefficient of θ i
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
+from array_api_compat import array_namespace
+
 Hyper = Mapping[str, Any]
-Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2"]
+Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2", "proximal",
+               "corrected", "masked"]  # fmt: skip
 Order = Literal["together", "after"]
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 Clip = Literal["none", "sum", "gradient"]  # of g by value: after the L2 term is added, or before
 
 COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
-DECOUPLED = ("paper", "lr", "fixed", "initial_lr")  # the forms that differ in scalars alone
+# the forms that differ in scalars alone
+DECOUPLED = ("paper", "lr", "fixed", "initial_lr", "proximal", "corrected")
 UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the schedule
+UNWRITTEN = ("proximal", "masked")  # forms whose lines no paper's file has
+# forms that have one order: θ' / (1 + k) is taken of the stepped θ', a mask is of the θ before it
+ORDERS: Mapping[str, Order] = MappingProxyType({"proximal": "after", "masked": "together"})
+# the order in which programs ship the forms that few have; all read the multiplier of this step
+SHIPPED: Mapping[str, Order] = MappingProxyType({**ORDERS, "corrected": "together"})
 
 
 def coefficients(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
@@ -29,7 +39,12 @@ def coefficients(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
         return {"l2": lam / alpha}
     if form in ("fixed", "initial_lr"):
         return {"decay": lam if form == "fixed" else alpha * lam}
-    return {"decay": eta * lam if form == "paper" else eta * alpha * lam}
+    if form == "paper":
+        return {"decay": eta * lam}
+    rate = eta * alpha * lam
+    if form == "proximal":
+        return {"decay": rate / (1 + rate)}  # θ' / (1 + k) is θ' - k/(1 + k) θ'
+    return {"decay": eta * rate if form == "corrected" else rate}
 
 
 def read(schedule: Reading, eta: Any, before: Any) -> Any:
@@ -48,13 +63,32 @@ def clipped(xp: Any, g: Any, bound: Any) -> Any:
 
 
 def moved(d: Any, theta: Any, step: Any, s: Any) -> Any:
-    """Return θ after `step` and the decay of `d`: θ - (step + k θ), or one after the other."""
+    """Return θ after `step` and the decay of `d`: θ - (step + k θ), or one after the other.
+
+    Masked, θ decays where the step does not move it away from 0.
+    """
     if s.decay is None:
         return theta - step
     if d.order == "after":
         new = theta - step
         return new - s.decay * new
-    return theta - (step + s.decay * theta)
+    return theta - (step + s.decay * decaying(d, theta, step))
+
+
+def decaying(d: Any, theta: Any, step: Any) -> Any:
+    """Return what decays of θ: all of it, or masked what `step` shrinks or leaves, else 0."""
+    if d.form != "masked":
+        return theta
+    xp = array_namespace(theta, step)
+    return xp.where(step * theta >= 0.0, theta, xp.full_like(theta, 0.0))
+
+
+def order_fault(form: Form, order: Order | None) -> str:
+    """Return why a form cannot be in an order, or nothing; None is the order that it has."""
+    own = ORDERS.get(form)
+    if own is None or order in (None, own):
+        return ""
+    return f"order={order!r}: form={form!r} has the order {own!r}: leave order out"
 
 
 # -- in words -------------------------------------------------------------------------------------
@@ -71,7 +105,12 @@ def gradient_line(form: Form, scale: str, clip: Clip) -> str:
 
 def step_lines(form: Form, order: Order, step: str) -> tuple[str, ...]:
     """Return the lines of the recurrence that take `step` and the decay from θ."""
-    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ"}.get(form)
+    if form == "proximal":
+        return (f"θ ← (θ - {step})/(1 + η α λ)",)
+    if form == "masked":
+        return (f"θ ← θ - {step} - η α λ θ   (the last where the step times θ ≥ 0)",)
+    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ",
+         "corrected": "η² α λ"}.get(form)  # fmt: skip
     if k is None:
         return (f"θ ← θ - {step}",)
     if order == "after":
@@ -92,8 +131,12 @@ def words(form: Form, order: Order, before: str) -> str:
         return f"L2: λ θ is added to the gradient, before the {before}."
     if form == "scaled_l2":
         return "L2 scaled by the denominator of the step before."
+    if form == "proximal":
+        return "Proximal: the stepped θ is divided by 1 + η α λ."
     factors = {
         "lr": "times learning rate and schedule",
+        "corrected": "times the learning rate and the square of the schedule",
+        "masked": "times learning rate and schedule, where the step does not move θ away from 0",
         "paper": "times the schedule, not the learning rate",
         "fixed": "times neither learning rate nor schedule",
         "initial_lr": "times the initial learning rate, not the schedule",

@@ -15,6 +15,9 @@ DECAYS: dict[str, tuple[str, bool | None, bool | None]] = {
     "paper": ("η λ θ", False, True),
     "fixed": ("λ θ", False, False),
     "initial_lr": ("α λ θ", True, False),
+    "proximal": ("θ/(1 + η α λ)", True, True),
+    "corrected": ("η² α λ θ", True, True),
+    "masked": ("η α λ θ, masked", True, True),
 }
 COLUMNS = ("eps", "bias_correction", "amsgrad", "momentum")  # of the paper's families
 

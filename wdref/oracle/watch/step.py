@@ -63,7 +63,7 @@ class Rule:
         η is 1 and the rate the learning rate, to the bit, unless the decay reads them apart.
         """
         last, first = rate if before is None else before, rate if initial is None else initial
-        apart = self.dialect.form in ("paper", "initial_lr", "scaled_l2") or rate == 0
+        apart = self.dialect.form in ("paper", "initial_lr", "scaled_l2", "corrected") or rate == 0
         alpha = first if apart and first != 0 else rate
         eta, previous = (x / alpha if alpha else 1.0 for x in (rate, last))
         hyper = {**self.hyper, "learning_rate": alpha}

@@ -23,6 +23,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Order,
     Reading,
@@ -39,7 +40,8 @@ from .rule import adadelta
 
 Array = Any
 # L2 scaled by the denominator of the step before has none here: it would hold the u before that
-Forms = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr"]
+Forms = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "proximal", "corrected",
+                "masked"]  # fmt: skip
 
 
 class AdadeltaScalars(NamedTuple):
@@ -90,7 +92,8 @@ class AdadeltaDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         alike = self.structure()
-        return adadelta if alike == AdadeltaDialect(form=alike.form) else self.rule()
+        written = alike.form not in UNWRITTEN and alike == AdadeltaDialect(form=alike.form)
+        return adadelta if written else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

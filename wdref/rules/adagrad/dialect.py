@@ -24,6 +24,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -97,7 +98,8 @@ class AdagradDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         same = (self.order, self.eps, self.clip) == ("together", "outside", "none")
-        return adagrad if same and self.form != "scaled_l2" else self.rule()
+        written = self.form not in ("scaled_l2", *UNWRITTEN)
+        return adagrad if same and written else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

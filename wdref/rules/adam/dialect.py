@@ -24,6 +24,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -31,6 +32,7 @@ from ..decay import (
     clipped,
     clipping,
     coefficients,
+    decaying,
     gradient_line,
     read,
     read_lines,
@@ -103,7 +105,8 @@ class AdamDialect(Dialect):
     @property
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
-        plain = self.form != "scaled_l2" and self == AdamDialect(form=self.form, eps=self.eps)
+        written = self.form not in ("scaled_l2", *UNWRITTEN)
+        plain = written and self == AdamDialect(form=self.form, eps=self.eps)
         return adam if plain and self.eps in ("outside", "hat") else self.rule()
 
     def rule(self) -> Apply:
@@ -239,7 +242,7 @@ def adam_dialect(
     if d.order == "after":
         new = theta - step
         return new - s.decay * new, new_slots
-    return theta - (step + s.decay * theta), new_slots
+    return theta - (step + s.decay * decaying(d, theta, step)), new_slots
 
 
 def _corrected(moment: Array, bias: Any) -> Array:

@@ -23,6 +23,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -96,7 +97,8 @@ class AdamaxDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         alike = self.structure()
-        plain = alike.form != "scaled_l2" and alike == AdamaxDialect(form=alike.form)
+        written = alike.form not in ("scaled_l2", *UNWRITTEN)
+        plain = written and alike == AdamaxDialect(form=alike.form)
         return adamax if plain else self.rule()
 
     def rule(self) -> Apply:

@@ -25,6 +25,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Order,
     Reading,
@@ -41,7 +42,8 @@ from .rule import asgd, averaged
 
 Array = Any
 # L2 scaled by a denominator has none here
-Forms = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr"]
+Forms = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "proximal", "corrected",
+                "masked"]  # fmt: skip
 
 
 class AsgdScalars(NamedTuple):
@@ -92,7 +94,8 @@ class AsgdDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         alike = self.structure()
-        return asgd if alike == AsgdDialect(form=alike.form) else self.rule()
+        written = alike.form not in UNWRITTEN and alike == AsgdDialect(form=alike.form)
+        return asgd if written else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

@@ -22,6 +22,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -88,7 +89,8 @@ class LionDialect(Dialect):
     @property
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
-        return lion if self == LionDialect(form=self.form) else self.rule()
+        written = self.form not in UNWRITTEN and self == LionDialect(form=self.form)
+        return lion if written else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

@@ -26,6 +26,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -125,7 +126,8 @@ class NadamDialect(Dialect):
         """The rule as a pure function of arrays."""
         # which differ in scalars alone
         same = replace(self, ramp="psi", average="mu", eps="outside")
-        paper = self.form != "scaled_l2" and same == NadamDialect(form=self.form)
+        written = self.form not in ("scaled_l2", *UNWRITTEN)
+        paper = written and same == NadamDialect(form=self.form)
         return nadam if paper else self.rule()
 
     def rule(self) -> Apply:

@@ -25,6 +25,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -100,7 +101,8 @@ class RadamDialect(Dialect):
         """The rule as a pure function of arrays."""
         # which differ in scalars alone
         same = replace(self, threshold="over_4", eps="none", bias="both")
-        paper = self.form != "scaled_l2" and same == RadamDialect(form=self.form)
+        written = self.form not in ("scaled_l2", *UNWRITTEN)
+        paper = written and same == RadamDialect(form=self.form)
         return radam if paper else self.rule()
 
     def rule(self) -> Apply:

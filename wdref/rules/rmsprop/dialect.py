@@ -23,6 +23,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -108,7 +109,8 @@ class RMSpropDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         paper = RMSpropDialect(form=self.form, start=self.start, schedule=self.schedule)
-        return rmsprop if self == paper and self.form != "scaled_l2" else self.rule()
+        written = self.form not in ("scaled_l2", *UNWRITTEN)
+        return rmsprop if self == paper and written else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

@@ -25,6 +25,7 @@ from ..contract import (
 )
 from ..decay import (
     COUPLED,
+    UNWRITTEN,
     Clip,
     Form,
     Order,
@@ -32,6 +33,7 @@ from ..decay import (
     clipped,
     clipping,
     coefficients,
+    decaying,
     gradient_line,
     read,
     read_lines,
@@ -96,7 +98,7 @@ class MomentumDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         paper = MomentumDialect(form=self.form)
-        return sgd if self == paper else self.rule()
+        return sgd if self == paper and self.form not in UNWRITTEN else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""
@@ -205,7 +207,7 @@ def sgd_dialect(
         m = s.step * m
     new = theta - m
     if s.decay is not None:
-        new = new - s.decay * (new if d.order == "after" else theta)
+        new = new - s.decay * (new if d.order == "after" else decaying(d, theta, m))
 
     if d.nesterov == "reread" and d.buffer:
         new_slots = (s.beta1 * slots[0] + s.gain * _gradient(d, xp, new, loss, s),)
