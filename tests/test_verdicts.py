@@ -256,3 +256,11 @@ def test_what_could_be_anything_is_no_excuse_alone():
     judged = judge_all(found, suite, right, {})
     assert {v.id for v in judged if v.verdict != "conforms"} == {"subnormal/float64"}
     assert overall(judged) == "deviates"
+
+
+def test_what_becomes_of_no_numbers_is_no_arithmetic():
+    """In float32 alone, where the matrix asks: a sign that is 0 of a NaN is another formula."""
+    right = CaseVerdict("wide/float64", "conforms", 0.5)
+    wrong = CaseVerdict("no-numbers/float32", "deviates", np.inf)
+    assert overall([right, wrong]) == "deviates"
+    assert overall([right, replace(wrong, id="wide/float32")]) == "imprecise"

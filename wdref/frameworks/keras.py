@@ -114,6 +114,8 @@ def load(
             raise Unsupported("keras.optimizers.SGD has no dampening")
         if (case.starts or case.gaps) and optimizer not in COUNTLESS:
             raise Unsupported("Keras counts one t for all variables of an optimizer")
+        if (optimizer, backend, case.dtype) == ("Nadam", "torch", "bfloat16"):
+            raise Unsupported("Nadam on PyTorch divides by NumPy's bfloat16, which PyTorch refuses")
         own = floatx or ("float64" if case.dtype == "float64" else "float32")
         keras.config.set_floatx(own)
         with _wide(case.dtype), warnings.catch_warnings():

@@ -81,6 +81,7 @@ OPERATORS = {
     "ApplyAdadelta": ("accum", "accum_update"),
 }
 NAMES = (*CLASSES, *OPERATORS)
+NO_KERNEL = {"ApplyAdaMax": ("bfloat16",), "ApplyProximalGradientDescent": ("float16", "bfloat16")}
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
          "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho",
          "l1": "no", "l2": "weight_decay"}  # fmt: skip
@@ -114,6 +115,8 @@ def load(
             raise Unsupported("TensorFlow has no dampening")
         if (case.starts or case.gaps) and optimizer == "AdamOptimizer":
             raise Unsupported("AdamOptimizer counts one t for all variables")
+        if case.dtype in NO_KERNEL.get(optimizer, ()) and not jit_compile:
+            raise Unsupported(f"Resource{optimizer} has no kernel for {case.dtype}")
         return _train(case, optimizer, options, decay, jit_compile, powers)
 
     run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract

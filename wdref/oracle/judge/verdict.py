@@ -218,8 +218,8 @@ def overall(verdicts: Sequence[CaseVerdict]) -> str:
     """Verdict on the target: the worst of its cases, unsupported ones aside.
 
     What deviates in a narrower dtype alone has the right formula: imprecise, unless it is the place
-    of an element that decides, or float32 is further off than bfloat16 would be. A case that raised
-    hides none that deviates.
+    of an element that decides, or that a gradient is no number, or float32 is further off than
+    bfloat16 would be. A case that raised hides none that deviates.
     """
     ran = [v for v in verdicts if v.verdict not in ("unsupported", *FAILED)]
     grade = _overall(ran) if ran else "unsupported"
@@ -234,7 +234,7 @@ def _overall(verdicts: Sequence[CaseVerdict]) -> str:
         by_dtype = ({v.verdict for v in verdicts if v.id.endswith(f"/{d}")} for d in DTYPES)
         told = (grades - {"undecided"} for grades in by_dtype)
         widest = next((grades for grades in told if grades), found)
-        rounding = not any(map(_coarser, verdicts))
+        rounding = not any(map(_coarser, verdicts)) and not _of_no_number(verdicts)
         rounding = rounding and not any(_by_place(verdicts, d) for d in DTYPES)
         if widest <= {"conforms", "imprecise"} and rounding:
             return "imprecise"
@@ -249,6 +249,11 @@ def _coarser(verdict: CaseVerdict) -> bool:
     units = 2.0 ** (24 - 8)  # of rounding
     far = verdict.ratio or 0.0
     return verdict.id.endswith("/float32") and LIMIT * units < far < np.inf
+
+
+def _of_no_number(verdicts: Sequence[CaseVerdict]) -> bool:
+    """Whether gradients that are no numbers alone go another way, which no rounding makes them."""
+    return all(v.id.startswith("no-numbers/") for v in verdicts if v.verdict == "deviates")
 
 
 def _by_place(verdicts: Sequence[CaseVerdict], dtype: str) -> bool:
