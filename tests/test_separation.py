@@ -27,7 +27,10 @@ SEPARATING = ("exaggerated", "bursts")
 # whose first step is beyond its bounds; whose ε counts where β2 is near 1, late
 ALSO = {"rprop": ("rate-2",), "radam": ("rate-2", "awakening")}
 WANTED = {"float32": 1e3, "float64": 1e5}
-EVERY = {"rmsprop": 7}  # prime to the answers of each question, so that all come up
+# Of very many dialects some are asked, each of all the others. Prime to the answers of each
+# question, so that all come up; what clips differs but in that from what does not.
+EVERY = {"rmsprop": 7}
+CLIPPED = {"adam": 7, "sgd": 5, "rmsprop": 13}
 READS_ALL = {"rmsprop": {"start": "value"}}  # answers under which every hyperparameter is read
 
 
@@ -128,20 +131,20 @@ def columns(rows, n, kind, rounds):
 
 
 def closest(dialects, dtype, family, *, clip):
-    """For each dialect its nearest others, in units of its own radius.
-
-    Where there are very many, some are asked, of all the others.
-    """
+    """For each dialect that is asked its nearest others, in units of its own radius."""
+    asked = range(0, len(dialects), (CLIPPED if clip else EVERY).get(family, 1))
     cases = suite(family, dtype, clip=clip)
     with np.errstate(all="ignore"):
         tables = [trajectories(dialects, case).reshape(len(dialects), -1) for case in cases]
         values = np.concatenate(tables, axis=1)
-        radius = np.concatenate([radii(dialects, case) for case in cases], axis=1)
+        radius = np.concatenate(
+            [radii([dialects[i] for i in asked], case) for case in cases], axis=1
+        )
     known = np.isfinite(radius) & (radius > 0)  # elsewhere a value separates nothing
     # without ε a step of RAdam is 0/0 where no gradient ever was
     assert np.mean(known) > (0.8 if family == "radam" else 0.95)
-    for i in range(0, len(dialects), EVERY.get(family, 1)):
-        far = np.max(np.abs(values - values[i])[:, known[i]] / radius[i, known[i]], axis=1)
+    for i, mine, certain in zip(asked, radius, known, strict=True):
+        far = np.max(np.abs(values - values[i])[:, certain] / mine[certain], axis=1)
         far[i] = np.inf
         for j in np.argsort(far)[:3]:
             yield float(far[j]), dialects[i], dialects[int(j)]
