@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 # reach thousands: see the figures in the documentation. The limit lies between.
 LIMIT = 4.0
 OWN = 2.0**-10  # of its bound; one rounding in a thousand is smaller
+FIRST = 2  # steps
 NOTHING = "a scalar in float32 could give anything here"  # whose eps is 0 there: an excuse beside
 FLUSHED = "subnormal numbers are taken for 0"
 UNKNOWN = "more than roundings of {dtype} explain, no more than scalars in float32 would: why is "
@@ -188,12 +189,26 @@ def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
     with np.errstate(all="ignore"):
         if not np.array_equal(values, values.astype(np.float32), equal_nan=True):
             return False
+    wider = replace(Arithmetic.of("float32"), primitives=arithmetic.primitives)
+    single = _single(case)
+    for steps in (FIRST, len(values)):  # the first alone refute most, and cost little
+        ratio = enclose(dialect, _shortened(single, steps), arithmetic=wider).ratio(values[:steps])
+        if not _inside(ratio):
+            return False
+    return not np.all(np.isnan(ratio))
+
+
+def _single(case: Case) -> Case:
+    """The case with float32 numbers."""
     hyper = {**case.hyper, **({"eps": 0.0} if _lost(case.hyper.get("eps", 1.0)) else {})}
     theta0, grads = rounded(case.theta0, "float32"), rounded(case.grads, "float32")
-    single = replace(case, dtype="float32", theta0=theta0, grads=grads, hyper=hyper, template=None)
-    wider = replace(Arithmetic.of("float32"), primitives=arithmetic.primitives)
-    ratio = enclose(dialect, single, arithmetic=wider).ratio(values)
-    return _inside(ratio) and not np.all(np.isnan(ratio))
+    return replace(case, dtype="float32", theta0=theta0, grads=grads, hyper=hyper,
+                   template=case.template and _single(case.template))  # fmt: skip
+
+
+def _shortened(case: Case, steps: int) -> Case:
+    return replace(case, grads=case.grads[:steps], eta=case.eta[:steps],
+                   template=case.template and _shortened(case.template, steps))  # fmt: skip
 
 
 def _lost(eps: float) -> bool:
