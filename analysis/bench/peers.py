@@ -1,11 +1,14 @@
 """Who is measured beside wdref: PyTorch, optax and thinc, each as its users run it."""
 
+import inspect
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from .cases import Array, Arrays, Case
+from wdref.words import table
+
+from .cases import RULES, Array, Arrays, Case
 from .subjects import LEARNING_RATE, WEIGHT_DECAY, Absent, Step, Subject
 
 SMALL = 1_000_000  # parameters up to which one thread may do better than all
@@ -14,9 +17,14 @@ THINC_STEPS = 100  # m has then decayed by 3e-5: no subnormal numbers yet
 
 def torch_settings(rule: str) -> tuple[str, dict[str, Any]]:
     """Class and options: PyTorch's SGD has L2 regularisation only, which moves the same bytes."""
-    name = {"adamw": "AdamW", "adam": "Adam", "sgdw": "SGD"}[rule]
-    options: dict[str, Any] = {"lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
-    return name, options | ({"momentum": 0.9} if rule == "sgdw" else {})
+    if rule == "sgdw":
+        return "SGD", {"lr": LEARNING_RATE, "weight_decay": WEIGHT_DECAY, "momentum": 0.9}
+    words = table()["pytorch"].get(rule)
+    if words is None:
+        raise Absent(f"PyTorch has no {rule}")
+    numbers = {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
+    options = {words.their(ours): x for ours, x in numbers.items() if ours in words.names}
+    return words.optimizer.removeprefix("torch.optim."), options
 
 
 def torch_step(case: Case, params: list[Any], grads: list[Any], slots: Any, mode: str) -> Step:
@@ -28,15 +36,18 @@ def torch_step(case: Case, params: list[Any], grads: list[Any], slots: Any, mode
     import torch
 
     name, options = torch_settings(case.rule)
+    known = inspect.signature(getattr(torch.optim, name)).parameters
+    flags = {flag: flag == mode for flag in ("foreach", "fused") if flag in known}
+    if mode != "loop" and mode not in flags:
+        raise Absent(f"PyTorch's {name} has no {mode}")
     leaves = [torch.nn.Parameter(p) for p in params]
     for leaf, g in zip(leaves, grads, strict=True):
         leaf.grad = g
-    flags = {"foreach": mode == "foreach", "fused": mode == "fused"}
     opt = getattr(torch.optim, name)(leaves, **options, **flags)
     notes = ["L2 instead of decoupled decay"] if case.rule == "sgdw" else []
     if case.half:
         notes.append(f"state in {case.dtype}")
-    else:
+    elif case.rule in RULES:  # else PyTorch makes its own
         device = params[0].device if mode == "fused" else "cpu"
         for i, leaf in enumerate(leaves):
             opt.state[leaf] = _torch_state(torch, [own[i] for own in slots.values()], device)
@@ -116,15 +127,17 @@ def _transformation(optax: Any, rule: str) -> Any:
     decay = optax.add_decayed_weights(WEIGHT_DECAY)
     if rule == "adam":
         return optax.chain(decay, optax.adam(LEARNING_RATE))
-    return optax.chain(optax.trace(decay=0.9), decay, optax.scale(-LEARNING_RATE))
+    if rule == "sgdw":
+        return optax.chain(optax.trace(decay=0.9), decay, optax.scale(-LEARNING_RATE))
+    raise Absent(f"{rule} is not measured on optax")
 
 
 def _thinc(case: Case, arrays: Arrays) -> Step:
     """Call the optimizer on each tensor. It zeroes the gradient, which costs 4 bytes more."""
     from thinc.api import Adam
 
-    if case.rule == "sgdw":
-        raise Absent("thinc's SGD has no momentum")
+    if case.rule not in ("adamw", "adam"):
+        raise Absent("thinc's Adam alone is measured")
     if case.half:
         raise Absent("thinc computes in float32 only")
     opt = Adam(LEARNING_RATE, L2=WEIGHT_DECAY, L2_is_weight_decay=case.rule == "adamw",
