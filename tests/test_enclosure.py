@@ -121,9 +121,18 @@ class Rounded:
     def minimum(x, y):
         return Rounded(list(map(min, x.items, y.items)), x.fmt)
 
+    def __ge__(self, number):
+        return [x >= number for x in self.items]
+
+    @staticmethod
+    def where(condition, x, y):
+        rows = zip(condition, x.items, y.items, strict=True)
+        return Rounded([a if yes else b for yes, a, b in rows], x.fmt)
+
     @staticmethod
     def full_like(x, value):
-        return Rounded(value.items * len(x.items), x.fmt)
+        item = value.items[0] if isinstance(value, Rounded) else Fraction(value)
+        return Rounded([item] * len(x.items), x.fmt)
 
 
 def simulate(dialect, case, seed, either=False):
@@ -187,7 +196,7 @@ def test_no_rounding_to_nearest_leaves_the_envelope(dialect, case, seed):
         assert not np.all(np.isfinite(found.radius))
         return
     ratio = found.ratio(got)
-    assert np.all((ratio <= 1) | np.isnan(found.radius))
+    assert np.all((ratio <= 1) | np.isnan(found.radius) | found.doubt)
 
 
 def strong(dialect, dtype):
@@ -207,10 +216,10 @@ def test_no_rounding_at_all_leaves_twice_the_envelope(dialect, dtype):
     for seed, case in enumerate(strong(dialect, dtype)):
         found, nearest = enclose(dialect, case), simulate(dialect, case, seed)
         assert np.all(np.isfinite(found.radius))
-        assert np.max(found.ratio(nearest)) <= 1
-        assert np.max(found.ratio(simulate(dialect, case, seed, either=True))) <= 2
+        assert np.nanmax(found.ratio(nearest)) <= 1  # no number where a mask is in doubt
+        assert np.nanmax(found.ratio(simulate(dialect, case, seed, either=True))) <= 2
         shrunk = replace(found, radius=found.radius / 1000)
-        small = max(small, np.max(shrunk.ratio(nearest)))
+        small = max(small, np.nanmax(shrunk.ratio(nearest)))
     assert small > 4, "meta: this would not notice an envelope a thousand times too small"
 
 
