@@ -47,7 +47,11 @@ def hypers(family):
     """Any hyperparameters of the family; 0 for the rate has no λ/α."""
     rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
     below_1 = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
-    numbers = {h.name: below_1 if h.below == 1 else rates for h in families()[family].hyper}
+    numbers = {
+        h.name: below_1 if h.below == 1
+        else rates if h.below == np.inf else st.floats(0, h.below, exclude_max=True)
+        for h in families()[family].hyper
+    }  # fmt: skip
     return st.fixed_dictionaries({**numbers, "learning_rate": rates.map(lambda x: x or 0.5)})
 
 

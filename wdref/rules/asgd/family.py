@@ -51,7 +51,9 @@ FAMILY = Family(
     hyper=(
         replace(LEARNING_RATE, default=1e-2),
         Hyperparameter("penalty", "λ_d", r"\lambda_d", strong=0.5, usual=1e-4, default=1e-4),
-        Hyperparameter("exponent", "a", "a", strong=0.6, usual=0.75, default=0.75),
+        Hyperparameter(
+            "exponent", "a", "a", strong=0.6, usual=0.75, default=0.75, below=32.0
+        ),  # t^a stays a number
         Hyperparameter("onset", "t0", "t_0", strong=2.0, usual=1e6, default=0.0),
         WEIGHT_DECAY,
         CLIP,
