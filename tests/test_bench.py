@@ -14,6 +14,7 @@ from wdref.analysis.bench.cases import DTYPES, RULES, Case, arrays
 from wdref.analysis.bench.measure import ROOM, Sampling, measure
 from wdref.analysis.bench.peers import PEERS
 from wdref.analysis.bench.subjects import LIMIT, OWN, Absent, Step, Subject
+from wdref.rules.registry import claims
 
 SUBJECTS = (*OWN, *PEERS)
 PLENTY = 1e18
@@ -250,3 +251,17 @@ def test_subjects_on_the_device(rule, dtype):
     assert {row.what for row in rows if row.seconds} >= {LIMIT, "wdref cupy", "wdref plain"}
     assert not [row.note for row in rows if row.note.startswith("failed")]
     json.dumps([row.ratio for row in rows], allow_nan=False)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in claims() if rule not in RULES])
+def test_any_rule_can_be_measured(rule):
+    """Its own arrays, no more, beside the limit; a peer that has it not says so."""
+    pytest.importorskip("numba", reason="the limit needs the extra `fast`")
+    case = Case(rule, "float32", "1e3")
+    assert case.traffic() == 12 + 8 * len(case.slots)
+    left = after(case, OWN[0])
+    assert {n: x.tobytes() for n, x in left.items()} == {
+        n: x.tobytes() for n, x in arrays(case).runs.items()
+    }
+    numba, plain = ({n: x.tobytes() for n, x in after(case, s).items()} for s in (OWN[1], OWN[3]))
+    assert numba == plain

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+import wdref
 from wdref.conventions import dialect
+from wdref.rules.registry import claim
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -18,7 +20,18 @@ DTYPES = ("float32", "bfloat16", "float16")  # of parameters and gradients; slot
 SIZES = ("1e2", "1e3", "1e4", "1e5", "1e6", "1e7", "2e7", "1e8")  # parameters, in one tensor
 MODELS = ("400x256", "resnet50", "gpt2-small")
 LAYOUTS = (*SIZES, *MODELS)
+LEARNING_RATE, WEIGHT_DECAY = 1e-6, 1e-3  # small: thousands of steps do not run away
 LINE = 64  # elements: a tensor begins at a line of the cache
+
+
+def optimizer(rule: str, backend: str | None = None) -> Any:
+    """Return wdref's optimizer of this name, with a decay where it has one."""
+    decays = claim(rule).decays
+    settings: dict[str, Any] = {"weight_decay": WEIGHT_DECAY, "form": "lr"} if decays else {}
+    if not decays and dialect(rule).form != "none":
+        settings = {"weight_decay": WEIGHT_DECAY}
+    method = getattr(wdref, claim(rule).method)
+    return method(learning_rate=LEARNING_RATE, **settings, backend=backend)
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,8 @@ class Case:
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the rule's slots."""
-        return dialect(self.rule).slots
+        slots: tuple[str, ...] = optimizer(self.rule).dialect.slots
+        return slots
 
     def traffic(self, *, state: int = 4) -> int:
         """Bytes a parameter that a step cannot avoid, with slots of `state` bytes.

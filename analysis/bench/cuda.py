@@ -5,9 +5,9 @@ from typing import Any
 
 from wdref.common.optional import optional
 
-from .cases import Arrays, Case
+from .cases import Arrays, Case, optimizer
 from .peers import torch_step
-from .subjects import LIMIT, Absent, Step, Subject, optimizer, step_of
+from .subjects import LIMIT, Absent, Step, Subject, step_of
 
 
 def device_name() -> str | None:
@@ -51,7 +51,9 @@ def _on_device(own: list[Any]) -> list[Any]:
 def _cupy(case: Case, arrays: Arrays, backend: str) -> Step:
     params, grads = _on_device(arrays.params), _on_device(arrays.grads)
     slots = {name: _on_device(own) for name, own in arrays.slots.items()}
-    return Step(step_of(optimizer(case, backend), params, grads, slots).run, finish=_synchronize)
+    return Step(
+        step_of(optimizer(case.rule, backend), params, grads, slots).run, finish=_synchronize
+    )
 
 
 def _torch(case: Case, arrays: Arrays, mode: str) -> Step:

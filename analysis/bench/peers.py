@@ -8,8 +8,8 @@ import numpy as np
 
 from wdref.words import table
 
-from .cases import RULES, Array, Arrays, Case
-from .subjects import LEARNING_RATE, WEIGHT_DECAY, Absent, Step, Subject
+from .cases import LEARNING_RATE, RULES, WEIGHT_DECAY, Array, Arrays, Case
+from .subjects import Absent, Step, Subject
 
 SMALL = 1_000_000  # parameters up to which one thread may do better than all
 THINC_STEPS = 100  # m has then decayed by 3e-5: no subnormal numbers yet

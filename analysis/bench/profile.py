@@ -16,8 +16,8 @@ from unittest.mock import patch
 from wdref.engine import memory, plan
 from wdref.optimizer import Optimizer
 
-from .cases import Case, arrays
-from .subjects import optimizer, tree
+from .cases import Case, arrays, optimizer
+from .subjects import tree
 
 Clock = Callable[[], float]
 CASE = Case("adamw", "float32", "400x256")
@@ -76,7 +76,7 @@ def profile(*, steps: int = 300, clock: Clock = time.perf_counter) -> dict[str, 
     ``seconds`` is a median; ``watched`` and the parts are means over the middle tenth of the steps
     by their whole time: near the median, and the parts add up. ImportError without numba.
     """
-    opt = optimizer(CASE, "numba")
+    opt = optimizer(CASE.rule, "numba")
     found = arrays(CASE)
     state = _after_one(opt, found)
     params, grads = tree(found.params), tree(found.grads)

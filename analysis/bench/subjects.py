@@ -9,12 +9,8 @@ from typing import Any
 
 import numpy as np
 
-import wdref
-from wdref.rules.registry import claim
+from .cases import LINE, Arrays, Case, optimizer
 
-from .cases import LINE, Arrays, Case
-
-LEARNING_RATE, WEIGHT_DECAY = 1e-6, 1e-3  # small: thousands of steps do not run away
 THREADED = 1 << 17  # elements before another thread pays, as in wdref's backends
 LIMIT = "limit"
 
@@ -53,19 +49,11 @@ class Subject:
             raise Absent(f"needs {missing}: pip install 'wdref[{self.extra}]'") from error
 
 
-def optimizer(case: Case, backend: str | None) -> Any:
-    """Return wdref's optimizer for the rule of `case`."""
-    settings: dict[str, Any] = {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY}
-    kind = getattr(wdref, claim(case.rule).method)
-    form = {"form": "lr"} if claim(case.rule).decays else {}
-    return kind(**settings, **form, backend=backend)
-
-
 def own(backend: str, extra: str) -> Subject:
     """Return wdref with one of its backends."""
 
     def make(case: Case, arrays: Arrays) -> Step:
-        return step_of(optimizer(case, backend), arrays.params, arrays.grads, arrays.slots)
+        return step_of(optimizer(case.rule, backend), arrays.params, arrays.grads, arrays.slots)
 
     return Subject(f"wdref {backend}", extra, make)
 
@@ -98,7 +86,7 @@ def _limit(case: Case, arrays: Arrays) -> Step:
 
     runs: list[Any] = [x.view(np.dtype(f"u{x.itemsize}")) for x in arrays.runs.values()]
     zeros: Any = (runs[0].dtype.type(0), np.uint32(0))
-    loop = njit(nogil=True)(_with_two_slots if len(runs) == 4 else _with_one_slot)
+    loop = njit(nogil=True)((_without_slots, _with_one_slot, _with_two_slots)[len(runs) - 2])
     size = runs[0].size
     workers = min(os.cpu_count() or 1, size // THREADED) or 1
     part = -(-size // (workers * LINE)) * LINE
@@ -112,6 +100,11 @@ def _limit(case: Case, arrays: Arrays) -> Step:
             job.result()
 
     return Step(run)
+
+
+def _without_slots(theta: Any, g: Any, zero: Any, wide: Any) -> None:
+    for i in range(theta.size):
+        theta[i] ^= g[i] & zero
 
 
 def _with_two_slots(theta: Any, g: Any, m: Any, v: Any, zero: Any, wide: Any) -> None:
