@@ -62,7 +62,7 @@ def leaves(draw, d, dtype):
     values = st.floats(width=width) | st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan])
     arrays = [draw(hnp.arrays(dtype, size, elements=values, fill=values))
               for _ in range(2 + len(d.slots))]  # fmt: skip
-    eta, before, t = draw(st.floats(0, 2)), draw(st.floats(0, 2)), draw(st.integers(2, 10**6))
+    eta, before, t = draw(st.floats(0, 2)), draw(st.floats(0, 2)), draw(st.integers(2, 10**4))
     scalars = d.scalars(draw(hypers(d.family)), t, eta, before=before)
     return Leaf(Kernel(d), arrays[0], arrays[1], tuple(arrays[2:]), scalars)
 

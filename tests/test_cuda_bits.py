@@ -41,7 +41,7 @@ def leaves(draw, rule, form):
     for h in draw(st.lists(hypers, max_size=3)):
         size, shift = draw(st.integers(0, 40)), draw(st.integers(0, 3))
         theta, g, *slots = (draw(arrays(dtype, size + shift))[shift:] for dtype in dtypes)
-        t = draw(st.integers(1, 10**6))
+        t = draw(st.integers(1, 10**4))
         scalars = kernel.dialect.scalars(h, t, draw(st.floats(0, 2)), before=draw(st.floats(0, 2)))
         found.append(Leaf(kernel, theta, g, tuple(slots), scalars))
     return found

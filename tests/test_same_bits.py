@@ -73,7 +73,7 @@ def leaves(draw, dtype, maximum=True):
         for _ in range(2 + len(d.slots))
     ]
     eta, before = draw(st.floats(0, 2)), draw(st.floats(0, 2))
-    scalars = d.scalars(h, draw(st.integers(1, 10**6)), eta, before=before)
+    scalars = d.scalars(h, draw(st.integers(1, 10**4)), eta, before=before)
     return Leaf(Kernel(d), arrays[0], arrays[1], tuple(arrays[2:]), scalars)
 
 
@@ -181,7 +181,7 @@ def leaves_of(draw, kernel, dtypes):
         else:
             view[:] = bit_patterns(np.random.default_rng(seed), dtype, size)
         arrays.append(view)
-    eta, before, t = draw(st.floats(0, 2)), draw(st.floats(0, 2)), draw(st.integers(2, 10**6))
+    eta, before, t = draw(st.floats(0, 2)), draw(st.floats(0, 2)), draw(st.integers(2, 10**4))
     scalars = kernel.dialect.scalars(draw(hypers), t, eta, before=before)
     return Leaf(kernel, arrays[0], arrays[1], tuple(arrays[2:]), scalars)
 
