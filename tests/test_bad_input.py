@@ -110,13 +110,13 @@ ADAM = "g ← ∇f(θ) + λ θ; m ← β1 m + (1-β1) g; v ← β2 v + (1-β2) g
 STATES = [
     ("of SGD", wdref.SGDW(weight_decay=0.0, learning_rate=1.0).init(tree()), ValueError,
      "state belongs to another optimizer: it was made for [g ← ∇f(θ); m ← β1 m + η α g; "
-     f"θ ← θ - m - η λ θ; m], this is [{OPT._rule_name}]"),
+     f"θ ← θ - m - η λ θ; m], this is [{OPT.rule_name}]"),
     ("of Adam", wdref.Adam().init(tree()), ValueError,
      f"state belongs to another optimizer: it was made for [{ADAM}; θ ← θ - η α m̂/(√v̂ + ε); m; v], "
-     f"this is [{OPT._rule_name}]"),
+     f"this is [{OPT.rule_name}]"),
     ("with master weights", wdref.AdamW(weight_decay=0.1, master_weights=True).init(tree()),
      ValueError, "state belongs to another optimizer: it was made for "
-     f"[{OPT._rule_name.replace('; m; v', '; master; m; v')}], this is [{OPT._rule_name}]"),
+     f"[{OPT.rule_name.replace('; m; v', '; master; m; v')}], this is [{OPT.rule_name}]"),
     ("of another tree", OPT.init({"w": np.ones((2, 3))}), ValueError,
      "state.slots['m'] lacks: b.0 (compared with params)"),
     ("shape", with_slot("v", w=np.ones(3)), ValueError,

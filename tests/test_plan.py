@@ -32,13 +32,13 @@ def optimizer(**options):
 def fresh(monkeypatch):
     """Count the steps that were checked anew."""
     calls = []
-    checked = Optimizer._step
+    checked = Optimizer.apply_in_place
 
     def counted(self, *args):
         calls.append(args)
         return checked(self, *args)
 
-    monkeypatch.setattr(Optimizer, "_step", counted)
+    monkeypatch.setattr(Optimizer, "apply_in_place", counted)
     return calls
 
 

@@ -93,17 +93,17 @@ class Optimizer:
         leaves, spec = tree.flatten(params)
         for i, p in enumerate(leaves):
             tree.check_leaf("params", spec, i, p)
-        groups = [k // 2 for k in self._assign(leaves, spec)]  # what does not fit is told already
+        groups = [k // 2 for k in self.assign(leaves, spec)]  # what does not fit is told already
         starts = [self.starts(k) for k in groups]
         pairs = list(zip(leaves, starts, strict=True))
         begun = {name: [self.first_slot(name, p, own) for p, own in pairs]
-                 for name in self._slot_names}  # fmt: skip
+                 for name in self.slot_names}  # fmt: skip
         if slots is not None:
             family = families().get(self.dialect.family)
             squares = [s.name for s in family.slots if s.square] if family else []
             begun = columns(slots, begun, leaves, spec, self.name, squares)
         trees = {name: optree.tree_unflatten(spec, column) for name, column in begun.items()}
-        return _state(check_count("step", step, low=0), trees, self._rule_name)
+        return _state(check_count("step", step, low=0), trees, self.rule_name)
 
     def starts(self, group: int = 0, /) -> dict[str, float]:
         """Return the number that each slot of a group's leaves begins with."""
@@ -124,12 +124,14 @@ class Optimizer:
         return xp.full_like(p, start, dtype=dtype, device=device(p))
 
     @property
-    def _slot_names(self) -> tuple[str, ...]:
+    def slot_names(self) -> tuple[str, ...]:
+        """Names of the state's arrays: the rule's, and ``master`` before them where it is kept."""
         return ("master", *self.dialect.slots) if self.master_weights else self.dialect.slots
 
     @cached_property
-    def _rule_name(self) -> str:
-        return "; ".join((*self.dialect.recurrence(), *self._slot_names))
+    def rule_name(self) -> str:
+        """What a state is made for: the recurrence and the names of its arrays."""
+        return "; ".join((*self.dialect.recurrence(), *self.slot_names))
 
     # -- one update ---------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class Optimizer:
         Raises TypeError or ValueError, naming the leaf, where trees, shapes, dtypes or devices of
         `params`, `grads` and `state` do not fit. NaN and infinite gradients propagate by IEEE 754.
         """
-        self._check_state(state)
+        self.check_state(state)
         t = state.step + 1
         new, slots = self._update(params, grads, state.slots, self.scalars(t))
         return new, _state(t, slots, state.rule)
@@ -151,24 +153,24 @@ class Optimizer:
         Raises as `update` does, and ValueError for arrays that cannot be written (JAX, dask,
         read-only NumPy) or that share memory with another array of the step.
         """
-        self._check_state(state)
+        self.check_state(state)
         t = state.step + 1
         scalars = self.scalars(t)
         plan = state.plan
         if plan is None or not plan.run(self, params, grads, state.slots, scalars):
-            plan = self._step(params, grads, state.slots, scalars)
+            plan = self.apply_in_place(params, grads, state.slots, scalars)
         return State(t, state.slots, state.rule, plan)
 
-    def _step(
+    def apply_in_place(
         self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
     ) -> Plan | None:
         """Check everything, step, and return a plan for the next step on the same arrays."""
-        leaves, spec = self._leaves(params, grads, slots, scalars)
+        leaves, spec = self.leaves(params, grads, slots, scalars)
         tree.check_writeable(leaves, spec)
         backend = self._backend_for(leaves)
         backend.step(leaves)
         columns = [tree.flatten(part)[0] for part in (params, *slots.values())]
-        groups = self._assign(columns[0], spec)
+        groups = self.assign(columns[0], spec)
         return Plan.of(self, backend, spec, [x for own in columns for x in own], leaves, groups)
 
     def apply(
@@ -188,11 +190,11 @@ class Optimizer:
         Two a group, with and without decay: Python floats, computed in float64. Raises ValueError
         where the schedule or a decay that depends on t gives no finite number >= 0.
         """
-        eta = self._multiplier(t)
-        before = self._multiplier(t - 1) if self.dialect.schedule == "late" and t > 1 else None
+        eta = self.multiplier(t)
+        before = self.multiplier(t - 1) if self.dialect.schedule == "late" and t > 1 else None
         found: list[Any] = []
         for group in range(1 + len(self.groups)):
-            decayed = self._hosts[group].scalars(self._hyper(group, t), t, eta, before=before)
+            decayed = self._hosts[group].scalars(self.hyper_at(group, t), t, eta, before=before)
             found += [decayed, decayed._replace(l2=None, decay=None)]
         return tuple(found)
 
@@ -201,7 +203,7 @@ class Optimizer:
         """What computes the scalars of each group, and remembers the last step's products."""
         return tuple(Remembering(self.dialect) for _ in range(1 + len(self.groups)))
 
-    def _hyper(self, group: int, t: int) -> dict[str, float]:
+    def hyper_at(self, group: int, t: int) -> dict[str, float]:
         """Hyperparameters of a group at step `t`; group 0 are the leaves of none."""
         overrides = self.groups[group - 1][1] if group else {}
         h = {**self.hyper, "weight_decay": self.weight_decay, **overrides}
@@ -210,7 +212,8 @@ class Optimizer:
             h["weight_decay"] = check_number(f"weight_decay({t})", lam(t), low=0.0)
         return h
 
-    def _multiplier(self, t: int) -> float:
+    def multiplier(self, t: int) -> float:
+        """Return η_t; a ValueError where the schedule gives no finite number >= 0."""
         return check_number(f"schedule({t})", self.schedule(t), low=0.0)
 
     # -- the parts of an update ---------------------------------------------------------------
@@ -218,10 +221,10 @@ class Optimizer:
     def _update(
         self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
     ) -> tuple[Tree, dict[str, Tree]]:
-        leaves, spec = self._leaves(params, grads, slots, scalars)
+        leaves, spec = self.leaves(params, grads, slots, scalars)
         results = self._backend_for(leaves).update(leaves)
-        before = {name: tree.flatten(slots[name])[0] for name in self._slot_names}
-        columns: dict[str, list[Array]] = {name: [] for name in self._slot_names}
+        before = {name: tree.flatten(slots[name])[0] for name in self.slot_names}
+        columns: dict[str, list[Array]] = {name: [] for name in self.slot_names}
         for i, (leaf, (_, new)) in enumerate(zip(leaves, results, strict=True)):
             own = dict(zip(leaf.kernel.slots, new, strict=True))
             for name, column in columns.items():
@@ -229,20 +232,21 @@ class Optimizer:
         trees = {name: optree.tree_unflatten(spec, column) for name, column in columns.items()}
         return optree.tree_unflatten(spec, [theta for theta, _ in results]), trees
 
-    def _leaves(
+    def leaves(
         self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
     ) -> tuple[list[Leaf], optree.PyTreeSpec]:
+        """Return what a backend steps, a leaf each, and the tree; raises as `update` does."""
         thetas, spec = tree.flatten(params)
         gs = _flatten_like("grads", grads, spec)
-        absent = ", ".join(name for name in self._slot_names if name not in slots)
+        absent = ", ".join(name for name in self.slot_names if name not in slots)
         if absent:
             raise ValueError(f"slots lack {absent}: expected the slots of the state that init made")
         columns = [
-            _flatten_like(f"state.slots[{name!r}]", slots[name], spec) for name in self._slot_names
+            _flatten_like(f"state.slots[{name!r}]", slots[name], spec) for name in self.slot_names
         ]
         leaves = []
         for i, (theta, g, group, *own) in enumerate(
-            zip(thetas, gs, self._assign(thetas, spec), *columns, strict=True)
+            zip(thetas, gs, self.assign(thetas, spec), *columns, strict=True)
         ):
             half = tree.is_half("params", spec, i, theta)
             kept = tuple(own[self.master_weights and not half :])
@@ -275,16 +279,17 @@ class Optimizer:
             dtype = "float32" if wide else own
             tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,))
 
-    def _check_state(self, state: State) -> None:
+    def check_state(self, state: State) -> None:
+        """Raise TypeError for what is no state, ValueError for that of another optimizer."""
         if not isinstance(state, State):
             raise TypeError(f"state is a {type(state).__name__}: expected the State that init made")
-        if state.rule != self._rule_name:
+        if state.rule != self.rule_name:
             raise ValueError(
                 f"state belongs to another optimizer: it was made for [{state.rule}], this is "
-                f"[{self._rule_name}]"
+                f"[{self.rule_name}]"
             )
 
-    def _assign(self, thetas: Sequence[Array], spec: optree.PyTreeSpec) -> Sequence[int]:
+    def assign(self, thetas: Sequence[Array], spec: optree.PyTreeSpec) -> Sequence[int]:
         """Index into `scalars` for each leaf: two a group, with and without decay."""
         if not self.groups and self.decay_mask is None:
             return (0,) * len(thetas)

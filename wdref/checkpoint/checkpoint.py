@@ -38,10 +38,10 @@ def save(path: Path, params: Tree, state: State, /, *, optimizer: Optimizer) -> 
     ...     wdref.load(f"{folder}/a.safetensors", optimizer=opt)[0]
     {'w': array([1., 1.])}
     """
-    optimizer._check_state(state)
+    optimizer.check_state(state)
     thetas, spec = _fitting(optimizer, params, state)
     columns = {"params": thetas}
-    for slot in optimizer._slot_names:
+    for slot in optimizer.slot_names:
         columns[f"slots.{slot}"], _ = tree.flatten(state.slots[slot])
     paths = names(spec)
     tensors = {
@@ -67,10 +67,10 @@ def load(
     """
     document, tensors = read(path)
     _check_document(path, document)
-    if document["rule"] != optimizer._rule_name:
+    if document["rule"] != optimizer.rule_name:
         raise CheckpointError(
             f"{path}: of another optimizer: it was written for [{document['rule']}], this is "
-            f"[{optimizer._rule_name}]"
+            f"[{optimizer.rule_name}]"
         )
     try:
         params, state = _trees(optimizer, document, tensors, like)
@@ -104,11 +104,11 @@ def _document(
     return {
         "wdref": version("wdref"),
         "optimizer": optimizer.name,
-        "rule": optimizer._rule_name,
+        "rule": optimizer.rule_name,
         "settings": _settings(optimizer),
         "step": step,
         "scalars": [[x if x is None else float(x).hex() for x in own] for own in scalars],
-        "leaves": list(map(list, zip(names(spec), optimizer._assign(thetas, spec), strict=True))),
+        "leaves": list(map(list, zip(names(spec), optimizer.assign(thetas, spec), strict=True))),
         "tree": nest,
     }
 
@@ -170,7 +170,7 @@ def _trees(
     optimizer: Optimizer, document: Mapping[str, Any], tensors: Tensors, like: Tree | None
 ) -> tuple[Tree, State]:
     paths = [name for name, _ in document["leaves"]]
-    columns = ["params", *(f"slots.{slot}" for slot in optimizer._slot_names)]
+    columns = ["params", *(f"slots.{slot}" for slot in optimizer.slot_names)]
     wanted = {_tensor(column, name) for column in columns for name in paths}
     if wanted != set(tensors):
         raise ValueError("its tensors are not those of its document")
@@ -194,7 +194,7 @@ def _trees(
         made.append(optree.tree_unflatten(spec, list(map(_array, own, likes))))
     params, *slots = made
     return params, _state(
-        document["step"], dict(zip(optimizer._slot_names, slots, strict=True)), document["rule"]
+        document["step"], dict(zip(optimizer.slot_names, slots, strict=True)), document["rule"]
     )
 
 
@@ -228,7 +228,7 @@ def _fitting(
 ) -> tuple[list[Any], optree.PyTreeSpec]:
     """Leaves and structure of parameters that fit the state."""
     # the checks of a step; gradients are what they are not about, and parameters fit themselves
-    leaves, spec = optimizer._leaves(
+    leaves, spec = optimizer.leaves(
         params, params, state.slots, optimizer.scalars(max(state.step, 1))
     )
     return [leaf.theta for leaf in leaves], spec

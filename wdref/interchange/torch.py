@@ -23,7 +23,7 @@ OWN = ("params", "param_names", "initial_lr", "wdref_lr", "wdref_rule")  # besid
 class _Leafwise(Optimizer):
     """The same rule with one entry of the scalars a leaf: PyTorch's groups are not wdref's."""
 
-    def _assign(self, thetas: Sequence[Tensor], spec: optree.PyTreeSpec) -> Sequence[int]:
+    def assign(self, thetas: Sequence[Tensor], spec: optree.PyTreeSpec) -> Sequence[int]:
         return range(len(thetas))
 
 
@@ -42,7 +42,7 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
         if o.groups or o.decay_mask is not None:
             params = _grouped(o, params)
         words = _words({**o.hyper, "weight_decay": o.weight_decay})
-        super().__init__(params, {**words, "wdref_rule": self.rule._rule_name})
+        super().__init__(params, {**words, "wdref_rule": self.rule.rule_name})
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "rule": self.rule}  # else no copy could step
@@ -85,10 +85,10 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
                 known[place] = self._scalars(group, place[1])
             scalars.append(known[place])
         slots = {slot: _tree(names, [state[slot] for state in states])
-                 for slot in self.rule._slot_names}  # fmt: skip
+                 for slot in self.rule.slot_names}  # fmt: skip
         params = _tree(names, [p.detach() for p in tensors])
         grads = _tree(names, [_gradient(name, p) for name, p in zip(names, tensors, strict=True)])
-        self.rule._step(params, grads, slots, scalars)
+        self.rule.apply_in_place(params, grads, slots, scalars)
         for p, state in zip(tensors, states, strict=True):
             self.state[p] = {**state, "step": state["step"] + 1}
 
@@ -99,13 +99,13 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
             return found
         plain = p.detach()
         starts = self.rule.starts()
-        new = {s: self.rule.first_slot(s, plain, starts) for s in self.rule._slot_names}
+        new = {s: self.rule.first_slot(s, plain, starts) for s in self.rule.slot_names}
         return {"step": 0, **new}
 
     def _scalars(self, group: Group, t: int) -> Any:
         """The scalars of step `t` for a group whose lr may have been changed: lr = η α."""
         rule, h = self.rule, self._hyper(group, t)
-        eta = rule._multiplier(t)
+        eta = rule.multiplier(t)
         s = rule.dialect.scalars(h, t, eta)
         lr, alpha = h["learning_rate"], group["wdref_lr"]
         if lr == alpha or rule.dialect.form in FOLLOWS_LR:
@@ -136,17 +136,17 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load what `state_dict` gave; ValueError for another rule's."""
         for group in state_dict["param_groups"]:
-            if group.get("wdref_rule") != self.rule._rule_name:
+            if group.get("wdref_rule") != self.rule.rule_name:
                 raise ValueError(
                     f"state_dict belongs to another optimizer: {group.get('wdref_rule')}, this is "
-                    f"{self.rule._rule_name}"
+                    f"{self.rule.rule_name}"
                 )
         super().load_state_dict(state_dict)
         keys = chain.from_iterable(group["params"] for group in state_dict["param_groups"])
         tensors = chain.from_iterable(group["params"] for group in self.param_groups)
         for key, p in zip(keys, tensors, strict=True):
             own = state_dict["state"].get(key, {})
-            for slot in self.rule._slot_names:
+            for slot in self.rule.slot_names:
                 if slot in own:  # PyTorch has cast it to the dtype of the parameter
                     self.state[p][slot] = own[slot].detach().to(device=p.device, copy=True)
 
@@ -160,7 +160,7 @@ def _grouped(optimizer: Optimizer, params: Any) -> list[Group]:
         )
     leaves, spec = tree.flatten(OrderedDict((name, p.detach()) for name, p in pairs))
     found: dict[int, Group] = {}
-    for pair, k in zip(pairs, optimizer._assign(leaves, spec), strict=True):
+    for pair, k in zip(pairs, optimizer.assign(leaves, spec), strict=True):
         over = dict(optimizer.groups[k // 2 - 1][1]) if k > 1 else {}
         own = _words({**optimizer.hyper, "weight_decay": optimizer.weight_decay, **over})
         own |= {"weight_decay": None} if k % 2 else {}

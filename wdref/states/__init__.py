@@ -105,7 +105,7 @@ def dump(
     Raises ValueError as `load` does; `into` is left as it was.
     """
     program = _program(opt, framework)
-    opt._check_state(state)
+    opt.check_state(state)
     free = set(may_differ)
     thetas, spec = tree.flatten(params)
     there = program.read(opt, into, spec, whole=False)

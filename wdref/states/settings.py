@@ -35,13 +35,13 @@ def check(
     known = {*opt.dialect.hyper, *_answers(opt.dialect), *OTHERS}
     check_may_differ(free, known, opt.name)
     times = (max(steps, 1), steps + 1)  # the update made last, and the next
-    for path, k, own in zip(tree.paths(spec), opt._assign(thetas, spec), said, strict=True):
-        hyper = [opt._hyper(k // 2, t) | ({"weight_decay": 0.0} if k % 2 else {}) for t in times]
+    for path, k, own in zip(tree.paths(spec), opt.assign(thetas, spec), said, strict=True):
+        hyper = [opt.hyper_at(k // 2, t) | ({"weight_decay": 0.0} if k % 2 else {}) for t in times]
         leaf = _Leaf(opt, framework, f" of {path}" if path else "", own, hyper, steps, free, new)
         leaf.check_options()
         leaf.check_answers()
         leaf.check_numbers()
-        leaf.check_rate([opt._multiplier(t) for t in times])
+        leaf.check_rate([opt.multiplier(t) for t in times])
 
 
 def _answers(d: Rule) -> list[str]:
