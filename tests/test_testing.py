@@ -145,6 +145,15 @@ def test_a_bad_list_of_known_failures_is_refused(suite, pytester, line, message)
     suite(RIGHT, ', known_failures="known.txt"').stdout.fnmatch_lines([message])
 
 
+def test_a_module_that_is_skipped_as_a_whole_costs_no_other_session_its_end(pytester):
+    """The plugin is loaded in every session, whether it tests an optimizer or not."""
+    pytester.makepyfile(test_absent="import pytest; pytest.importorskip('nothing_of_this_name')")
+    pytester.makepyfile(test_there="def test_there(): pass")
+    result = pytester.runpytest_subprocess(*QUIET)
+    result.assert_outcomes(passed=1, skipped=1)
+    assert result.ret == 0
+
+
 def test_as_a_class(pytester):
     pytester.makepyfile(mine=ADAMW.replace("DECAY", RIGHT))
     pytester.makepyfile(

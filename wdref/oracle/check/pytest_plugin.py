@@ -18,7 +18,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for outcome in ("passed", "failed", "xfailed", "skipped")
         for report in terminalreporter.stats.get(outcome, [])
     ]
-    properties = [dict(report.user_properties) for report in reports]
+    # a module that is skipped while it is collected has none
+    properties = [dict(getattr(report, "user_properties", ())) for report in reports]
     judged = [p for p in properties if p.get("wdref_ratio") is not None]
     if not any("wdref_cases" in p for p in properties):
         return
