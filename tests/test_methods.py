@@ -12,6 +12,7 @@ from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.methods import methods
 from wdref.methods.stub import stub
+from wdref.rules import registry
 from wdref.words import meant
 
 METHODS = {method.claim: method for method in methods().values()}
@@ -336,3 +337,9 @@ def test_another_program_s_word_is_called_something_here(word, message):
 def test_another_name_of_a_convention_is_told(name):
     with pytest.raises(ValueError, match=rf"^no convention '{name}': it is called \w+ here$"):
         wdref.AdamW.like(name, weight_decay=0.1)
+
+
+def test_classes_stay_the_same_when_families_are_looked_for_anew():
+    opt = wdref.AdamW(weight_decay=0.1)
+    registry.forget()
+    assert type(copied(opt)) is type(opt) is wdref.AdamW

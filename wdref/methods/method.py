@@ -1,6 +1,7 @@
 """The base of all constructors: `wdref.AdamW(…)` and its like, made of a family's record."""
 
 from collections.abc import Mapping
+from functools import cache
 from inspect import Parameter, Signature
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -157,6 +158,7 @@ class Method(Optimizer):
             raise ValueError("form='scaled_l2' divides by learning_rate: expected a number > 0")
 
 
+@cache  # one class for one record, also when families are looked for anew: pickles name it
 def method(family: Family, record: Claim) -> type[Method]:
     """Return the class of a claim: its arguments are the family's hyperparameters and questions."""
     own = {"__doc__": record.doc, "__module__": __package__, "claim": record.name,
