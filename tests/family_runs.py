@@ -14,6 +14,7 @@ from wdref.oracle.cases.suite import regimes
 from wdref.oracle.judge.enclosure import enclose
 from wdref.rules.registry import families
 
+RATES = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
 CASES = ("exaggerated", "stop", "restart", "bursts", "sparse", "first")
 
 
@@ -43,16 +44,18 @@ def check_contains(d, case, by_hand):
                 assert abs(x - middle) <= mpf(float(truth.error[t, i])) + mpf("1e-45") * abs(x)
 
 
-def hypers(family):
-    """Any hyperparameters of the family; 0 for the rate has no λ/α."""
-    rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
-    below_1 = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
-    numbers = {
-        h.name: below_1 if h.below == 1
-        else rates if h.below == np.inf else st.floats(0, h.below, exclude_max=True)
-        for h in families()[family].hyper
-    }  # fmt: skip
-    return st.fixed_dictionaries({**numbers, "learning_rate": rates.map(lambda x: x or 0.5)})
+def numbers(h):
+    """Any value of a hyperparameter; 0 for the rate has no λ/α."""
+    if h.name == "learning_rate":
+        return RATES.map(lambda x: x or 0.5)
+    if h.below == np.inf:
+        return RATES
+    return st.floats(0, h.below, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
+
+
+def hypers(*names):
+    """Any hyperparameters of these families."""
+    return st.fixed_dictionaries({h.name: numbers(h) for f in names for h in families()[f].hyper})
 
 
 @st.composite

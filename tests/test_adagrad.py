@@ -15,11 +15,9 @@ from mpmath import mp, mpf
 from wdref.backend import PLAIN, Leaf, load
 from wdref.conventions import conventions
 from wdref.engine.half_precision import Kernel
-from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
-from wdref.oracle.proof.detection import row_of
 from wdref.rules.adagrad import FAMILY, AdagradDialect
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
@@ -31,7 +29,6 @@ CLAIMS = [pytest.param(claim, convention, id=f"{convention} {claim}")
           for convention, claims in conventions().items()
           for claim in claims if claim in {c.name for c in FAMILY.claims}]  # fmt: skip
 DIALECTS = sorted({conventions()[c.values[1]][c.values[0]] for c in CLAIMS}, key=repr)
-BUGS = [bug for bug in gallery() if bug.claim.family == FAMILY.name]
 
 
 def chosen(d, dtype="float64", names=CASES):
@@ -109,20 +106,6 @@ def test_backends_give_the_bits_of_the_plain_rule(d, dtype, data, same_bits):
             ((got, (got_v,)),) = load(name).update([leaf])
             same_bits(got, theta)
             same_bits(got_v, v)
-
-
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
-def test_each_bug_is_caught_and_named(bug):
-    row = row_of(bug)
-    assert (row.caught, row.named, row.agrees) == (True, True, True)
-
-
-@pytest.mark.parametrize("language", ["c", "rust", "javascript", "latex"])
-@pytest.mark.parametrize(("claim", "convention"), CLAIMS)
-def test_it_is_printed(claim, convention, language, wdref):
-    status, out, err = wdref("print", claim, "--convention", convention, "--as", language)
-    assert (status, err) == (0, "")
-    assert out
 
 
 def test_by_hand_has_digits_enough():

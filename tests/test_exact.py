@@ -10,6 +10,7 @@ from typing import get_args
 
 import mpmath
 import pytest
+from by_hand import decays
 from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,15 +73,7 @@ def gradient(d, h, grad, l2, theta):
 
 def decayed(d, h, theta, step, eta):
     """The step, and the decay together with it or after it."""
-    lam, alpha = mpf(h["weight_decay"]), mpf(h["learning_rate"])
-    if d.form == "proximal":
-        return (theta - step) / (1 + eta * alpha * lam)
-    if d.form == "masked" and step * theta < 0:
-        return theta - step
-    factors = {"paper": eta * lam, "lr": eta * alpha * lam, "fixed": lam, "initial_lr": alpha * lam,
-               "corrected": eta * eta * alpha * lam, "masked": eta * alpha * lam}  # fmt: skip
-    k = factors.get(d.form, mpf(0))
-    return (1 - k) * (theta - step) if d.order == "after" else theta - step - k * theta
+    return decays.decayed(d, theta, step, mpf(h["learning_rate"]), mpf(h["weight_decay"]), eta)
 
 
 def momentum(d, h, theta, grads, etas):

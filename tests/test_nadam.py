@@ -12,13 +12,10 @@ from mpmath import mpf
 
 import wdref
 from wdref.backend import PLAIN, Leaf, load
-from wdref.backends.printers.printing import PRINTERS, print_rule
 from wdref.conventions import CONVENTIONS
 from wdref.engine.half_precision import Kernel
-from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.judge.enclosure import enclose
-from wdref.oracle.proof.detection import row_of
 from wdref.rules.nadam import NadamDialect, nadam
 from wdref.rules.registry import families
 
@@ -106,17 +103,3 @@ def evaluated(leaf):
 def test_a_constant_mu_is_beta1():
     d = NadamDialect(ramp="none")
     assert d.plain() == replace(d, average="beta1")
-
-
-@pytest.mark.parametrize(
-    "bug", [m for m in gallery() if m.claim.family == "nadam"], ids=lambda bug: bug.id
-)
-def test_every_bug_is_caught_and_named(bug):
-    row = row_of(bug)
-    assert (row.caught, row.named, row.agrees) == (True, True, True)
-
-
-@pytest.mark.parametrize("language", PRINTERS)
-@pytest.mark.parametrize("claim", ["nadam", "nadamw"])
-def test_it_is_printed(claim, language):
-    assert print_rule(claim, language)

@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from mpmath import isnan, mpf
 
 from wdref.backend import PLAIN, Leaf, load
-from wdref.backends.printers.printing import PRINTERS, print_rule
 from wdref.conventions import CONVENTIONS
 from wdref.engine.half_precision import Kernel
-from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.judge.enclosure import enclose
-from wdref.oracle.proof.detection import row_of
 from wdref.rules.radam import RadamDialect, radam
 from wdref.rules.registry import families
 
@@ -110,17 +107,3 @@ def test_at_least_5_is_more_than_5():
     """Of a binary fraction β2 no ρ_t is 5: the two are one function, in the plainest words."""
     d = RadamDialect(threshold="from_5")
     assert d.plain() == replace(d, threshold="over_5")
-
-
-@pytest.mark.parametrize(
-    "bug", [m for m in gallery() if m.claim.family == "radam"], ids=lambda bug: bug.id
-)
-def test_every_bug_is_caught_and_named(bug):
-    row = row_of(bug)
-    assert (row.caught, row.named, row.agrees) == (True, True, True)
-
-
-@pytest.mark.parametrize("language", PRINTERS)
-@pytest.mark.parametrize("claim", ["radam", "radamw"])
-def test_it_is_printed(claim, language):
-    assert print_rule(claim, language)

@@ -12,6 +12,7 @@ import warnings
 
 import array_api_strict
 import cuda_shim
+import family_runs
 import ml_dtypes
 import numpy as np
 import pytest
@@ -46,14 +47,7 @@ def dialects(family, maximum):
     return st.builds(family, **{name: st.sampled_from(axis) for name, axis in axes.items()})
 
 
-rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
-betas = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
-hypers = st.fixed_dictionaries(
-    {h.name: rates.map(lambda x: x or 0.5) if h.name == "learning_rate"
-     else betas if h.below == 1
-     else rates if h.below == np.inf else st.floats(0, h.below, exclude_max=True)
-     for family in families().values() for h in family.hyper}
-)  # fmt: skip
+hypers = family_runs.hypers(*families())
 
 
 def values(dtype):

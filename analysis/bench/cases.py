@@ -26,12 +26,12 @@ LINE = 64  # elements: a tensor begins at a line of the cache
 
 def optimizer(rule: str, backend: str | None = None) -> Any:
     """Return wdref's optimizer of this name, with a decay where it has one."""
-    decays = claim(rule).decays
-    settings: dict[str, Any] = {"weight_decay": WEIGHT_DECAY, "form": "lr"} if decays else {}
-    if not decays and dialect(rule).form != "none":
-        settings = {"weight_decay": WEIGHT_DECAY}
-    method = getattr(wdref, claim(rule).method)
-    return method(learning_rate=LEARNING_RATE, **settings, backend=backend)
+    record, settings = claim(rule), dict[str, Any]()
+    if record.decays or dialect(rule).form != "none":
+        settings["weight_decay"] = WEIGHT_DECAY
+    if record.decays:
+        settings["form"] = "lr"
+    return getattr(wdref, record.method)(learning_rate=LEARNING_RATE, **settings, backend=backend)
 
 
 @dataclass(frozen=True)

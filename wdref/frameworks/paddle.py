@@ -43,6 +43,7 @@ OPTIMIZERS = {
 # paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
 _ALL = {"learning_rate": "learning_rate", "weight_decay": "weight_decay"}
 _ADAM = {**_ALL, "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
+OWN = ("psi",)  # of one rule alone: asked as another it has its own
 HYPER: dict[str, dict[str, Any]] = {
     "AdamW": _ADAM,
     "Adam": _ADAM,
@@ -166,12 +167,11 @@ def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, Any]:
     """Hyperparameters of a case in the optimizer's words."""
     if hyper.get("dampening"):
         raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
-    words, hyper = HYPER[optimizer], {"initial": 0.0, **hyper}
+    hyper = {"initial": 0.0, **hyper}
+    words = {theirs: name for theirs, name in HYPER[optimizer].items()
+             if name not in OWN or name in hyper}  # fmt: skip
     names = [x for name in words.values() for x in (name if isinstance(name, tuple) else (name,))]
-    missing = [name for name in names if name not in hyper]
-    if missing == ["psi"]:  # NAdam's alone: asked as another rule it has its own
-        words = {own: name for own, name in words.items() if name != "psi"}
-    elif missing:
+    if missing := [name for name in names if name not in hyper]:
         raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")
     if optimizer == "Rprop" and not hyper["smallest"] <= hyper["learning_rate"] <= hyper["largest"]:
         raise Unsupported("paddle.optimizer.Rprop refuses a learning rate beyond its range")

@@ -84,7 +84,7 @@ NAMES = (*CLASSES, *OPERATORS)
 NO_KERNEL = {"ApplyAdaMax": ("bfloat16",), "ApplyProximalGradientDescent": ("float16", "bfloat16")}
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
          "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho",
-         "l1": "no", "l2": "weight_decay"}  # fmt: skip
+         "l1": "l1", "l2": "weight_decay"}  # fmt: skip
 
 
 def load(
@@ -231,7 +231,7 @@ def _by_operator(
     start = tf.fill(variable.shape, tf.constant(hyper.get("initial", 0.0), dtype))
     slots = {name: tf.Variable(start) for name in OPERATORS[optimizer]}
     handles = {"var": variable.handle, **{name: slot.handle for name, slot in slots.items()}}
-    given = {"no": 0.0, **hyper}
+    given = {"l1": 0.0, **hyper}  # of which no rule here knows
     own = {word: tf.constant(given[HYPER[word]], dtype)
            for word in inspect.signature(operator).parameters if word in HYPER}  # fmt: skip
     betas = [tf.constant(hyper[name], dtype) for name in ("beta1", "beta2") if name in hyper]

@@ -24,14 +24,9 @@ def finding(case: Case, result: Result, *, decays: bool = True) -> str:
     if decays and "vanishing" in case.flags and _stands_still(case, result.values):
         return f"vanishing decay: 2^-12 of a parameter a step moves no {case.dtype} parameter"
     small = "underflow" in case.flags and case.dtype == "float16"  # bfloat16 holds this eps
-    if small and bool(np.any(np.isnan(result.values))):
-        return f"0/0: {_divisor(case)} is 0 in {case.dtype}"
+    if small and "eps" in case.hyper and bool(np.any(np.isnan(result.values))):
+        return f"0/0: eps={case.hyper['eps']:g} is 0 in {case.dtype}"
     return ""
-
-
-def _divisor(case: Case) -> str:
-    """What rounds to 0; a rule without ε divides by its own state."""
-    return f"eps={case.hyper['eps']:g}" if "eps" in case.hyper else "a denominator without eps"
 
 
 def _stands_still(case: Case, values: Any) -> bool:

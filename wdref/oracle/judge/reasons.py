@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 # reach thousands: see the figures in the documentation. The limit lies between.
 LIMIT = 4.0
 OWN = 2.0**-10  # of its bound; one rounding in a thousand is smaller
-FIRST = 2  # steps
+FIRST_STEPS = 2
 NOTHING = "a scalar in float32 could give anything here"  # whose eps is 0 there: an excuse beside
 FLUSHED = "subnormal numbers are taken for 0"
 UNKNOWN = "more than roundings of {dtype} explain, no more than scalars in float32 would: why is "
@@ -191,7 +191,7 @@ def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
             return False
     wider = replace(Arithmetic.of("float32"), primitives=arithmetic.primitives)
     single = _single(case)
-    for steps in (FIRST, len(values)):  # the first alone refute most, and cost little
+    for steps in (FIRST_STEPS, len(values)):  # the first alone refute most, and cost little
         ratio = enclose(dialect, _shortened(single, steps), arithmetic=wider).ratio(values[:steps])
         if not _inside(ratio):
             return False

@@ -234,7 +234,7 @@ def _overall(verdicts: Sequence[CaseVerdict]) -> str:
         by_dtype = ({v.verdict for v in verdicts if v.id.endswith(f"/{d}")} for d in DTYPES)
         told = (grades - {"undecided"} for grades in by_dtype)
         widest = next((grades for grades in told if grades), found)
-        rounding = not any(map(_coarser, verdicts)) and not _of_no_number(verdicts)
+        rounding = not any(map(_coarser, verdicts)) and not _only_of_no_numbers(verdicts)
         rounding = rounding and not any(_by_place(verdicts, d) for d in DTYPES)
         if widest <= {"conforms", "imprecise"} and rounding:
             return "imprecise"
@@ -251,7 +251,7 @@ def _coarser(verdict: CaseVerdict) -> bool:
     return verdict.id.endswith("/float32") and LIMIT * units < far < np.inf
 
 
-def _of_no_number(verdicts: Sequence[CaseVerdict]) -> bool:
+def _only_of_no_numbers(verdicts: Sequence[CaseVerdict]) -> bool:
     """Whether gradients that are no numbers alone go another way, which no rounding makes them."""
     return all(v.id.startswith("no-numbers/") for v in verdicts if v.verdict == "deviates")
 

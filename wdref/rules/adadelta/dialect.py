@@ -92,8 +92,8 @@ class AdadeltaDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         alike = self.structure()
-        written = alike.form not in UNWRITTEN and alike == AdadeltaDialect(form=alike.form)
-        return adadelta if written else self.rule()
+        plain = alike.form not in UNWRITTEN and alike == AdadeltaDialect(form=alike.form)
+        return adadelta if plain else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

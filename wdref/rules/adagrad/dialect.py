@@ -24,7 +24,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
-    UNWRITTEN,
+    UNWRITTEN_DIVIDED,
     Clip,
     Form,
     Order,
@@ -98,8 +98,7 @@ class AdagradDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         same = (self.order, self.eps, self.clip) == ("together", "outside", "none")
-        written = self.form not in ("scaled_l2", *UNWRITTEN)
-        return adagrad if same and written else self.rule()
+        return adagrad if same and self.form not in UNWRITTEN_DIVIDED else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

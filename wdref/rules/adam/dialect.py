@@ -24,7 +24,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
-    UNWRITTEN,
+    UNWRITTEN_DIVIDED,
     Clip,
     Form,
     Order,
@@ -105,8 +105,9 @@ class AdamDialect(Dialect):
     @property
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
-        written = self.form not in ("scaled_l2", *UNWRITTEN)
-        plain = written and self == AdamDialect(form=self.form, eps=self.eps)
+        plain = self.form not in UNWRITTEN_DIVIDED and self == AdamDialect(
+            form=self.form, eps=self.eps
+        )
         return adam if plain and self.eps in ("outside", "hat") else self.rule()
 
     def rule(self) -> Apply:

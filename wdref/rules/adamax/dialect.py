@@ -23,7 +23,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
-    UNWRITTEN,
+    UNWRITTEN_DIVIDED,
     Clip,
     Form,
     Order,
@@ -97,8 +97,7 @@ class AdamaxDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         alike = self.structure()
-        written = alike.form not in ("scaled_l2", *UNWRITTEN)
-        plain = written and alike == AdamaxDialect(form=alike.form)
+        plain = alike.form not in UNWRITTEN_DIVIDED and alike == AdamaxDialect(form=alike.form)
         return adamax if plain else self.rule()
 
     def rule(self) -> Apply:

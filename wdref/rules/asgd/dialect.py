@@ -94,8 +94,8 @@ class AsgdDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         alike = self.structure()
-        written = alike.form not in UNWRITTEN and alike == AsgdDialect(form=alike.form)
-        return asgd if written else self.rule()
+        plain = alike.form not in UNWRITTEN and alike == AsgdDialect(form=alike.form)
+        return asgd if plain else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

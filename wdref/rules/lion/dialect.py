@@ -89,8 +89,8 @@ class LionDialect(Dialect):
     @property
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
-        written = self.form not in UNWRITTEN and self == LionDialect(form=self.form)
-        return lion if written else self.rule()
+        plain = self.form not in UNWRITTEN and self == LionDialect(form=self.form)
+        return lion if plain else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

@@ -26,7 +26,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
-    UNWRITTEN,
+    UNWRITTEN_DIVIDED,
     Clip,
     Form,
     Order,
@@ -126,8 +126,7 @@ class NadamDialect(Dialect):
         """The rule as a pure function of arrays."""
         # which differ in scalars alone
         same = replace(self, ramp="psi", average="mu", eps="outside")
-        written = self.form not in ("scaled_l2", *UNWRITTEN)
-        paper = written and same == NadamDialect(form=self.form)
+        paper = self.form not in UNWRITTEN_DIVIDED and same == NadamDialect(form=self.form)
         return nadam if paper else self.rule()
 
     def rule(self) -> Apply:

@@ -25,7 +25,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
-    UNWRITTEN,
+    UNWRITTEN_DIVIDED,
     Clip,
     Form,
     Order,
@@ -101,8 +101,7 @@ class RadamDialect(Dialect):
         """The rule as a pure function of arrays."""
         # which differ in scalars alone
         same = replace(self, threshold="over_4", eps="none", bias="both")
-        written = self.form not in ("scaled_l2", *UNWRITTEN)
-        paper = written and same == RadamDialect(form=self.form)
+        paper = self.form not in UNWRITTEN_DIVIDED and same == RadamDialect(form=self.form)
         return radam if paper else self.rule()
 
     def rule(self) -> Apply:

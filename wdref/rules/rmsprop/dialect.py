@@ -23,7 +23,7 @@ from ..contract import (
     schedule_question,
 )
 from ..decay import (
-    UNWRITTEN,
+    UNWRITTEN_DIVIDED,
     Clip,
     Form,
     Order,
@@ -109,8 +109,7 @@ class RMSpropDialect(Dialect):
     def apply(self) -> Apply:
         """The rule as a pure function of arrays."""
         paper = RMSpropDialect(form=self.form, start=self.start, schedule=self.schedule)
-        written = self.form not in ("scaled_l2", *UNWRITTEN)
-        return rmsprop if self == paper and written else self.rule()
+        return rmsprop if self == paper and self.form not in UNWRITTEN_DIVIDED else self.rule()
 
     def rule(self) -> Apply:
         """The rule with all its questions."""

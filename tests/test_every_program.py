@@ -1,0 +1,42 @@
+"""Every program of every family beside the paper's: judged as it trains here, and printed.
+
+Bugs are tried in tests/test_kill_table.py, what else a family has in a file of its own.
+"""
+
+import numpy as np
+import pytest
+
+from wdref.backends.printers.printing import PRINTERS, print_rule
+from wdref.conventions import CONVENTIONS
+from wdref.frameworks import loopback
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge.verdict import judge, overall, worst_ratio
+from wdref.oracle.targets.targets import Result
+from wdref.rules.registry import FIRST, claim, claims
+
+pytest.importorskip("flint", reason="needs wdref[oracle]")
+
+PROGRAMS = [(convention, name) for convention, known in CONVENTIONS.items()
+            for name, d in known.items() if d.family not in FIRST]  # fmt: skip
+
+
+@pytest.mark.parametrize(("convention", "name"), PROGRAMS)
+def test_loopback_conforms(convention, name):
+    d = CONVENTIONS[convention][name]
+    run = loopback.load(claim(name).method, variant=convention)
+    short = [case for dtype in ("float64", "float32") for case in regimes(name, d, dtype)
+             if "long" not in case.flags]  # fmt: skip
+    with np.errstate(all="ignore"):
+        verdicts = [judge(d, case, Result("ok", run(case))) for case in short]
+    assert overall(verdicts) == "conforms"
+    assert worst_ratio(verdicts) <= 1
+
+
+@pytest.mark.parametrize("language", PRINTERS)
+@pytest.mark.parametrize(("convention", "name"), PROGRAMS)
+def test_it_is_printed(convention, name, language):
+    """With who wrote it at its head, but for a formula."""
+    text = print_rule(name, language, convention=convention)
+    author = claims()[name].cited.split()[0].rstrip(",")
+    assert len(text.splitlines()) > 3
+    assert author in text or language == "latex"
