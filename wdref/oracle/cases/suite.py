@@ -14,6 +14,7 @@ import numpy as np
 from ...engine.arithmetic import HALF
 from ...rules.contract import Dialect
 from .case import DTYPES, Case, noise, rounded
+from .lives import lives
 from .plans import Plan, bound_plans, branching_plans, half_plans, plans
 from .shapes import hyper_of, ranks, shapes, tensors, together, views
 
@@ -110,8 +111,10 @@ def _named(case: Case) -> str:
     return case.id.partition("/")[0]
 
 
-def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False) -> Iterator[Case]:
-    """Yield the suite for a rule: regimes, then ranks, sizes, and several tensors.
+def cases(
+    claim: str, dialect: Dialect, dtype: str, *, with_lives: bool = True, with_views: bool = False
+) -> Iterator[Case]:
+    """Yield the suite for a rule: regimes, then ranks, sizes, several tensors, and lives.
 
     Tensors that are views of others come with `with_views` alone: few users have them.
     """
@@ -121,5 +124,7 @@ def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False)
     yield from ranks(claim, dialect, dtype)
     yield from shapes(claim, dialect, dtype)
     yield from tensors(claim, dialect, dtype)
+    if with_lives:
+        yield from lives(claim, dialect, dtype)
     if with_views:
         yield from views(claim, dialect, dtype)

@@ -49,14 +49,14 @@ def place(
 
 
 def _first(rule: Any, case: Case, result: Result, measured: Any) -> Any:
-    arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
-    wider = arithmetic.with_narrow(*rounding.all_narrow(case.hyper))
-    for one in (wider, arithmetic):
+    primitives = primitives_in(case.dtype, measured)
+    for narrow in (rounding.all_narrow(case.hyper), ()):
         at = []
         for i, part in enumerate(case.parts()):
             taken = case.steps_taken(i)
             values = values_of(case, result, i)[taken]
-            over = np.argwhere(enclose(rule, part, arithmetic=one).ratio(values) > LIMIT)
+            arithmetic = arithmetic_in(part.dtype, primitives).with_narrow(*narrow)
+            over = np.argwhere(enclose(rule, part, arithmetic=arithmetic).ratio(values) > LIMIT)
             at += [(taken[over[0][0]] + 1, i, int(over[0][1]))] if len(over) else []
         if at:
             step, tensor, coordinate = min(at)

@@ -31,7 +31,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-NEEDS = ("tensors", "groups", "late", "none", "layout")  # flags that a target says it supports
+LIFE = ("resume", "change", "skip", "accumulate", "maximize", "clip", "order", "mixed", "count")
+NEEDS = ("tensors", "groups", "late", "none", "layout", *LIFE)  # what a target says it supports
 REFUSABLE = ("shaped", "bound", "nonfinite")  # flags of cases that a right target may refuse
 LACKS = "run.supports has no "
 PRIMITIVES = {"sqrt": 1, "divide": 2, "multiply": 2, "fused": 3}  # with their arguments
