@@ -7,9 +7,10 @@ import pytest
 
 from wdref.conventions import dialect
 from wdref.oracle.cases.case import Case
-from wdref.oracle.cases.life import EVENTS, FLAGS
+from wdref.oracle.cases.life import EVENTS, FLAGS, WORDS
 from wdref.oracle.cases.lives import lives
-from wdref.oracle.cases.suite import cases
+from wdref.oracle.cases.suite import cases, probes
+from wdref.oracle.identify.diagnosis import diagnose
 from wdref.oracle.judge.enclosure import enclose
 from wdref.oracle.judge.verdict import judge, overall
 from wdref.oracle.proof.life_faults import FAULTS
@@ -143,3 +144,22 @@ def test_half_precision_has_lives_whose_envelopes_are_finite(dtype):
     }
     for part in (part for case in every for part in case.parts()):
         assert np.all(np.isfinite(enclose(rule, part).radius))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_the_diagnosis_names_the_event_and_the_rule(fault):
+    """What it is stays certain: the first steps are the rule's, and the event is told."""
+    rule = dialect("adamw", "pytorch")
+    every = [case for dtype in DTYPES for case in (*probes("adamw", rule, dtype),
+                                                   *lives("adamw", rule, dtype))
+             if not {"long", "nonfinite", "shaped"} & set(case.flags)]  # fmt: skip
+    found = diagnose(rule, every, [ran(rule, case, fault) for case in every])
+    if fault.grade == "imprecise":
+        assert found.verdict == "imprecise"
+        return
+    lines = "\n".join(found.lines())
+    assert found.identity is not None
+    assert not found.identity.certified
+    assert "pytorch adamw" in lines
+    words = [WORDS[event] for event in WORDS if FLAGS[event] == fault.event]
+    assert any(word in lines for word in words) or "moved" in lines, lines

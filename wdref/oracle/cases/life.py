@@ -23,6 +23,19 @@ EVENTS = {
     "mixed": "[dtype, …]: the dtypes of the tensors of one group",
     "jump": "[k, t]: after step k the count of steps is set, so that the next is step t",
 }
+# What a training is in which it happens.
+WORDS = {
+    "resume": "a training that is resumed",
+    "change": "a hyperparameter that is changed in the midst of a training",
+    "skip": "a step that a scaler cancels",
+    "accumulate": "gradients that are accumulated",
+    "maximize": "a step up the gradient",
+    "clip": "gradients that are clipped before the step",
+    "add": "a tensor that joins later",
+    "remove": "a tensor that leaves",
+    "mixed": "tensors of several dtypes in one group",
+    "jump": "a count of a million steps",
+}
 FLAGS = {**{name: name for name in EVENTS}, "add": "order", "remove": "order", "jump": "count"}
 
 

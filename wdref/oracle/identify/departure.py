@@ -8,6 +8,7 @@ import numpy as np
 
 from ...engine import arithmetic as rounding
 from ..cases.case import Case
+from ..cases.life import WORDS
 from ..judge.enclosure import enclose
 from ..judge.reasons import LIMIT
 from ..judge.verdict import CaseVerdict, arithmetic_in, primitives_in
@@ -45,6 +46,7 @@ def place(
         found = (verdict.step, verdict.tensor, verdict.coordinate)
     step, tensor, coordinate = found
     message = verdict.message or _no_number(case, result, step, tensor, coordinate)
+    message = message or "; ".join(WORDS[event] for event in case.life)
     return Departure(verdict.id, step, tensor, coordinate, message)
 
 
