@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...rules.contract import Dialect
     from ..cases.case import Case
     from ..identify.identify import Identity
+    from ..targets.pointing import Pointing
     from ..targets.targets import Result
 
 DTYPES = {
@@ -52,7 +53,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="GiB that the target may allocate.",
         ),
-    ):
+        click.option("--word", "words", multiple=True, metavar="THEIRS=OURS",
+                     help="Which hyperparameter a constructor's parameter is: "
+                     "wdecay=weight_decay, pair=beta1,beta2."),
+        click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
+                     help="An argument that every object gets, as TARGET[NAME=VALUE]."),
+    ):  # fmt: skip
         command = option(command)
     return command
 
@@ -71,8 +77,8 @@ def check(
     """Does TARGET conform to the claim?
 
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
-    path/to/file.py:function, package.module:function, or a JSON file of outputs for exported
-    vectors.
+    path/to/file.py:NAME or package.module:NAME, where NAME is an optimizer's class, a factory of
+    one or a function run(case), or a JSON file of outputs for exported vectors.
     """
     if target.endswith(".json"):
         return check_outputs(Path(target), claim, convention, as_json)
@@ -90,7 +96,8 @@ def check(
 
     found = _claim(claim, convention, printed)
     table = partial(suite, with_views=views)
-    cases, results, primitives = _run(target, claim, found, table, printed, **settings)
+    cases, results, primitives = _run(target, claim, found, table, printed,
+                                      convention=convention, **settings)  # fmt: skip
     diagnosis = diagnose(found, cases, results, primitives)
     verdicts = diagnosis.verdicts
     document |= {"verdict": diagnosis.verdict, "worst_ratio": worst_ratio(verdicts)}
@@ -137,7 +144,9 @@ def identify(
 
     def tried(guess: tuple[str, str]) -> bool:
         found = _claim(*guess, printed)
-        cases, results, measured = _run(target, guess[0], found, suite, printed, **settings)
+        cases, results, measured = _run(target, guess[0], found, suite, printed,
+                                        convention=guess[1], lenient=claim is None,
+                                        **settings)  # fmt: skip
         identity = find(cases, results, found.family, claim=named, measured=measured)
         answers.extend([identity] if identity else [])
         ran.extend(results)
@@ -174,7 +183,7 @@ def _likely(
         return [case for (claim, _), rule in pairs for case in regimes(claim, rule, dtype)
                 if case.id.partition("/")[0] in PROBES]  # fmt: skip
 
-    cases, results, _ = _run(target, "", None, probes, document, **settings)
+    cases, results, _ = _run(target, "", None, probes, document, lenient=True, **settings)
     for guess, rule in pairs:
         mine = [(c, r) for c, r in zip(cases, results, strict=True)
                 if (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip
@@ -197,7 +206,8 @@ def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dia
 def _run(
     target: str, claim: str, found: "Dialect | None", suite: Callable[..., Any],
     document: dict[str, Any] | None, *, dtype: str, timeout: float, memory: float,
-    python: str | None, traceback: bool,
+    python: str | None, traceback: bool, words: Sequence[str], options: Sequence[str],
+    convention: str = "", lenient: bool = False,
 ) -> "tuple[Sequence[Case], Sequence[Result], dict[str, Any]]":  # fmt: skip
     """Run the target on the suite, the enclosures of `found` computed meanwhile."""
     import sys
@@ -210,10 +220,11 @@ def _run(
     from ..targets.targets import TargetError, parse, parse_options, start
 
     rule = parse_options(claim)[0] if claim else ""
+    pointing = _pointing(rule, convention, found, words, options, lenient, document)
     cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
     shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
     try:
-        parsed = parse(target, elsewhere=python is not None)
+        parsed = parse(target, elsewhere=python is not None, pointing=pointing)
         with (
             start(
                 parsed, cases, timeout=timeout, memory=memory, python=python or sys.executable
@@ -230,6 +241,22 @@ def _run(
         if traceback and isinstance(error, TargetError):
             click.echo(error.traceback, err=True)
         fail(str(error), document)
+
+
+def _pointing(
+    rule: str, convention: str, found: "Dialect | None", words: Sequence[str],
+    options: Sequence[str], lenient: bool, document: dict[str, Any] | None,
+) -> "Pointing":  # fmt: skip
+    from ..targets.pointing import Pointing, word
+    from ..targets.targets import TargetError, parse_options
+
+    try:
+        fixed = {k: x for text in options for k, x in parse_options(f"option[{text}]")[1].items()}
+        chosen = dict(map(word, words))
+    except (ValueError, TargetError) as error:
+        fail(str(error).replace("'option[", "--option '").replace("]'", "'"), document)
+    unread = ("weight_decay",) if found is not None and found.form == "none" else ()
+    return Pointing(rule, convention, chosen, fixed, unread, lenient)
 
 
 def _status(document: dict[str, Any], failed: "Result", traceback: bool) -> int:
