@@ -8,6 +8,7 @@ but for Rprop, whose rate is the first step size alone.
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -130,42 +131,57 @@ HYPER: dict[str, dict[str, Any]] = {
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
+OWN_OPTIONS = (*TENSORS, "matrices")  # of `drive`; the others are the constructor's
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of torch.optim."""
     cls = _class(optimizer, options)
+    own = {name: options.pop(name) for name in TENSORS if name in options}
+    own["matrices"] = optimizer == "Muon"  # it takes matrices alone
+    drive_it = drive(cls, _Table(optimizer, options), **own)
+
+    def run(case: Any) -> Any:
+        buffer = options.get("momentum", case.hyper.get("momentum"))
+        if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
+            # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
+            raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
+        if optimizer == "Rprop":
+            case = SimpleNamespace(**{**vars(case), "eta": np.ones_like(case.eta)})
+        return drive_it(case)
+
+    run.supports = drive_it.supports  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of tensors or groups and of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets,
+    ``words.among(keys, hyper)`` a group's entries, ``words.rate_among(keys)`` its learning rate.
+    """
     torch.set_num_threads(1)  # cases are small
-    tensors = {name for name in TENSORS if options.pop(name, False)}
-    sign = -1 if options.get("maximize") else 1
+    tensors = {name.removeprefix("tensor_") for name in TENSORS if own.get(name)}
+    matrices, fixed = own.get("matrices", False), words.fixed
+    sign = -1 if fixed.get("maximize") else 1
 
     def run(case: Any) -> Any:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         dtype = getattr(torch, case.dtype)
         # a step that is differentiated changes no leaf that autograd watches
-        watched = not options.get("differentiable")
-        views = [_view(theta, dtype, case.layout, optimizer) for theta in thetas]
+        watched = not fixed.get("differentiable")
+        views = [_view(theta, dtype, case.layout, matrices) for theta in thetas]
         params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
         own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
-        buffer = options.get("momentum", case.hyper.get("momentum"))
-        if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
-            # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
-            raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
-        groups = [
-            {"params": [p], **_hyper(optimizer, h, options, tensors)}
-            for p, h in zip(params, own, strict=True)
-        ]
-        # the constructor checks its own arguments, also where every group has others
-        defaults = {**_hyper(optimizer, case.hyper, options, tensors), **options}
-        opt = cls(groups if case.groups else params, **defaults)
+        opt = _made(make, words, params, case, tensors)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
-            for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each
-                _set_rate(group, h["learning_rate"] * (1.0 if optimizer == "Rprop" else eta))
+            for place, h in zip(_places(opt, words), own, strict=False):  # one group, or one each
+                _set_rate(place, words.rate_among(place), h["learning_rate"] * eta)
             for i, p in enumerate(params):
                 waits, g = _waits(case, i, t), sign * grads[i][t]
-                p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
+                p.grad = None if waits else _view(g, dtype, case.layout, matrices)
             opt.step()
             for p, steps in zip(params, path, strict=True):
                 steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
@@ -221,43 +237,96 @@ def _waits(case: Any, i: int, t: int) -> bool:
     return late or (case.gaps is not None and t + 1 in case.gaps[i])
 
 
-def _view(x: Any, dtype: Any, layout: str, optimizer: str) -> Any:
+def _view(x: Any, dtype: Any, layout: str, matrices: bool = False) -> Any:
     """Return a tensor with the values of `x`: its own, every other element, or one element off."""
     values = torch.tensor(x, dtype=dtype)
     if layout == "strided":
         return torch.zeros(2 * len(x), dtype=dtype)[::2].copy_(values)
     if layout == "offset":
         return torch.zeros(len(x) + 1, dtype=dtype)[1:].copy_(values)
-    alone = optimizer == "Muon" and values.ndim != 2  # it takes matrices alone
-    return values.reshape(1, -1) if alone else values
+    return values.reshape(1, -1) if matrices and values.ndim != 2 else values
 
 
-def _hyper(
-    optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
-) -> dict[str, Any]:
-    """Hyperparameters of a case in the optimizer's words; `options` replace them."""
-    given = {**ABSENT, **hyper}
-    if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
-        raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
-    found = {}
-    for name, whose in HYPER[optimizer].items():
-        if name in options:
-            continue
-        names = whose if isinstance(whose, tuple) else (whose,)
-        missing = [each for each in names if each not in given]
-        if missing and OWN.issuperset(missing):
-            continue
-        if missing:
-            raise Unsupported(f"torch.optim.{optimizer} needs {missing[0]}: ask it as another rule")
-        values: Any = tuple(given[each] for each in names)
-        if f"tensor_{name}" in tensors:
-            values = tuple(torch.tensor(value) for value in values)
-        found[name] = values if isinstance(whose, tuple) else values[0]
-    return found
+class _Table:
+    """The words of torch.optim's own classes, as `drive` asks for them: a group has the same."""
+
+    def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
+
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
+        """Hyperparameters of a case in the optimizer's words; options replace them."""
+        given = {**ABSENT, **hyper}
+        if self.fixed.get("nesterov") and self.optimizer == "SGD" and given["dampening"]:
+            raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
+        found: dict[str, Any] = {}
+        for name, whose in HYPER[self.optimizer].items():
+            names = whose if isinstance(whose, tuple) else (whose,)
+            missing = [each for each in names if each not in given]
+            if name in self.fixed or (missing and OWN.issuperset(missing)):
+                continue
+            if missing:
+                what = f"torch.optim.{self.optimizer} needs {missing[0]}"
+                raise Unsupported(f"{what}: ask it as another rule")
+            values = tuple(given[each] for each in names)
+            found[name] = values if isinstance(whose, tuple) else values[0]
+        return found
+
+    def among(self, _: Any, hyper: Mapping[str, float], __: Any) -> dict[str, Any]:
+        """Return the entries of a group."""
+        return self(hyper)
+
+    def rate_among(self, _: Any) -> str:
+        """Return the learning rate's key in a group."""
+        return "lr"
 
 
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], torch.Tensor):
-        group["lr"].fill_(rate)
+def _made(make: Callable[..., Any], words: Any, params: Any, case: Any, tensors: Any) -> Any:
+    """Return the optimizer, with a group for each tensor where they differ."""
+
+    def given(entries: dict[str, Any]) -> dict[str, Any]:
+        names = {words.rate_among(entries) if name == "lr" else name for name in tensors}
+        return {k: _tensor(x) if k in names else x for k, x in entries.items()}
+
+    # the constructor checks its own arguments, also where every group has others
+    defaults = {**given(words(case.hyper)), **words.fixed}
+    opt = make(params, **defaults)
+    if case.groups:
+        if not getattr(opt, "param_groups", None):
+            raise Unsupported(f"{type(opt).__name__} has no param_groups")
+        keys = list(opt.param_groups[0])
+        own = [words.among(keys, {**case.hyper, **group}, case.hyper) for group in case.groups]
+        groups = [{"params": [p], **given(h)} for p, h in zip(params, own, strict=True)]
+        opt = make(groups, **defaults)
+    for p in inspect.signature(opt.step).parameters.values():
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise TypeError(
+                f"{type(opt).__name__}.step needs {p.name}: a case has gradients, and no loss to "
+                "evaluate"
+            )
+    return opt
+
+
+def _tensor(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(torch.tensor(x) for x in value)
+    return torch.tensor(value)
+
+
+def _places(opt: Any, words: Any) -> Any:
+    """Return where the learning rate is set: the groups, or the object's own attributes."""
+    groups = getattr(opt, "param_groups", None) or [{}]
+    for places in (groups, [vars(opt)]):
+        if words.rate_among(places[0]):
+            return places
+    known = ", ".join(name for name in groups[0] if name != "params")
+    raise TypeError(
+        f"{type(opt).__name__} has no learning rate that a schedule could set: its groups have "
+        f"{known or 'nothing'}; --word NAME=learning_rate says which one is"
+    )
+
+
+def _set_rate(place: dict[str, Any], name: str, rate: float) -> None:
+    if isinstance(place[name], torch.Tensor):
+        place[name].fill_(rate)
     else:
-        group["lr"] = rate
+        place[name] = rate

@@ -44,7 +44,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         dtype = getattr(torch, case.dtype)
-        params = [torch.nn.Parameter(_view(x, dtype, case.layout, optimizer)) for x in thetas]
+        params = [torch.nn.Parameter(_view(x, dtype, case.layout)) for x in thetas]
         own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
         words = [
             {"lr" if name == "learning_rate" else name: x for name, x in _betas(h).items()}
@@ -60,7 +60,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
                 group["lr"] = h["lr"] * eta
             for i, p in enumerate(params):
                 waits, g = _waits(case, i, t), grads[i][t]
-                p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
+                p.grad = None if waits else _view(g, dtype, case.layout)
             opt.step()
             for p, steps in zip(params, path, strict=True):
                 steps.append(p.detach().to(torch.float64).numpy().ravel().copy())

@@ -4,9 +4,9 @@ The commands ``wdref check`` and ``wdref identify`` ask the same.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,9 +24,10 @@ from ..judge.enclosure import enclose
 from ..judge.verdict import arithmetic_in, primitives_in
 from ..targets.exchange import Result
 from ..targets.here import located, run_here
+from ..targets.pointing import Pointing, word
 from ..targets.targets import MEMORY, TIMEOUT, Target, TargetError, parse, parse_options, start
 from .dtypes import DTYPES
-from .guesses import others, usual
+from .guesses import Guess, others, usual
 from .report import Identification, Report
 
 Answers = tuple[Sequence[Case], Sequence[Result], dict[str, Any]]
@@ -47,6 +48,8 @@ class Subject:
     memory: float = MEMORY
     python: str | None = None
     apart: bool = False
+    words: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     waiting: Waiting = lambda _: nullcontext()
 
     @property
@@ -56,23 +59,36 @@ class Subject:
             return self.target
         return str(getattr(self.target, "__qualname__", type(self.target).__qualname__))
 
-    def answers(self, found: Dialect | None, table: Callable[[str], Any]) -> Answers:
+    def answers(
+        self, found: Dialect | None, table: Callable[[str], Any], claim: Guess = ("", ""), *,
+        lenient: bool = False,
+    ) -> Answers:  # fmt: skip
         """Run the cases of `table`, a function of the dtype; `found` is judged meanwhile."""
         if not installed("flint"):
             raise ImportError("this needs python-flint: pip install 'wdref[oracle]'")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype {self.dtype!r}: expected one of {', '.join(DTYPES)}")
         cases = [case for each in DTYPES[self.dtype] for case in table(each)]
+        pointing = self._pointing(found, claim, lenient=lenient)
         if not (isinstance(self.target, str) or self.apart):
-            return cases, *run_here(self.target, cases)
-        return self._apart(found, cases)
+            return cases, *run_here(self.target, cases, pointing)
+        return self._apart(found, cases, pointing)
 
-    def _apart(self, found: Dialect | None, cases: Sequence[Case]) -> Answers:
+    def _pointing(self, found: Dialect | None, claim: Guess, *, lenient: bool) -> Pointing:
+        rule = parse_options(claim[0])[0] if claim[0] else ""
+        words = dict(
+            word(f"{theirs}={ours if isinstance(ours, str) else ','.join(ours)}")
+            for theirs, ours in self.words.items()
+        )
+        unread = ("weight_decay",) if found is not None and found.form == "none" else ()
+        return Pointing(rule, claim[1], words, self.options, unread, lenient)
+
+    def _apart(self, found: Dialect | None, cases: Sequence[Case], pointing: Pointing) -> Answers:
         """In a process of its own; the enclosures of `found` are computed meanwhile."""
         options = {"timeout": self.timeout, "memory": self.memory}
         python = self.python or sys.executable
         with (
-            start(self._parsed(), cases, python=python, **options) as running,
+            start(self._parsed(pointing), cases, python=python, **options) as running,
             self.waiting(f"{self.name}: {len(cases)} cases"),
         ):
             measured = running.measured()
@@ -82,9 +98,9 @@ class Subject:
                     enclose(found, part, arithmetic=arithmetic_in(part.dtype, primitives))
             return cases, *running.answers()
 
-    def _parsed(self) -> Target:
+    def _parsed(self, pointing: Pointing) -> Target:
         text = self.target if isinstance(self.target, str) else located(self.target)
-        return parse(text, elsewhere=self.python is not None)
+        return parse(text, elsewhere=self.python is not None, pointing=pointing)
 
 
 def claimed(claim: str, convention: str) -> Dialect:
@@ -107,11 +123,13 @@ def check(
 ) -> Report:
     """Does `target` compute what it is said to compute?
 
-    `target` is a function ``run(case)``, or a text as on the command line
-    (``"torch:AdamW[fused=True]"``, ``"my_optimizer.py:run"``). A function runs in this process, or
-    with ``apart=True`` in one of its own, where it may crash or hang; a text always does.
-    `dtype` is ``full`` (float64 and float32), ``half``, ``all`` or one dtype; `timeout` is in
-    seconds, `memory` in GiB, `python` another interpreter.
+    `target` is an optimizer's class, a factory of one, a function ``run(case)``, or a text as on
+    the command line (``"torch:AdamW[fused=True]"``, ``"my_optimizer.py:MyAdamW"``). A thing runs in
+    this process, or with ``apart=True`` in one of its own, where it may crash or hang; a text
+    always does. `words` says which hyperparameter a constructor's parameter is, where its name does
+    not (``{"wdecay": "weight_decay"}``), `options` what every object gets beside them. `dtype` is
+    ``full`` (float64 and float32), ``half``, ``all`` or one dtype; `timeout` is in seconds,
+    `memory` in GiB, `python` another interpreter.
 
     Raises ValueError for an unknown claim, TargetError where the target cannot be asked.
 
@@ -131,7 +149,7 @@ def check(
     found = claimed(claim, convention)
     subject = Subject(target, dtype=dtype, **where)
     table = partial(_suite, parse_options(claim)[0], found, views)
-    cases, results, primitives = subject.answers(found, table)
+    cases, results, primitives = subject.answers(found, table, (claim, convention))
     diagnosis = diagnose(found, cases, results, primitives)
     return Report(subject.name, claim, convention, dtype, diagnosis, tuple(cases),
                   tuple(results), primitives)  # fmt: skip
@@ -185,7 +203,8 @@ class _Search:
         """Ask the cases of a claim; whether the target is named."""
         found = claimed(*guess)
         table = partial(_suite, parse_options(guess[0])[0], found, False)
-        cases, results, measured = self.subject.answers(found, table)
+        lenient = self.claim is None
+        cases, results, measured = self.subject.answers(found, table, guess, lenient=lenient)
         identity = find(cases, results, found.family, claim=self.claim, measured=measured)
         self.answers += [identity] if identity else []
         self.ran += results
@@ -199,7 +218,7 @@ class _Search:
             return [case for (claim, _), rule in rules for case in regimes(claim, rule, dtype)
                     if case.id.partition("/")[0] in PROBES]  # fmt: skip
 
-        cases, results, _ = self.subject.answers(None, probes)
+        cases, results, _ = self.subject.answers(None, probes, lenient=True)
         for guess, rule in rules:
             mine = [(c, r) for c, r in zip(cases, results, strict=True)
                     if (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip

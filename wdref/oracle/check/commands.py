@@ -40,7 +40,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="GiB that the target may allocate.",
         ),
-    ):
+        click.option("--word", "words", multiple=True, metavar="THEIRS=OURS",
+                     help="Which hyperparameter a constructor's parameter is: "
+                     "wdecay=weight_decay, pair=beta1,beta2."),
+        click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
+                     help="An argument that every object gets, as TARGET[NAME=VALUE]."),
+    ):  # fmt: skip
         command = option(command)
     return command
 
@@ -59,8 +64,8 @@ def check(
     """Does TARGET conform to the claim?
 
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
-    path/to/file.py:function, package.module:function, or a JSON file of outputs for exported
-    vectors.
+    path/to/file.py:NAME or package.module:NAME, where NAME is an optimizer's class, a factory of
+    one or a function run(case), or a JSON file of outputs for exported vectors.
     """
     if target.endswith(".json"):
         return check_outputs(Path(target), claim, convention, as_json)
@@ -141,10 +146,24 @@ def _refusing(
 
     traceback = settings.pop("traceback")
     try:
-        yield {**settings, "waiting": waiting}
+        yield {**settings, **_given(settings), "waiting": waiting}
     except (TargetError, ValueError, OSError) as error:
         if traceback and isinstance(error, TargetError):
             click.echo(error.traceback, err=True)
         fail(str(error), document)
     finally:
         settings["traceback"] = traceback
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The words and the options of a constructor, as `ask` takes them."""
+    from ..targets.pointing import word
+    from ..targets.targets import TargetError, parse_options
+
+    try:
+        read = [parse_options(f"option[{text}]")[1] for text in settings["options"]]
+    except TargetError as error:
+        words = str(error).replace("'option[", "--option '").replace("]'", "'")
+        raise TargetError(words) from None
+    options = {name: value for each in read for name, value in each.items()}
+    return {"words": dict(map(word, settings["words"])), "options": options}

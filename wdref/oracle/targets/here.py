@@ -9,22 +9,29 @@ from typing import Any
 
 import numpy as np
 
+from .. import Unsupported
 from ..cases.case import Case
-from . import worker
+from . import driver, worker
 from .exchange import Result, handed
-from .targets import TargetError
+from .pointing import Pointing
+from .targets import TargetError, adapter_files
 
 
-def run_here(target: Any, cases: Sequence[Case]) -> tuple[list[Result], dict[str, Any]]:
+def run_here(
+    target: Any, cases: Sequence[Case], pointing: Pointing
+) -> tuple[list[Result], dict[str, Any]]:
     """Return one result a case, and what was measured of its module's primitives by dtype.
 
     Raises TargetError for what is no target. What it raises in a case is the case's error.
     """
     try:
-        run = worker.runnable(target)
+        request = pointing.request(pointing.options, adapter_files())
+        described = [{"hyper": dict(case.hyper), "groups": case.groups} for case in cases]
+        run, adapter = driver.drive(target, request, described)
         module = sys.modules.get(getattr(target, "__module__", None) or "")
+        module = module if adapter is None or hasattr(module, "primitives") else adapter
         measured = worker.probe_all(module, sorted({case.dtype for case in cases}))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, Unsupported) as error:
         raise TargetError(str(error)) from error
     with np.errstate(all="ignore"):  # as in a process of its own, where no one is warned
         return [_result(run, case) for case in cases], measured
