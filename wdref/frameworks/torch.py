@@ -1,9 +1,10 @@
 """Adapter for torch.optim: ``torch:AdamW[fused=True]``, ``torch:SGD[nesterov=True]``.
 
-Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
+Options go to the constructor as they are. Some are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
-makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do,
-but for Rprop, whose rate is the first step size alone.
+makes them of a float; ``device=cuda`` keeps the tensors there; ``compiled=True`` compiles the step,
+``compiled=BACKEND`` by that backend of torch.compile. The schedule sets ``lr`` before each step, as
+PyTorch's own schedulers do, but for Rprop, whose rate is the first step size alone.
 """
 
 import inspect
@@ -15,6 +16,8 @@ import numpy as np
 import torch
 
 from wdref.oracle import Unsupported
+
+from .driving.torch import Training
 
 INSTALL = "pip install torch"
 CONVENTION = "pytorch"
@@ -131,13 +134,15 @@ HYPER: dict[str, dict[str, Any]] = {
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
-OWN_OPTIONS = (*TENSORS, "matrices")  # of `drive`; the others are the constructor's
+OWN_OPTIONS = (*TENSORS, "matrices", "device", "compiled")  # of `drive`; others: constructor's
+SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "skip",
+            "accumulate", "maximize", "clip", "order", "mixed", "count")  # fmt: skip
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of torch.optim."""
     cls = _class(optimizer, options)
-    own = {name: options.pop(name) for name in TENSORS if name in options}
+    own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
     own["matrices"] = optimizer == "Muon"  # it takes matrices alone
     drive_it = drive(cls, _Table(optimizer, options), **own)
 
@@ -161,34 +166,21 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
     ``words.among(keys, hyper)`` a group's entries, ``words.rate_among(keys)`` its learning rate.
     """
     torch.set_num_threads(1)  # cases are small
-    tensors = {name.removeprefix("tensor_") for name in TENSORS if own.get(name)}
-    matrices, fixed = own.get("matrices", False), words.fixed
-    sign = -1 if fixed.get("maximize") else 1
+    _check_device(own.get("device", "cpu"))
 
     def run(case: Any) -> Any:
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        dtype = getattr(torch, case.dtype)
-        # a step that is differentiated changes no leaf that autograd watches
-        watched = not fixed.get("differentiable")
-        views = [_view(theta, dtype, case.layout, matrices) for theta in thetas]
-        params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
-        own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
-        opt = _made(make, words, params, case, tensors)
-        path: list[list[Any]] = [[] for _ in params]
-        for t, eta in enumerate(case.eta.tolist()):
-            for place, h in zip(_places(opt, words), own, strict=False):  # one group, or one each
-                _set_rate(place, words.rate_among(place), h["learning_rate"] * eta)
-            for i, p in enumerate(params):
-                waits, g = _waits(case, i, t), sign * grads[i][t]
-                p.grad = None if waits else _view(g, dtype, case.layout, matrices)
-            opt.step()
-            for p, steps in zip(params, path, strict=True):
-                steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
+        return Training(make, words, case, own).run()
 
-    run.supports = ("tensors", "groups", "late", "none", "layout")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).strip().splitlines()[0]
+        raise ValueError(f"torch adapter: device={device}: {why}") from error
 
 
 def version() -> str:
@@ -223,28 +215,13 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     cls = getattr(torch.optim, optimizer)
     given = [name for name in HYPER[optimizer] if f"tensor_{name}" in TENSORS]
     known = [*inspect.signature(cls).parameters, *(f"tensor_{name}" for name in given)][1:]
+    known += ["device", "compiled"]
     for name in options:
         if name not in known:
             raise ValueError(
                 f"torch adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
             )
     return cls
-
-
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
-def _view(x: Any, dtype: Any, layout: str, matrices: bool = False) -> Any:
-    """Return a tensor with the values of `x`: its own, every other element, or one element off."""
-    values = torch.tensor(x, dtype=dtype)
-    if layout == "strided":
-        return torch.zeros(2 * len(x), dtype=dtype)[::2].copy_(values)
-    if layout == "offset":
-        return torch.zeros(len(x) + 1, dtype=dtype)[1:].copy_(values)
-    return values.reshape(1, -1) if matrices and values.ndim != 2 else values
 
 
 class _Table:
@@ -278,55 +255,3 @@ class _Table:
     def rate_among(self, _: Any) -> str:
         """Return the learning rate's key in a group."""
         return "lr"
-
-
-def _made(make: Callable[..., Any], words: Any, params: Any, case: Any, tensors: Any) -> Any:
-    """Return the optimizer, with a group for each tensor where they differ."""
-
-    def given(entries: dict[str, Any]) -> dict[str, Any]:
-        names = {words.rate_among(entries) if name == "lr" else name for name in tensors}
-        return {k: _tensor(x) if k in names else x for k, x in entries.items()}
-
-    # the constructor checks its own arguments, also where every group has others
-    defaults = {**given(words(case.hyper)), **words.fixed}
-    opt = make(params, **defaults)
-    if case.groups:
-        if not getattr(opt, "param_groups", None):
-            raise Unsupported(f"{type(opt).__name__} has no param_groups")
-        keys = list(opt.param_groups[0])
-        own = [words.among(keys, {**case.hyper, **group}, case.hyper) for group in case.groups]
-        groups = [{"params": [p], **given(h)} for p, h in zip(params, own, strict=True)]
-        opt = make(groups, **defaults)
-    for p in inspect.signature(opt.step).parameters.values():
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise TypeError(
-                f"{type(opt).__name__}.step needs {p.name}: a case has gradients, and no loss to "
-                "evaluate"
-            )
-    return opt
-
-
-def _tensor(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(torch.tensor(x) for x in value)
-    return torch.tensor(value)
-
-
-def _places(opt: Any, words: Any) -> Any:
-    """Return where the learning rate is set: the groups, or the object's own attributes."""
-    groups = getattr(opt, "param_groups", None) or [{}]
-    for places in (groups, [vars(opt)]):
-        if words.rate_among(places[0]):
-            return places
-    known = ", ".join(name for name in groups[0] if name != "params")
-    raise TypeError(
-        f"{type(opt).__name__} has no learning rate that a schedule could set: its groups have "
-        f"{known or 'nothing'}; --word NAME=learning_rate says which one is"
-    )
-
-
-def _set_rate(place: dict[str, Any], name: str, rate: float) -> None:
-    if isinstance(place[name], torch.Tensor):
-        place[name].fill_(rate)
-    else:
-        place[name] = rate

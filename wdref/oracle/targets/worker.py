@@ -205,19 +205,28 @@ def load_target(target: dict[str, Any], cases: Sequence[Any] = ()) -> tuple[Any,
 
 def sibling(name: str) -> Any:
     """Return the module in a file beside this one, where wdref may not be installed."""
-    package = types.ModuleType("wdref_targets")
-    package.__path__ = [str(Path(__file__).parent)]
-    sys.modules.setdefault(package.__name__, package)
-    return importlib.import_module(f"{package.__name__}.{name}")
+    return importlib.import_module(f"{folder_as_package(Path(__file__).parent)}.{name}")
+
+
+def folder_as_package(folder: Path) -> str:
+    """Return the name of a package made of a folder, whose modules can import each other."""
+    name = f"wdref_files_{folder.name}"
+    if name not in sys.modules:
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
 
 
 def load_file(path: Path, *, adapter: bool) -> Any:
     """Return the module in a file."""
     if not adapter:
         sys.path.append(str(path.parent))  # last: a target called torch.py must not shadow torch
-    # for the same reason no name of a package
-    kind = "adapter" if adapter else "target"
-    spec = importlib.util.spec_from_file_location(f"wdref_{kind}_{path.stem}", path)
+    # for the same reason no name of a package; an adapter may import what lies beside it
+    name = (
+        f"{folder_as_package(path.parent)}.{path.stem}" if adapter else f"wdref_target_{path.stem}"
+    )
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
