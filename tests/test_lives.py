@@ -8,11 +8,11 @@ import pytest
 from wdref.conventions import dialect
 from wdref.oracle.cases.case import Case
 from wdref.oracle.cases.life import EVENTS, FLAGS, WORDS
-from wdref.oracle.cases.lives import lives
+from wdref.oracle.cases.lives import NAMES, lives
 from wdref.oracle.cases.suite import cases, probes
 from wdref.oracle.identify.diagnosis import diagnose
 from wdref.oracle.judge.enclosure import enclose
-from wdref.oracle.judge.verdict import judge, overall
+from wdref.oracle.judge.verdict import CaseVerdict, judge, overall
 from wdref.oracle.proof.life_faults import FAULTS
 from wdref.oracle.proof.lives import run
 from wdref.oracle.targets.exchange import Result
@@ -41,10 +41,22 @@ def test_a_right_program_conforms_in_every_life(claim):
 
 def test_every_event_has_a_case_and_every_flag_is_one_that_targets_support():
     rule = dialect("adamw", "paper")
-    every = list(lives("adamw", rule, "float32"))
+    every = list(lives("adamw", rule, "float64"))
     assert {event for case in every for event in case.life} == set(EVENTS)
     assert {FLAGS[event] for case in every for event in case.life} == set(LIFE)
     assert all(set(case.flags) & set(LIFE) for case in every)
+    assert [case.id.partition("/")[0] for case in every] == list(NAMES)
+
+
+def test_what_deviates_in_a_life_of_one_dtype_is_no_rounding():
+    """Unless the same case is right in another: the short suite asks lives in float32 alone."""
+    right = [
+        CaseVerdict("exaggerated/float64", "conforms"),
+        CaseVerdict("late/float32", "conforms"),
+    ]
+    wrong = CaseVerdict("resume/float32", "deviates", ratio=100.0)
+    assert overall([*right, wrong]) == "deviates"
+    assert overall([*right, wrong, CaseVerdict("resume/float64", "conforms")]) == "imprecise"
 
 
 def test_lives_are_part_of_the_suite_with_names_of_their_own():

@@ -62,9 +62,11 @@ class _Words:
         given = _betas(hyper)
         return {"lr" if name == "learning_rate" else name: x for name, x in given.items()}
 
-    def among(self, _: Any, hyper: Any, __: Any) -> dict[str, Any]:
-        """Return the entries of a group."""
-        return self(hyper)
+    def among(self, keys: Any, hyper: Any, default: Any) -> dict[str, Any]:
+        """Return the entries of a group; where α changes, what η is counted from does too."""
+        words = self(hyper)
+        changed = "wdref_lr" in keys and hyper["learning_rate"] != default["learning_rate"]
+        return words | ({"wdref_lr": words["lr"]} if changed else {})
 
     def rate_among(self, _: Any) -> str:
         """Return the learning rate's key in a group."""

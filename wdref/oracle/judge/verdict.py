@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...engine.arithmetic import CORRECT, Arithmetic, Primitives
 from ..cases.case import DTYPES, Case
+from ..cases.lives import NAMES as LIVES
 from ..cases.shapes import RANKS
 from ..targets.targets import Result
 from . import reasons
@@ -248,6 +249,7 @@ def _overall(verdicts: Sequence[CaseVerdict]) -> str:
         widest = next((grades for grades in told if grades), found)
         rounding = not any(map(_coarser, verdicts)) and not _only_of_no_numbers(verdicts)
         rounding = rounding and not any(_by_place(verdicts, d) for d in DTYPES)
+        rounding = rounding and not _of_lives(verdicts)
         if widest <= {"conforms", "imprecise"} and rounding:
             return "imprecise"
     return "conforms" if grade == "undecided" and "conforms" in found else grade
@@ -266,6 +268,13 @@ def _coarser(verdict: CaseVerdict) -> bool:
 def _only_of_no_numbers(verdicts: Sequence[CaseVerdict]) -> bool:
     """Whether gradients that are no numbers alone go another way, which no rounding makes them."""
     return all(v.id.startswith("no-numbers/") for v in verdicts if v.verdict == "deviates")
+
+
+def _of_lives(verdicts: Sequence[CaseVerdict]) -> bool:
+    """Whether what befalls a training deviates, and no other dtype says that it is right."""
+    told = [(*v.id.split("/"), v.verdict) for v in verdicts if v.id.partition("/")[0] in LIVES]
+    right = {name for name, _, verdict in told if verdict in ("conforms", "imprecise")}
+    return any(verdict == "deviates" and name not in right for name, _, verdict in told)
 
 
 def _by_place(verdicts: Sequence[CaseVerdict], dtype: str) -> bool:
