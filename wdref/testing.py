@@ -11,11 +11,11 @@
 
     test_adamw = conformance(run, claim="adamw", convention="pytorch")
 
-One test a case, and one for all sizes of a dtype. What ``run.supports`` does not list is skipped
-with that reason, and counted in the last line. A failure says which formula was found, at which
-step and coordinate it departs, what was expected and what came. Known failures live in a text file,
-one test a line with its reason after ``#``; they are strict: one that passes after all fails the
-suite.
+One test a case, and one for all sizes of a dtype, and for all lives that `run` does not support.
+What ``run.supports`` does not list is skipped with that reason, and counted in the last line. A
+failure says which formula was found, at which step and coordinate it departs, what was expected and
+what came. Known failures live in a text file, one test a line with its reason after ``#``; they are
+strict: one that passes after all fails the suite.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +32,8 @@ from .oracle.check.subject import Run, Subject
 from .oracle.targets import worker
 from .oracle.targets.targets import parse_options
 
-Suite = Mapping[str, tuple[Case, ...]]  # by the test's id; the sizes of a dtype are one test
+# by the test's id; the sizes of a dtype are one test, and so are the lives that are not asked
+Suite = Mapping[str, tuple[Case, ...]]
 DTYPES = ("float64", "float32")
 RIGHT = ("conforms", "undecided", "unsupported")
 
@@ -54,7 +55,8 @@ def conformance(
     worker.runnable(run)
     rule, answers = parse_options(claim)
     found = dialect(rule, convention, **answers)
-    suite = _suite(case for dtype in dtypes for case in cases(rule, found, dtype))
+    supports = worker.supported(run)
+    suite = _suite((case for dtype in dtypes for case in cases(rule, found, dtype)), supports)
     known = _known(run, known_failures, suite)
     every = [case for group in suite.values() for case in group]
     subject = Subject(run, found, every, f"--claim {claim} --convention {convention}")
@@ -79,10 +81,12 @@ def conformance(
     return test
 
 
-def _suite(every: Iterable[Case]) -> Suite:
+def _suite(every: Iterable[Case], supports: Iterable[str]) -> Suite:
     suite: dict[str, tuple[Case, ...]] = {}
     for case in every:
         name = f"sizes/{case.dtype}" if case.id.startswith("size-") else case.id
+        if case.life and worker.refusal(supports, case.flags):
+            name = f"lives/{case.dtype}"
         suite[name] = (*suite.get(name, ()), case)
     return suite
 

@@ -21,7 +21,7 @@ STEPS = 8
 FAR = 1_000_000  # steps
 # β2^t is 0 there, and is not where a count of 16 bits ends.
 SLOW = {**BOLD, "beta1": 0.9, "beta2": 1 - 2.0**-14, "rho": 1 - 2.0**-14, "eps": 2.0**-10}
-# The dtypes of one group, in the suite of the one whose roundings a program is known for least.
+# The dtypes of one group; none for float32, of which a wider tensor's roundings say nothing.
 MIXED = {"float64": ("float32", "float64", "float32"), "float16": ("float16", "float32", "float16"),
          "bfloat16": ("bfloat16", "float32", "bfloat16")}  # fmt: skip
 NAMES = ("resume", "resume-tensors", "change-rate", "change-decay", "change-moments", "change-eps",

@@ -48,6 +48,7 @@ HEADER = (
 REASONS = {
     "half": "float16 and bfloat16: few languages compute in them; `wdref check --dtype half` asks",
     "layout": "views: memory that is strided or begins late; `wdref check --views` asks",
+    "life": "lives: a state that is saved, a rate that is changed, …; `wdref check` asks",
 }
 
 
@@ -98,7 +99,8 @@ def omitted(found: Suite) -> list[dict[str, Any]]:
     for dtype in ALL_DTYPES:
         for case in cases(found.claim, found.dialect, dtype, with_views=True):
             if case.id not in held:
-                missing["half" if dtype not in DTYPES else "layout"].append(case.id)
+                kind = "half" if dtype not in DTYPES else "life" if case.life else "layout"
+                missing[kind].append(case.id)
     return [{"reason": REASONS[reason], "cases": ids} for reason, ids in missing.items() if ids]
 
 
