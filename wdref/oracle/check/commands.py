@@ -10,6 +10,8 @@ import click
 from ...cli import emit_json, fail, need
 from ...conventions import CLAIMS, CONVENTIONS, dialect
 from ..vectors.commands import check_outputs
+from .files import files, keep
+from .grading import add_grade, graded, of_outputs, print_grade, rubric_for
 
 if TYPE_CHECKING:
     from ...rules.contract import Dialect
@@ -64,6 +66,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--convention", default="paper", show_default=True,
               help=f"Whose meaning of the hyperparameters: {', '.join(CONVENTIONS)}.")  # fmt: skip
 @click.option("--views", is_flag=True, help="Also tensors that are strided or misaligned views.")
+@files
+@graded
 @_options
 def check(
     target: str, claim: str, convention: str, views: bool, as_json: bool, **settings: Any
@@ -74,13 +78,16 @@ def check(
     path/to/file.py:function, package.module:function, or a JSON file of outputs for exported
     vectors.
     """
-    if target.endswith(".json"):
-        return check_outputs(Path(target), claim, convention, as_json)
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
         "findings": [], "primitives": {}, "diagnosis": [],
     }  # fmt: skip
+    keep(document)
+    if target.endswith(".json"):
+        document["dtype"] = None
+        return check_outputs(Path(target), claim, convention, as_json,
+                             also=of_outputs(document, as_json))  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
     from ..cases.suite import cases as suite
@@ -89,6 +96,7 @@ def check(
     from ..report.show import print_check
 
     found = _claim(claim, convention, printed)
+    rubric = rubric_for(found, printed)
     table = partial(suite, with_views=views)
     cases, results, primitives = _run(target, claim, found, table, printed, **settings)
     diagnosis = diagnose(found, cases, results, primitives)
@@ -99,6 +107,7 @@ def check(
     document["primitives"] = primitives
     document["identified"] = diagnosis.identity and diagnosis.identity.as_json()
     document["diagnosis"] = diagnosis.lines()
+    add_grade(document, rubric, found, cases, results, diagnosis, primitives)
     failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
     if document["verdict"] in ("error", "timeout", "unsupported"):
         one = verdicts[failed]
@@ -107,6 +116,7 @@ def check(
         emit_json(document)
     else:
         print_check(document, diagnosis)
+        print_grade(document)
     return _status(document, results[failed], settings["traceback"])
 
 

@@ -1,0 +1,73 @@
+"""Notes: what a student reads beside the points, a sentence or two each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...rules.decay import words
+from ...rules.registry import families
+from ..cases.case import Case
+from ..judge.verdict import CaseVerdict
+from ..report.asked import counted
+from .questions import SCHEDULE, TENSORS, Question
+
+Pairs = Sequence[tuple[Case, CaseVerdict]]
+RIGHT = "Right."
+STATES = {"deviates": "Wrong", "imprecise": "Less precise than the dtype allows",
+          "error": "It raised", "timeout": "It did not end"}  # fmt: skip
+
+
+def accepted(claim: Any, other: Any, question: Question) -> str:
+    """Say that it is another answer than the claim's, and may be."""
+    mine, theirs = _answers(claim, other, question)
+    return f"Accepted: {theirs}, where the claim has {mine}."
+
+
+def another(claim: Any, other: Any, question: Question) -> str:
+    """Say what was expected, what was found, and where to look."""
+    mine, theirs = _answers(claim, other, question)
+    return f"Expected {mine}; found {theirs}. Look at {question.look}."
+
+
+def twisted(other: str, question: Question, bug: str) -> str:
+    """Say what is other in a rule that is nearly the claim's."""
+    known = f" This is a known bug: {bug}." if bug else ""
+    return f"Found: {other}.{known} Look at {question.look}."
+
+
+def not_shown(why: str) -> str:
+    """Say that nothing shows it: no reason is made up."""
+    return f"Not shown: no case in which another answer would show came out right{why}."
+
+
+def of_cases(question: Question, failed: Pairs, why: str = "") -> str:
+    """Say which cases go wrong though the formula is right, and what the first has to say."""
+    if all(v.verdict == "unsupported" for _, v in failed):
+        return f"{counted([v.message for _, v in failed])}."
+    wrong = [pair for pair in failed if pair[1].verdict != "unsupported"]
+    case, verdict = wrong[0]
+    more = f" and in {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    said = why or verdict.message or verdict.finding
+    reason = f": {said}" if said else ""
+    purpose = f" ({case.purpose})" if case.purpose else ""
+    look = f" Look at {question.look}." if question.id in (TENSORS, SCHEDULE) else ""
+    return f"{STATES[verdict.verdict]} in {verdict.id}{purpose}{more}{reason}.{look}"
+
+
+def _answers(claim: Any, other: Any, question: Question) -> tuple[str, str]:
+    """Both answers, the claim's first: of a decay in words, else the lines that differ."""
+    if question.id in ("form", "order"):
+        enters = families()[claim.family].enters
+        mine, theirs = (words(d.form, d.order, enters).rstrip(".") for d in (claim, other))
+        return f"“{mine}”", f"“{theirs}”"
+    mine_only, theirs_only = _lines(claim, other)
+    return _quoted(mine_only), _quoted(theirs_only)
+
+
+def _lines(claim: Any, other: Any) -> tuple[list[str], list[str]]:
+    """The lines of each that the other has not."""
+    mine, theirs = claim.recurrence(), other.recurrence()
+    return [x for x in mine if x not in theirs], [x for x in theirs if x not in mine]
+
+
+def _quoted(lines: Sequence[str]) -> str:
+    return " and ".join(f"“{' '.join(line.split())}”" for line in lines) or "no such line"
