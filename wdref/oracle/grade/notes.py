@@ -5,12 +5,11 @@ from typing import Any
 
 from ...rules.decay import words
 from ...rules.registry import families
-from ..cases.case import Case
 from ..judge.verdict import CaseVerdict
 from ..report.asked import counted
 from .questions import SCHEDULE, TENSORS, Question
+from .shown import Pair
 
-Pairs = Sequence[tuple[Case, CaseVerdict]]
 RIGHT = "Right."
 STATES = {"deviates": "Wrong", "imprecise": "Less precise than the dtype allows",
           "error": "It raised", "timeout": "It did not end"}  # fmt: skip
@@ -28,18 +27,20 @@ def another(claim: Any, other: Any, question: Question) -> str:
     return f"Expected {mine}; found {theirs}. Look at {question.look}."
 
 
-def twisted(other: str, question: Question, bug: str) -> str:
+def twisted(other: str, question: Question, bug: dict[str, str] | None) -> str:
     """Say what is other in a rule that is nearly the claim's."""
-    known = f" This is a known bug: {bug}." if bug else ""
+    known = f" This is a known bug: {bug['title']} ({bug['reference']})." if bug else ""
     return f"Found: {other}.{known} Look at {question.look}."
 
 
-def not_shown(why: str) -> str:
-    """Say that nothing shows it: no reason is made up."""
-    return f"Not shown: no case in which another answer would show came out right{why}."
+def not_shown(instead: Pair | None) -> str:
+    """Say that nothing shows it, and which case would have; no reason is made up."""
+    if instead is None:
+        return "Not shown: no case that would show it was asked."
+    return f"Not shown: that takes {place(instead[1])}, which {_came_to(instead[1])}."
 
 
-def of_cases(question: Question, failed: Pairs, why: str = "") -> str:
+def of_cases(question: Question, failed: Sequence[Pair], why: str = "") -> str:
     """Say which cases go wrong though the formula is right, and what the first has to say."""
     if all(v.verdict == "unsupported" for _, v in failed):
         return f"{counted([v.message for _, v in failed])}."
@@ -50,7 +51,20 @@ def of_cases(question: Question, failed: Pairs, why: str = "") -> str:
     reason = f": {said}" if said else ""
     purpose = f" ({case.purpose})" if case.purpose else ""
     look = f" Look at {question.look}." if question.id in (TENSORS, SCHEDULE) else ""
-    return f"{STATES[verdict.verdict]} in {verdict.id}{purpose}{more}{reason}.{look}"
+    return f"{STATES[verdict.verdict]} in {place(verdict)}{purpose}{more}{reason}.{look}"
+
+
+def place(verdict: CaseVerdict) -> str:
+    """Return the case and the step at which it is worst."""
+    at = verdict.step if verdict.verdict in ("deviates", "imprecise") else None
+    return verdict.id if at is None else f"{verdict.id}, step {at}"
+
+
+def _came_to(verdict: CaseVerdict) -> str:
+    if verdict.verdict == "deviates":
+        return "came out wrong"
+    said = f" ({verdict.message})" if verdict.message else ""
+    return f"was not judged{said}"
 
 
 def _answers(claim: Any, other: Any, question: Question) -> tuple[str, str]:

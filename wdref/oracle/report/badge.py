@@ -6,7 +6,8 @@ from typing import Any
 from ...cli import json_text
 from .cases import Document
 
-COLORS = {"conforms": "brightgreen", "imprecise": "yellow", "deviates": "red"}
+COLORS = {"conforms": "brightgreen", "imprecise": "yellow", "known failures": "yellow",
+          "deviates": "red", "fails": "red"}  # fmt: skip
 
 
 def badge(document: Document) -> str:
