@@ -1,6 +1,7 @@
 """Notes: what a student reads beside the points, a sentence or two each."""
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from ...rules.decay import words
@@ -71,16 +72,16 @@ def _answers(claim: Any, other: Any, question: Question) -> tuple[str, str]:
     """Both answers, the claim's first: of a decay in words, else the lines that differ."""
     if question.id in ("form", "order"):
         enters = families()[claim.family].enters
-        mine, theirs = (words(d.form, d.order, enters).rstrip(".") for d in (claim, other))
-        return f"“{mine}”", f"“{theirs}”"
-    mine_only, theirs_only = _lines(claim, other)
-    return _quoted(mine_only), _quoted(theirs_only)
-
-
-def _lines(claim: Any, other: Any) -> tuple[list[str], list[str]]:
-    """The lines of each that the other has not."""
-    mine, theirs = claim.recurrence(), other.recurrence()
-    return [x for x in mine if x not in theirs], [x for x in theirs if x not in mine]
+        one, two = (words(d.form, d.order, enters).rstrip(".") for d in (claim, other))
+        return f"“{one}”", f"“{two}”"
+    mine, theirs = list[str](), list[str]()
+    of_claim, of_other = claim.recurrence(), other.recurrence()
+    matcher = SequenceMatcher(None, of_claim, of_other, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind != "equal":
+            mine += of_claim[a:b]
+            theirs += of_other[c:d]
+    return _quoted(mine), _quoted(theirs)
 
 
 def _quoted(lines: Sequence[str]) -> str:

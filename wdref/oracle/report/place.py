@@ -5,6 +5,7 @@ import importlib.util
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,6 +31,8 @@ def place_of(target: str) -> Place | None:
     Adapters and what cannot be found have none.
     """
     head, _, name = target.partition("[")[0].rpartition(":")
+    if head in entry_points(group="wdref.frameworks").names:
+        return None
     with suppress(OSError, ValueError, ImportError):  # a name too long, a file that is no Python
         file = Path(os.path.abspath(head)) if head.endswith(".py") else _of_module(head)  # noqa: PTH100  # a link keeps its name
         if file is not None and file.is_file():
