@@ -194,12 +194,18 @@ def test_an_error_is_one_in_every_format(wdref, args):
     assert document["error"] in page
 
 
+ODD = r"""
+def run(case):
+    raise RuntimeError("\0 \x1b[31m <&> \ufffe \ud800")
+"""
+
+
 def test_what_xml_cannot_hold_is_written_as_python_does(wdref):
-    Path("odd.py").write_text('def run(case):\n    raise RuntimeError("\\0 \\x1b[31m <&> \\ufffe")')
+    Path("odd.py").write_text(ODD)
     args = ("check", "odd.py:run", "--claim", "adamw", "--dtype", "float16")
     _, suites, _, _, _ = written(wdref, *args, status=2)
     message = next(suites.iter("error")).get("message")
-    assert "\\x00 \\x1b[31m <&> \\ufffe" in message
+    assert "\\x00 \\x1b[31m <&> \\ufffe \\ud800" in message
 
 
 # -- the files themselves ------------------------------------------------------------------------
@@ -209,7 +215,7 @@ def test_what_xml_cannot_hold_is_written_as_python_does(wdref):
     ("args", "message"),
     [(("--junit", "no/such/j.xml"), "no folder no/such"),
      (("--junit", "same", "--sarif", "same"), "same is another format's file already"),
-     (("--badge", "."), "is a directory")],
+     (("--badge", "."), "is a directory"), (("--badge", ""), "no name of a file")],
 )  # fmt: skip
 def test_a_bad_path_is_refused_before_anything_runs(wdref, args, message):
     Path("touches.py").write_text("open('ran', 'w')\ndef run(case): ...")

@@ -59,6 +59,8 @@ def _remember(context: click.Context, option: click.Parameter, path: Path | None
     if path is None:
         return
     paths = context.meta.setdefault(PATHS, {})
+    if not path.name:
+        raise click.BadParameter("no name of a file")
     if not os.path.isdir(path.parent):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
         raise click.BadParameter(f"no folder {path.parent}")
     if path in paths.values():
@@ -70,7 +72,8 @@ def _write(known: Mapping[str, Any], **error: str) -> None:
     document = known.get(DOCUMENT, {}) | error
     for name, path in known.get(PATHS, {}).items():
         module = import_module(f"..report.{name}", __package__)
-        try:
-            write_text(path, getattr(module, name)(document))
+        text = getattr(module, name)(document)
+        try:  # half a surrogate, in what a target raised, is no text
+            write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
         except OSError as problem:
             fail(f"--{name} {path}: {problem.strerror}")
