@@ -98,7 +98,7 @@ RIGHT = [*CLAIMS["adam"], *CLAIMS["sgd"], dialect("lion"), dialect("nadamw", "py
 def test_what_is_right_has_every_point(claim):
     found = graded(claim, lambda case: simulated(claim, case))
     assert lost(found) == set()
-    assert found.points == found.of == len(ids(claim))
+    assert found.points == found.of == len(ids(claim)) - 1  # without life
     assert {mark.note for mark in found.questions} == {"Right."}
 
 
@@ -238,7 +238,9 @@ def test_an_answer_that_is_not_accepted_still_costs():
     one = rubric(ADAMW, ["form=3,eps=2", "tensors=0"], ["eps=hat", "order"])
     found = graded(ADAMW, lambda case: simulated(inside, case), rubric=one)
     assert lost(found) == {"eps"}
-    assert [mark.id for mark in found.questions] == [q for q in ids(ADAMW) if q != "tensors"]
+    assert [mark.id for mark in found.questions] == [
+        q for q in ids(ADAMW) if q not in ("tensors", "life")
+    ]
     assert (found.points, found.of) == (8.0, 10.0)
 
 
@@ -261,7 +263,17 @@ def test_a_bad_rubric_is_refused(points, accept, message):
 
 
 def test_what_has_one_answer_is_no_question():
-    assert ids(ADAMW) == ["form", "order", "eps", "bias", "schedule", "step", "tensors", "edges"]
+    assert ids(ADAMW) == [
+        "form",
+        "order",
+        "eps",
+        "bias",
+        "schedule",
+        "step",
+        "tensors",
+        "life",
+        "edges",
+    ]
     assert "order" not in ids(dialect("adam", "pytorch"))
     assert "amsgrad" in ids(dialect("adamw", "pytorch", amsgrad="raw"))
     assert "schedule" not in ids(dialect("rprop", "pytorch"))

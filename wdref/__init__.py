@@ -17,11 +17,15 @@ from .conversions import convert as convert
 from .optimizer import Optimizer as Optimizer
 from .optimizer import State as State
 
-if TYPE_CHECKING:  # a class for every claim: methods/__init__.pyi has them with their types
+if TYPE_CHECKING:
+    # a class for every claim: methods/__init__.pyi has them with their types
     from .methods import *  # noqa: F403  # whatever families there are
+    from .oracle.check.ask import check as check
+    from .oracle.check.ask import identify as identify
 
-_NAMES = ("Optimizer", "State", "checkpoint", "convert", "decay", "interchange", "load", "save",
-          "schedules", "states")  # fmt: skip
+_NAMES = ("Optimizer", "State", "check", "checkpoint", "convert", "decay", "identify",
+          "interchange", "load", "save", "schedules", "states")  # fmt: skip
+_ASKED = ("check", "identify")  # of the oracle, which is imported when it is asked
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +33,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("wdref")
+    if name in _ASKED:
+        from .oracle.check import ask
+
+        return getattr(ask, name)
     from .methods import methods
 
     if name == "__all__":

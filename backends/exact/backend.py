@@ -49,6 +49,7 @@ class Exact:
         hyper: Mapping[str, Real | Callable[[int], Real]],
         eta: Sequence[float],
         *,
+        times: Sequence[int] | None = None,
         arithmetic: Arithmetic | None = None,
         bits: int = BITS,
     ) -> Path:
@@ -56,7 +57,8 @@ class Exact:
 
         Without `arithmetic` the balls enclose the real-number result for exactly these inputs.
         With it they enclose every evaluation that rounds as it says. A hyperparameter may be a
-        function of t, as the optimizers' ``weight_decay`` may.
+        function of the step, as the optimizers' ``weight_decay`` may. `times` is the rule's t of
+        each step, where these are not 1, 2, 3, ….
         """
         with self.precision(bits):
             host = _Host(arithmetic, dialect)
@@ -67,7 +69,9 @@ class Exact:
             slots = _begun(dialect, hyper, len(theta), context)
             path, doubts = [], dict[int, int]()
             for t, g in enumerate(grads, start=1):
-                s = host.scalars(hyper, t, eta[t - 1], eta[max(t - 2, 0)])
+                h = {name: x(t) if callable(x) else x for name, x in hyper.items()}
+                count = t if times is None else times[t - 1]
+                s = host.scalars(h, count, eta[t - 1], eta[max(t - 2, 0)])
                 s = type(s)(*(_to_array_dtype(value, context.every) for value in s))
                 s = _cancelling(s, arithmetic)
                 theta, new = dialect.apply(theta, Balls(g, context), slots, s)
@@ -148,10 +152,7 @@ class _Host:
         self.array = Widen.by(arithmetic.compute) if arithmetic else None
 
     def scalars(self, hyper: Mapping[str, Any], t: int, eta: Real, before: Real) -> Any:
-        h = {
-            name: self._number(name, value(t) if callable(value) else value)
-            for name, value in hyper.items()
-        }
+        h = {name: self._number(name, value) for name, value in hyper.items()}
         if self.array and getattr(self.dialect.rule, "eps", "") == "hat":
             # added to √v as it is, an ε below the smallest subnormal is 0, whatever ε/√(1-β2^t) is
             eps = h["eps"]

@@ -4,7 +4,9 @@ Options go to the constructor; other conventions are reached through ``variant``
 """
 
 import inspect
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from wdref.methods import methods
 from wdref.oracle import Unsupported
 
 ml_dtypes: Any = optional("ml_dtypes")
+safetensors: Any = optional("safetensors")
 INSTALL = "pip install wdref"
 CONVENTION = "paper"
 OPTIMIZERS = {
@@ -63,26 +66,81 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             raise Unsupported(f"wdref.{optimizer} has no {foreign[0]}: ask it as another rule")
         if case.dtype == "bfloat16" and ml_dtypes is None:
             raise Unsupported("NumPy has bfloat16 with ml_dtypes only")
-        eta = case.eta.tolist()
         # the schedule of a late tensor begins late: the optimizer counts from its own first step
-        if case.starts is not None:
+        if case.starts is not None or "add" in case.life:
             raise Unsupported("wdref counts one t for a whole tree")
         own = {str(i): _words(group, decays) for i, group in enumerate(case.groups or ())}
-        opt = method(**hyper, **options, groups=own, schedule=lambda t: eta[t - 1])
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        params = {str(i): _view(theta, case) for i, theta in enumerate(thetas)}
-        state = opt.init(params)
-        path: list[list[Any]] = [[] for _ in thetas]
-        for t in range(len(eta)):
-            now = {str(i): _view(g[t], case) for i, g in enumerate(grads)}
-            state = opt.step(params, now, state)
-            for i, steps in enumerate(path):
-                steps.append(params[str(i)].astype(np.float64))
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors", "groups", "layout")  # type: ignore[attr-defined]  # the contract
+        def make(schedule: Any) -> Any:
+            return method(**hyper, **options, groups=own, schedule=schedule)
+
+        return _Training(make, case, decays).run()
+
+    run.supports = ("tensors", "groups", "layout", "resume", "change", "order", "mixed", "count")  # type: ignore[attr-defined]  # the contract
     return run
+
+
+class _Training:
+    """A case of one optimizer, with what befalls it: every event by what wdref's users have."""
+
+    def __init__(self, make: Callable[[Any], Any], case: Any, decays: bool) -> None:
+        self.case, self.decays, self.make = case, decays, make
+        self.eta: dict[int, float] = {}  # by the optimizer's own t
+        self.many = "tensors" in case.flags
+        thetas = case.theta0 if self.many else [case.theta0]
+        self.grads = case.grads if self.many else [case.grads]
+        self.params = {str(i): self._array(i, theta) for i, theta in enumerate(thetas)}
+        self.path: list[list[Any]] = [[] for _ in thetas]
+        self.opt = make(self.eta.__getitem__)
+        self.state = self.opt.init(self.params)
+
+    def run(self) -> Any:
+        """Return the parameters after each step."""
+        for t, eta in enumerate(self.case.eta.tolist(), start=1):
+            for k, new in self.case.life.get("change", ()):
+                self.opt = self.opt.replace(**_words(new, self.decays)) if k == t else self.opt
+            self.eta[self.state.step + 1] = eta
+            now = {k: self._array(int(k), self.grads[int(k)][t - 1]) for k in self.params}
+            self.state = self.opt.step(self.params, now, self.state)
+            for name, x in self.params.items():
+                self.path[int(name)].append(x.astype(np.float64))
+            self._befall(t)
+        whole = [np.array(self._filled(rows)) for rows in self.path]
+        return whole if self.many else whole[0]
+
+    def _array(self, i: int, x: Any) -> Any:
+        mixed = self.case.life.get("mixed")
+        return _view(x, self.case.layout, mixed[i] if mixed else self.case.dtype)
+
+    def _befall(self, t: int) -> None:
+        life = self.case.life
+        if life.get("resume") == t:
+            self._resume()
+        if life.get("jump", (0, 0))[0] == t:
+            self._begin(life["jump"][1] - 1)
+        if life.get("remove", (0, 0))[1] == t:
+            self.params = {k: x for k, x in self.params.items() if int(k) != life["remove"][0]}
+            self._begin(self.state.step)
+
+    def _resume(self) -> None:
+        if safetensors is None:
+            raise Unsupported("checkpoints need safetensors: pip install 'wdref[checkpoint]'")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "training.safetensors")
+            wdref.save(file, self.params, self.state, optimizer=self.opt)
+            self.opt = self.make(self.eta.__getitem__)
+            self.params, self.state = wdref.load(file, optimizer=self.opt, like=self.params)
+
+    def _begin(self, step: int) -> None:
+        """Go on at another t, or with fewer tensors."""
+        self.eta[step] = self.eta[self.state.step]
+        slots = {name: {key: tree[key] for key in self.params}
+                 for name, tree in self.state.slots.items()}  # fmt: skip
+        self.state = self.opt.init(self.params, step=step, slots=slots)
+
+    def _filled(self, rows: list[Any]) -> list[Any]:
+        """All rows, those of a tensor that has left as it was."""
+        return rows + rows[-1:] * (len(self.case.eta) - len(rows))
 
 
 def version() -> str:
@@ -133,17 +191,17 @@ def _words(hyper: Any, decays: bool) -> dict[str, Any]:
 
 def _betas(hyper: Any) -> dict[str, Any]:
     words = dict(hyper)
-    if "beta1" in words:
+    if {"beta1", "beta2"} <= set(words):
         words["betas"] = (words.pop("beta1"), words.pop("beta2"))
     return words
 
 
-def _view(x: Any, case: Any) -> Any:
-    if case.dtype == "bfloat16":
+def _view(x: Any, layout: str, dtype: str) -> Any:
+    if dtype == "bfloat16":
         x = x.astype(ml_dtypes.bfloat16)
-    if case.layout == "contiguous":
+    if layout == "contiguous":
         return x.copy()
     base = np.zeros(2 * len(x) + 1, x.dtype)
-    view = base[1 : 2 * len(x) : 2] if case.layout == "strided" else base[1 : len(x) + 1]
+    view = base[1 : 2 * len(x) : 2] if layout == "strided" else base[1 : len(x) + 1]
     view[...] = x
     return view

@@ -11,7 +11,7 @@ Options go to the function of optax as they are (``nesterov``, ``momentum=None``
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -95,22 +95,62 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "max_step_size": "largest"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True)}  # fmt: skip
+OWN_OPTIONS = ("x64", "mask", "inject")  # of `drive`; the others are the factory's
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the function `optimizer` of optax."""
     theirs, ours = _options(optimizer, options)
+
+    def build(hyper: Any, rate: Any) -> Any:
+        if hyper.get("dampening", 0.0):
+            raise Unsupported("optax.sgd has no dampening")
+        return _make(optimizer, hyper, rate, theirs, ours)
+
+    # its rate is the first step size alone
+    return _runner(build, ours["x64"], ("first" if optimizer == "rprop" else "schedule",))
+
+
+def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for a factory of transformations, `make`, which takes keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets, `words.rate` is
+    the learning rate's. It is a schedule, or where the factory takes none a number, for which a
+    transformation is made at every step: traced, or where that cannot be outside of jax.jit.
+    """
+    make = optax.inject_hyperparams(make) if own.get("inject") else make
+
+    def build(hyper: Any, rate: Any) -> Any:
+        given = {**words(hyper), **words.fixed}
+        given |= {words.rate: rate} if words.rate not in words.fixed else {}
+        if own.get("mask"):
+            decays = hyper["weight_decay"] != 0
+            given["mask"] = lambda tree: jax.tree.map(lambda _: decays, tree)
+        return make(**given)
+
+    return _runner(build, own.get("x64"), ("schedule", "traced", "plain"))
+
+
+def _runner(
+    build: Callable[..., Any], x64: bool | None, ways: Sequence[str]
+) -> Callable[[Any], Any]:
+    """Return `run(case)` for ``build(hyper, rate)``; of the `ways` the first that works is kept."""
     steps: dict[Any, Any] = {}  # compiled, by the hyperparameters in them
+    kept: list[str] = []
 
     def run(case: Any) -> Any:
-        x64 = case.dtype == "float64" if ours["x64"] is None else ours["x64"]
-        if case.dtype == "float64" and not x64:
+        wide = case.dtype == "float64" if x64 is None else x64
+        if case.dtype == "float64" and not wide:
             raise Unsupported("JAX has float64 with x64 on only")
-        if case.hyper.get("dampening", 0.0):
-            raise Unsupported("optax.sgd has no dampening")
-        with jax.enable_x64(x64):
-            return _train(case, lambda hyper, rates: _make(optimizer, hyper, rates, theirs, ours),
-                          steps)  # fmt: skip
+        with jax.enable_x64(wide):
+            for way in () if kept else ways[:-1]:
+                try:
+                    path = _train(case, build, way, steps)
+                except (TypeError, ValueError):
+                    continue
+                kept.append(way)
+                return path
+            return _train(case, build, kept[0] if kept else ways[-1], steps)
 
     run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
     return run
@@ -167,9 +207,9 @@ def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], d
 
 
 def _make(
-    optimizer: str, hyper: Any, rates: Any, theirs: dict[str, Any], ours: dict[str, Any]
+    optimizer: str, hyper: Any, rate: Any, theirs: dict[str, Any], ours: dict[str, Any]
 ) -> Any:
-    """Return the chain that a user would write for these hyperparameters and this schedule."""
+    """Return the chain that a user would write for these hyperparameters and this rate."""
     make = getattr(optax, optimizer)
     lam, masked = hyper["weight_decay"], {}
     if ours["mask"]:
@@ -185,12 +225,6 @@ def _make(
     if ours["inject"]:
         make = optax.inject_hyperparams(make)
 
-    def rate(count: Any) -> Any:
-        return rates[count]
-
-    if optimizer == "rprop":  # its rate is the first step size alone
-        return make(hyper["learning_rate"], **given)
-
     if ours["decay"] == "before":
         return optax.chain(optax.add_decayed_weights(lam, **masked), make(rate, **given))
     if ours["decay"] == "after":
@@ -201,33 +235,44 @@ def _make(
     return make(rate, **given)
 
 
-def _train(case: Any, make: Callable[..., Any], compiled: dict[Any, Any]) -> Any:
+def _train(case: Any, build: Callable[..., Any], way: str, compiled: dict[Any, Any]) -> Any:
     many = "tensors" in case.flags
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
     params = {str(i): _array(theta, case.dtype) for i, theta in enumerate(thetas)}
     own = [{**case.hyper, **group} for group in case.groups or [{}]]
     tables = [_table(h["learning_rate"] * case.eta) for h in own]
 
-    def chain(tables: Any) -> Any:
-        opts = [make(h, rates) for h, rates in zip(own, tables, strict=True)]
+    def chain(tables: Any, t: Any) -> Any:
+        rates = [_rate(way, h, rates, t) for h, rates in zip(own, tables, strict=True)]
+        opts = [build(h, rate) for h, rate in zip(own, rates, strict=True)]
         names = [str(i) for i in range(len(opts))]
         one_each = dict(zip(names, opts, strict=True))
         return optax.partition(one_each, {n: n for n in names}) if case.groups else opts[0]
 
-    def update(params: Any, grads: Any, state: Any, tables: Any) -> Any:
-        updates, state = chain(tables).update(grads, state, params)
+    def update(params: Any, grads: Any, state: Any, tables: Any, *t: int) -> Any:
+        updates, state = chain(tables, *(t or (0,))).update(grads, state, params)
         return optax.apply_updates(params, updates), state
 
     baked = [{**h, "learning_rate": None} for h in own]  # the table holds the rates
-    step = compiled.setdefault(f"{case.dtype} {baked}", jax.jit(update))
-    state = chain(tables).init(params)
+    step = compiled.setdefault(f"{way} {case.dtype} {baked}", jax.jit(update))
+    step = update if way == "plain" else step
+    state = chain(tables, 0).init(params)
     path: list[list[Any]] = [[] for _ in thetas]
     for t in range(len(case.eta)):
         now = {str(i): _array(g[t], case.dtype) for i, g in enumerate(grads)}
-        params, state = step(params, now, state, tables)
+        params, state = step(params, now, state, tables, *[t] * (way in ("traced", "plain")))
         for i, steps in enumerate(path):
             steps.append(np.asarray(params[str(i)]).astype(np.float64))
     return [np.array(steps) for steps in path] if many else np.array(path[0])
+
+
+def _rate(way: str, hyper: Any, rates: Any, t: Any) -> Any:
+    """Return the learning rate as a transformation is given it."""
+    if way == "schedule":
+        return lambda count: rates[count]
+    if way == "first":
+        return hyper["learning_rate"]
+    return float(rates[t]) if way == "plain" else rates[t]
 
 
 def _array(x: Any, dtype: str) -> Any:

@@ -1,19 +1,23 @@
 """Adapter for torch.optim: ``torch:AdamW[fused=True]``, ``torch:SGD[nesterov=True]``.
 
-Options go to the constructor as they are. Three are the adapter's own: ``tensor_lr=True``,
+Options go to the constructor as they are. Some are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
-makes them of a float. The schedule sets ``lr`` before each step, as PyTorch's own schedulers do,
-but for Rprop, whose rate is the first step size alone.
+makes them of a float; ``device=cuda`` keeps the tensors there; ``compiled=True`` compiles the step,
+``compiled=BACKEND`` by that backend of torch.compile. The schedule sets ``lr`` before each step, as
+PyTorch's own schedulers do, but for Rprop, whose rate is the first step size alone.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
 from wdref.oracle import Unsupported
+
+from .driving.torch import Training
 
 INSTALL = "pip install torch"
 CONVENTION = "pytorch"
@@ -130,49 +134,53 @@ HYPER: dict[str, dict[str, Any]] = {
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
+OWN_OPTIONS = (*TENSORS, "matrices", "device", "compiled")  # of `drive`; others: constructor's
+SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "skip",
+            "accumulate", "maximize", "clip", "order", "mixed", "count")  # fmt: skip
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of torch.optim."""
     cls = _class(optimizer, options)
-    torch.set_num_threads(1)  # cases are small
-    tensors = {name for name in TENSORS if options.pop(name, False)}
-    sign = -1 if options.get("maximize") else 1
+    own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
+    own["matrices"] = optimizer == "Muon"  # it takes matrices alone
+    drive_it = drive(cls, _Table(optimizer, options), **own)
 
     def run(case: Any) -> Any:
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        dtype = getattr(torch, case.dtype)
-        # a step that is differentiated changes no leaf that autograd watches
-        watched = not options.get("differentiable")
-        views = [_view(theta, dtype, case.layout, optimizer) for theta in thetas]
-        params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
-        own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
         buffer = options.get("momentum", case.hyper.get("momentum"))
         if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
             # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
             raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
-        groups = [
-            {"params": [p], **_hyper(optimizer, h, options, tensors)}
-            for p, h in zip(params, own, strict=True)
-        ]
-        # the constructor checks its own arguments, also where every group has others
-        defaults = {**_hyper(optimizer, case.hyper, options, tensors), **options}
-        opt = cls(groups if case.groups else params, **defaults)
-        path: list[list[Any]] = [[] for _ in params]
-        for t, eta in enumerate(case.eta.tolist()):
-            for group, h in zip(opt.param_groups, own, strict=False):  # one group, or one each
-                _set_rate(group, h["learning_rate"] * (1.0 if optimizer == "Rprop" else eta))
-            for i, p in enumerate(params):
-                waits, g = _waits(case, i, t), sign * grads[i][t]
-                p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
-            opt.step()
-            for p, steps in zip(params, path, strict=True):
-                steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
+        if optimizer == "Rprop":
+            case = SimpleNamespace(**{**vars(case), "eta": np.ones_like(case.eta)})
+        return drive_it(case)
 
-    run.supports = ("tensors", "groups", "late", "none", "layout")  # type: ignore[attr-defined]  # the contract
+    run.supports = drive_it.supports  # type: ignore[attr-defined]  # the contract
     return run
+
+
+def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of tensors or groups and of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets,
+    ``words.among(keys, hyper)`` a group's entries, ``words.rate_among(keys)`` its learning rate.
+    """
+    torch.set_num_threads(1)  # cases are small
+    _check_device(own.get("device", "cpu"))
+
+    def run(case: Any) -> Any:
+        return Training(make, words, case, own).run()
+
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).strip().splitlines()[0]
+        raise ValueError(f"torch adapter: device={device}: {why}") from error
 
 
 def version() -> str:
@@ -207,6 +215,7 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     cls = getattr(torch.optim, optimizer)
     given = [name for name in HYPER[optimizer] if f"tensor_{name}" in TENSORS]
     known = [*inspect.signature(cls).parameters, *(f"tensor_{name}" for name in given)][1:]
+    known += ["device", "compiled"]
     for name in options:
         if name not in known:
             raise ValueError(
@@ -215,49 +224,34 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     return cls
 
 
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
+class _Table:
+    """The words of torch.optim's own classes, as `drive` asks for them: a group has the same."""
 
+    def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
 
-def _view(x: Any, dtype: Any, layout: str, optimizer: str) -> Any:
-    """Return a tensor with the values of `x`: its own, every other element, or one element off."""
-    values = torch.tensor(x, dtype=dtype)
-    if layout == "strided":
-        return torch.zeros(2 * len(x), dtype=dtype)[::2].copy_(values)
-    if layout == "offset":
-        return torch.zeros(len(x) + 1, dtype=dtype)[1:].copy_(values)
-    alone = optimizer == "Muon" and values.ndim != 2  # it takes matrices alone
-    return values.reshape(1, -1) if alone else values
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
+        """Hyperparameters of a case in the optimizer's words; options replace them."""
+        given = {**ABSENT, **hyper}
+        if self.fixed.get("nesterov") and self.optimizer == "SGD" and given["dampening"]:
+            raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
+        found: dict[str, Any] = {}
+        for name, whose in HYPER[self.optimizer].items():
+            names = whose if isinstance(whose, tuple) else (whose,)
+            missing = [each for each in names if each not in given]
+            if name in self.fixed or (missing and OWN.issuperset(missing)):
+                continue
+            if missing:
+                what = f"torch.optim.{self.optimizer} needs {missing[0]}"
+                raise Unsupported(f"{what}: ask it as another rule")
+            values = tuple(given[each] for each in names)
+            found[name] = values if isinstance(whose, tuple) else values[0]
+        return found
 
+    def among(self, _: Any, hyper: Mapping[str, float], __: Any) -> dict[str, Any]:
+        """Return the entries of a group."""
+        return self(hyper)
 
-def _hyper(
-    optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any], tensors: set[str]
-) -> dict[str, Any]:
-    """Hyperparameters of a case in the optimizer's words; `options` replace them."""
-    given = {**ABSENT, **hyper}
-    if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
-        raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
-    found = {}
-    for name, whose in HYPER[optimizer].items():
-        if name in options:
-            continue
-        names = whose if isinstance(whose, tuple) else (whose,)
-        missing = [each for each in names if each not in given]
-        if missing and OWN.issuperset(missing):
-            continue
-        if missing:
-            raise Unsupported(f"torch.optim.{optimizer} needs {missing[0]}: ask it as another rule")
-        values: Any = tuple(given[each] for each in names)
-        if f"tensor_{name}" in tensors:
-            values = tuple(torch.tensor(value) for value in values)
-        found[name] = values if isinstance(whose, tuple) else values[0]
-    return found
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], torch.Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
+    def rate_among(self, _: Any) -> str:
+        """Return the learning rate's key in a group."""
+        return "lr"

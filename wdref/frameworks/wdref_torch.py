@@ -4,16 +4,17 @@ Options go to wdref's constructor. The schedule sets ``lr`` before each step, as
 schedulers do; ``tensors=True`` keeps the parameters out of autograd.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 
 import wdref
+from wdref.frameworks.driving.torch import Training
 from wdref.frameworks.loopback import _betas, _method
 from wdref.frameworks.loopback import defaults as defaults  # the method's
-from wdref.frameworks.torch import _view, _waits
+from wdref.frameworks.torch import SUPPORTS
 from wdref.frameworks.torch import primitives as primitives  # of scalars; arrays are NumPy's
 
 INSTALL = "pip install wdref torch"
@@ -40,34 +41,36 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     method = _method(optimizer, options)
     torch.set_num_threads(1)  # cases are small
 
-    def run(case: Any) -> Any:
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        dtype = getattr(torch, case.dtype)
-        params = [torch.nn.Parameter(_view(x, dtype, case.layout, optimizer)) for x in thetas]
-        own = [{**case.hyper, **group} for group in case.groups or [{}] * len(params)]
-        words = [
-            {"lr" if name == "learning_rate" else name: x for name, x in _betas(h).items()}
-            for h in own
-        ]
-        opt = wdref.interchange.torch_optimizer(
-            method(**_betas(case.hyper), **options),
-            [{"params": [p], **h} for p, h in zip(params, words, strict=True)],
-        )
-        path: list[list[Any]] = [[] for _ in params]
-        for t, eta in enumerate(case.eta.tolist()):
-            for group, h in zip(opt.param_groups, words, strict=True):
-                group["lr"] = h["lr"] * eta
-            for i, p in enumerate(params):
-                waits, g = _waits(case, i, t), grads[i][t]
-                p.grad = None if waits else _view(g, dtype, case.layout, optimizer)
-            opt.step()
-            for p, steps in zip(params, path, strict=True):
-                steps.append(p.detach().to(torch.float64).numpy().ravel().copy())
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
+    def make(params: Any, *, lr: float, **words: Any) -> Any:
+        optimizer = method(learning_rate=lr, **words, **options)
+        return wdref.interchange.torch_optimizer(optimizer, params)
 
-    run.supports = ("tensors", "groups", "late", "none", "layout")  # type: ignore[attr-defined]  # the contract
+    def run(case: Any) -> Any:
+        return Training(make, _Words(), case, {}).run()
+
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
+
+
+class _Words:
+    """wdref's words but for the rate, which PyTorch's schedulers call lr: a group has the same."""
+
+    fixed: Mapping[str, Any] = MappingProxyType({})
+
+    def __call__(self, hyper: Any) -> dict[str, Any]:
+        """Return the keywords of a case."""
+        given = _betas(hyper)
+        return {"lr" if name == "learning_rate" else name: x for name, x in given.items()}
+
+    def among(self, keys: Any, hyper: Any, default: Any) -> dict[str, Any]:
+        """Return the entries of a group; where α changes, what η is counted from does too."""
+        words = self(hyper)
+        changed = "wdref_lr" in keys and hyper["learning_rate"] != default["learning_rate"]
+        return words | ({"wdref_lr": words["lr"]} if changed else {})
+
+    def rate_among(self, _: Any) -> str:
+        """Return the learning rate's key in a group."""
+        return "lr"
 
 
 def version() -> str:

@@ -4,11 +4,14 @@ All values come from integers by exact arithmetic: they are the same on every ma
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import life
 
 Array = NDArray[np.float64]
 DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -27,6 +30,8 @@ class Case:
 
     θ has one dimension, but with the flag ``shaped``, which may be refused. So may a hyperparameter
     at its bound (flag ``bound``) and gradients that are no numbers (flag ``nonfinite``).
+
+    `life` is what befalls the training, one event of `life.EVENTS` and a flag for it.
     """
 
     id: str
@@ -42,6 +47,7 @@ class Case:
     starts: tuple[int, ...] | None = None
     gaps: tuple[tuple[int, ...], ...] | None = None
     layout: str = "contiguous"
+    life: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     template: "Case | None" = None  # its columns, over and over, are this case's: certified once
 
     def parts(self) -> "tuple[Case, ...]":
@@ -50,25 +56,40 @@ class Case:
         return tuple(self._part(i) for i in range(count))
 
     def steps_taken(self, i: int) -> list[int]:
-        """Steps, from 0, at which tensor `i` has a gradient."""
+        """Steps, from 0, that tensor `i` takes."""
         first = self.starts[i] if self.starts else 1
         gaps = self.gaps[i] if self.gaps else ()
-        return [t for t in range(len(self.eta)) if t + 1 >= first and t + 1 not in gaps]
+        still = life.still(self.life, i, len(self.eta)).union(gaps)
+        return [t for t in range(len(self.eta)) if t + 1 >= first and t + 1 not in still]
+
+    def meant(self, i: int) -> Any:
+        """Gradients of tensor `i` as the rule reads them."""
+        every = self.grads if "tensors" in self.flags else [self.grads]
+        return life.meant(self.life, every, i)
+
+    def hyper_at(self, t: int) -> dict[str, float]:
+        """Hyperparameters of step `t`, from 1, of a case of one tensor."""
+        return life.hyper_at(self.hyper, self.life, t)
+
+    def count_at(self, t: int) -> int:
+        """The rule's t at step `t`, from 1."""
+        return life.count_at(self.life, t)
 
     def _part(self, i: int) -> "Case":
         many = "tensors" in self.flags
-        theta, grads = (self.theta0[i], self.grads[i]) if many else (self.theta0, self.grads)
-        taken = self.steps_taken(i)
+        theta, taken = self.theta0[i] if many else self.theta0, self.steps_taken(i)
         return replace(
             self,
+            dtype=self.life["mixed"][i] if "mixed" in self.life else self.dtype,
             theta0=theta.reshape(-1),
-            grads=grads[taken].reshape(len(taken), theta.size),
+            grads=self.meant(i)[taken].reshape(len(taken), theta.size),
             eta=self.eta[taken],
             hyper={**self.hyper, **(self.groups[i] if self.groups else {})},
             flags=tuple(flag for flag in self.flags if flag not in SEVERAL) if not many else (),
             starts=None,
             gaps=None,
             groups=None,
+            life=life.alone(self.life, taken),
         )
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from ...engine.arithmetic import HALF
 from ...rules.contract import Dialect
 from .case import DTYPES, Case, noise, rounded
+from .lives import NAMES as LIVES
+from .lives import lives
 from .plans import Plan, bound_plans, branching_plans, half_plans, plans
 from .shapes import hyper_of, ranks, shapes, tensors, together, views
 
@@ -68,12 +70,12 @@ def probes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
 # Of each dtype what the others do not show: a formula shows in the widest; what programs branch on,
 # a long run's roundings and the bookkeeping of several tensors in the one that every framework has.
 BRIEF = {
-    "float64": ("exaggerated", "wide", "sparse", "bursts", "stop"),
+    "float64": ("exaggerated", "wide", "sparse", "bursts", "stop", "mixed"),
     "float32": ("exaggerated", "ordinary", "wide", "sparse", "eps-rules", "subnormal", "groups",
                 "late", "no-momentum", "beta1-0", "beta2-0", "pauses", "graded", "awakening",
-                "no-numbers", "scalar", "tall", "filters", "groups-own", "gaps"),
+                "no-numbers", "scalar", "tall", "filters", "groups-own", "gaps", *LIVES),
     "float16": ("exaggerated", "vanishing", "underflow"),
-    "bfloat16": ("exaggerated", "vanishing"),  # which holds every usual eps
+    "bfloat16": ("exaggerated", "vanishing", "resume"),  # which holds every usual eps
 }  # fmt: skip
 # Rows that share the sizes have a quarter each of these, too.
 SHARED = {"float32": ("overshoot", "large", "eps-0", "undamped", "all-damped", "rate-0", "rate-2",
@@ -92,7 +94,7 @@ def brief(
     """
     row, rows = part
     names = (*BRIEF[dtype], *SHARED.get(dtype, ())[row % 4 :: 4 if rows > 1 else 1])
-    for some in (regimes, ranks, tensors):
+    for some in (regimes, ranks, tensors, lives):
         yield from map(_shorter, (c for c in some(claim, dialect, dtype) if _named(c) in names))
     yield from together(claim, dialect, dtype, part)
 
@@ -110,8 +112,10 @@ def _named(case: Case) -> str:
     return case.id.partition("/")[0]
 
 
-def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False) -> Iterator[Case]:
-    """Yield the suite for a rule: regimes, then ranks, sizes, and several tensors.
+def cases(
+    claim: str, dialect: Dialect, dtype: str, *, with_lives: bool = True, with_views: bool = False
+) -> Iterator[Case]:
+    """Yield the suite for a rule: regimes, then ranks, sizes, several tensors, and lives.
 
     Tensors that are views of others come with `with_views` alone: few users have them.
     """
@@ -121,5 +125,7 @@ def cases(claim: str, dialect: Dialect, dtype: str, *, with_views: bool = False)
     yield from ranks(claim, dialect, dtype)
     yield from shapes(claim, dialect, dtype)
     yield from tensors(claim, dialect, dtype)
+    if with_lives:
+        yield from lives(claim, dialect, dtype)
     if with_views:
         yield from views(claim, dialect, dtype)

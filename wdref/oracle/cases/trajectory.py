@@ -22,7 +22,8 @@ def trajectory(rule: Rule, case: Case) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     eta, host = multipliers(rule, case.eta).tolist(), Remembering(rule)
     for t, g in enumerate(case.grads, start=1):
         with np.errstate(all="ignore"):
-            s = host.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
+            now, count = case.hyper_at(t), case.count_at(t)
+            s = host.scalars(now, count, eta[t - 1], before=eta[max(t - 2, 0)])
             theta, slots = rule.apply(theta, g, slots, s)
         yield theta, slots
 

@@ -1,30 +1,18 @@
 """The oracle's commands: ``wdref check`` and ``wdref identify``."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ...cli import emit_json, fail, need
-from ...conventions import CLAIMS, CONVENTIONS, dialect
+from ...conventions import CLAIMS, CONVENTIONS
 from ..vectors.commands import check_outputs
+from .dtypes import DTYPES
 from .files import files, keep
 from .grading import add_grade, graded, of_outputs, print_grade, rubric_for
-
-if TYPE_CHECKING:
-    from ...rules.contract import Dialect
-    from ..cases.case import Case
-    from ..identify.identify import Identity
-    from ..targets.targets import Result
-
-DTYPES = {
-    "full": ("float64", "float32"),
-    "half": ("float16", "bfloat16"),
-    "all": ("float64", "float32", "float16", "bfloat16"),
-}
-DTYPES |= {name: (name,) for name in DTYPES["all"]}
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,7 +42,12 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="GiB that the target may allocate.",
         ),
-    ):
+        click.option("--word", "words", multiple=True, metavar="THEIRS=OURS",
+                     help="Which hyperparameter a constructor's parameter is: "
+                     "wdecay=weight_decay, pair=beta1,beta2."),
+        click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
+                     help="An argument that every object gets, as TARGET[NAME=VALUE]."),
+    ):  # fmt: skip
         command = option(command)
     return command
 
@@ -75,8 +68,8 @@ def check(
     """Does TARGET conform to the claim?
 
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
-    path/to/file.py:function, package.module:function, or a JSON file of outputs for exported
-    vectors.
+    path/to/file.py:NAME or package.module:NAME, where NAME is an optimizer's class, a factory of
+    one or a function run(case), or a JSON file of outputs for exported vectors.
     """
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
@@ -90,34 +83,25 @@ def check(
                              also=of_outputs(document, as_json))  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
-    from ..cases.suite import cases as suite
-    from ..identify.diagnosis import diagnose
-    from ..judge.verdict import worst_ratio
     from ..report.show import print_check
+    from . import ask
 
-    found = _claim(claim, convention, printed)
-    rubric = rubric_for(found, printed)
-    table = partial(suite, with_views=views)
-    cases, results, primitives = _run(target, claim, found, table, printed, **settings)
-    diagnosis = diagnose(found, cases, results, primitives)
-    verdicts = diagnosis.verdicts
-    document |= {"verdict": diagnosis.verdict, "worst_ratio": worst_ratio(verdicts)}
-    document["cases"] = [vars(v) for v in verdicts]
-    document["findings"] = [v.finding for v in verdicts if v.finding]
-    document["primitives"] = primitives
-    document["identified"] = diagnosis.identity and diagnosis.identity.as_json()
-    document["diagnosis"] = diagnosis.lines()
-    add_grade(document, rubric, found, cases, results, diagnosis, primitives)
-    failed = next((i for i, v in enumerate(verdicts) if v.verdict == document["verdict"]), 0)
-    if document["verdict"] in ("error", "timeout", "unsupported"):
-        one = verdicts[failed]
-        document["error"] = f"{target}: {one.verdict} in case {one.id}: {one.message}"
+    with _refusing(printed, settings) as where:
+        _known(claim, convention)
+        rubric = rubric_for(ask.claimed(claim, convention), printed)
+        report = ask.check(target, claim=claim, convention=convention, views=views, **where)
+    document |= report.document
+    add_grade(document, rubric, report)
     if as_json:
         emit_json(document)
     else:
-        print_check(document, diagnosis)
+        print_check(document, report.diagnosis)
         print_grade(document)
-    return _status(document, results[failed], settings["traceback"])
+    if "error" not in document:
+        return 0 if report.conforms else 1
+    if settings["traceback"]:
+        click.echo(report.failed.traceback, err=True)
+    return fail(document["error"])
 
 
 @click.command()
@@ -135,128 +119,62 @@ def identify(
                                 "but": None, "diagnosis": []}  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
-    from ..cases.suite import cases as suite
-    from ..identify.diagnosis import said
-    from ..identify.identify import identify as find
     from ..report.show import print_identity
-    from .guesses import usual
+    from . import ask
 
-    named = None if claim is None else _claim(claim, convention, printed)
-    answers: list[Identity] = []
-    ran: list[Result] = []
-
-    def tried(guess: tuple[str, str]) -> bool:
-        found = _claim(*guess, printed)
-        cases, results, measured = _run(target, guess[0], found, suite, printed, **settings)
-        identity = find(cases, results, found.family, claim=named, measured=measured)
-        answers.extend([identity] if identity else [])
-        ran.extend(results)
-        return identity is not None and identity.named
-
-    if not any(map(tried, usual() if claim is None else [(claim, convention)])) and claim is None:
-        likely = _likely(target, printed, settings)
-        if likely:
-            tried(likely)
-    if not answers:
-        return _no_result(target, printed, ran, settings["traceback"])
-    best = min(answers, key=lambda a: (not a.named, a.nearest.residual))
-    document |= best.as_json() | {"diagnosis": said(best)}
+    with _refusing(printed, settings) as where:
+        if claim is not None:
+            _known(claim, convention)
+        answer = ask.identify(target, claim=claim, convention=convention, **where)
     if as_json:
-        emit_json(document)
+        emit_json(answer.document)
     else:
-        print_identity(best, target)
-    return 0 if best.certified else 1
+        print_identity(answer.identity, target)
+    return 0 if answer.certain else 1
 
 
-def _likely(
-    target: str, document: dict[str, Any] | None, settings: dict[str, Any]
-) -> tuple[str, str] | None:
-    """Return a claim of another family that the target fits on the probing cases, if there is."""
-    from ..cases.suite import regimes
-    from ..identify.identify import identify as find
-    from ..identify.ranking import PROBES
-    from .guesses import others
-
-    families = [[(guess, _claim(*guess, document)) for guess in guesses] for guesses in others()]
-    pairs = [pair for family in families for pair in family]
-
-    def probes(_: str, __: Any, dtype: str) -> list[Any]:
-        return [case for (claim, _), rule in pairs for case in regimes(claim, rule, dtype)
-                if case.id.partition("/")[0] in PROBES]  # fmt: skip
-
-    cases, results, _ = _run(target, "", None, probes, document, **settings)
-    for guess, rule in pairs:
-        mine = [(c, r) for c, r in zip(cases, results, strict=True)
-                if (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip
-        identity = find([c for c, _ in mine], [r for _, r in mine], rule.family)
-        if identity and identity.named:
-            return guess
-    return None
-
-
-def _claim(claim: str, convention: str, document: dict[str, Any] | None) -> "Dialect":
-    from ..targets.targets import TargetError, parse_options
+def _known(claim: str, convention: str) -> None:
+    from .ask import claimed
 
     try:
-        name, answers = parse_options(claim)
-        return dialect(name, convention, **answers)
-    except (ValueError, TargetError) as error:
-        fail(f"--claim {claim}: {error}", document)
+        claimed(claim, convention)
+    except ValueError as error:
+        raise ValueError(f"--claim {claim}: {error}") from None
 
 
-def _run(
-    target: str, claim: str, found: "Dialect | None", suite: Callable[..., Any],
-    document: dict[str, Any] | None, *, dtype: str, timeout: float, memory: float,
-    python: str | None, traceback: bool,
-) -> "tuple[Sequence[Case], Sequence[Result], dict[str, Any]]":  # fmt: skip
-    """Run the target on the suite, the enclosures of `found` computed meanwhile."""
-    import sys
-
+@contextmanager
+def _refusing(
+    document: dict[str, Any] | None, settings: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield where the target runs; what cannot be asked is said in one line, with status 2."""
     from rich.console import Console
     from rich.text import Text
 
-    from ..judge.enclosure import enclose
-    from ..judge.verdict import arithmetic_in, primitives_in
-    from ..targets.targets import TargetError, parse, parse_options, start
+    from ..targets.targets import TargetError
 
-    rule = parse_options(claim)[0] if claim else ""
-    cases = [case for each in DTYPES[dtype] for case in suite(rule, found, each)]
-    shown = Text(f"{target}: {len(cases)} cases")  # a name in brackets is no markup
+    def waiting(text: str) -> Any:
+        return Console(stderr=True).status(Text(text))  # a name in brackets is no markup
+
+    traceback = settings.pop("traceback")
     try:
-        parsed = parse(target, elsewhere=python is not None)
-        with (
-            start(
-                parsed, cases, timeout=timeout, memory=memory, python=python or sys.executable
-            ) as running,
-            Console(stderr=True).status(shown),
-        ):
-            measured = running.measured()
-            for case in cases if found is not None else ():
-                arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
-                for part in case.parts():
-                    enclose(found, part, arithmetic=arithmetic)
-            return cases, *running.answers()
-    except (TargetError, OSError) as error:
+        yield {**settings, **_given(settings), "waiting": waiting}
+    except (TargetError, ValueError, OSError) as error:
         if traceback and isinstance(error, TargetError):
             click.echo(error.traceback, err=True)
         fail(str(error), document)
+    finally:
+        settings["traceback"] = traceback
 
 
-def _status(document: dict[str, Any], failed: "Result", traceback: bool) -> int:
-    if "error" not in document:
-        return 0 if document["verdict"] == "conforms" else 1
-    if traceback:
-        click.echo(failed.traceback, err=True)
-    return fail(document["error"])
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The words and the options of a constructor, as `ask` takes them."""
+    from ..targets.pointing import word
+    from ..targets.targets import TargetError, parse_options
 
-
-def _no_result(
-    target: str, document: dict[str, Any] | None, results: "Sequence[Result]", traceback: bool
-) -> int:
-    # of the first family that was tried: another's hyperparameters the target need not know
-    said = [r.message for r in sorted(results, key=lambda r: r.status != "error") if r.message]
-    none = any(r.status == "ok" for r in results) or not said
-    message = "no probe gave a finite result" if none else said[0]
-    if traceback:
-        click.echo(next((r.traceback for r in results if r.traceback), ""), err=True)
-    return fail(f"{target}: nothing to identify: {message}", document)
+    try:
+        read = [parse_options(f"option[{text}]")[1] for text in settings["options"]]
+    except TargetError as error:
+        words = str(error).replace("'option[", "--option '").replace("]'", "'")
+        raise TargetError(words) from None
+    options = {name: value for each in read for name, value in each.items()}
+    return {"words": dict(map(word, settings["words"])), "options": options}

@@ -1,6 +1,6 @@
 """``wdref check --grade``: its options, and what they add to the document and the table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,10 +8,8 @@ import click
 from ...cli import fail
 
 if TYPE_CHECKING:
-    from ..cases.case import Case
-    from ..identify.diagnosis import Diagnosis
-    from ..targets.targets import Result
     from ..vectors.outputs import Judgement
+    from .report import Report
 
 KEPT = f"{__name__}.rubric"
 
@@ -52,16 +50,16 @@ def rubric_for(claim: Any, document: dict[str, Any] | None) -> Any:
         return fail(str(error), document)
 
 
-def add_grade(
-    document: dict[str, Any], rubric: Any, claim: Any, cases: "Sequence[Case]",
-    results: "Sequence[Result]", diagnosis: "Diagnosis", measured: Any,
-) -> None:  # fmt: skip
+def add_grade(document: dict[str, Any], rubric: Any, report: "Report") -> None:
     """Add the key ``grade`` to the document, where a rubric was asked for."""
     if rubric is None:
         return
     from ..grade.grade import grade
+    from .ask import claimed
 
-    found = grade(claim, cases, results, diagnosis, measured, rubric=rubric)
+    claim = claimed(report.claim, report.convention)
+    found = grade(claim, report.cases, report.results, report.diagnosis, report.primitives,
+                  rubric=rubric)  # fmt: skip
     document["grade"] = found.as_json()
 
 
@@ -72,8 +70,12 @@ def of_outputs(document: dict[str, Any], as_json: bool) -> "Callable[[Judgement]
         document.update(judged.as_json())
         outputs = judged.outputs
         rubric = rubric_for(outputs.dialect, document if as_json else None)
-        add_grade(document, rubric, outputs.dialect, outputs.cases, outputs.results,
-                  judged.diagnosis, {})  # fmt: skip
+        if rubric is not None:
+            from ..grade.grade import grade
+
+            found = grade(outputs.dialect, outputs.cases, outputs.results, judged.diagnosis,
+                          rubric=rubric)  # fmt: skip
+            document["grade"] = found.as_json()
         if not as_json:
             print_grade(document)
         return document

@@ -7,7 +7,7 @@ from ..bugs.mutants import Twisted
 from ..identify.diagnosis import Diagnosis
 from ..identify.identify import BRANCHING
 from . import notes
-from .questions import EDGES, SCHEDULE, STEP, TENSORS, Question, ids
+from .questions import EDGES, LIFE, SCHEDULE, STEP, TENSORS, Question, asked_of, ids
 from .rubric import Rubric
 from .shown import Pair, shown
 from .wrong import other_answers, twisted_questions
@@ -34,8 +34,8 @@ class Known:
 
     def share(self, asked: Question, others: Question) -> Share:
         """Return the share of the question's points, and why."""
-        if asked.id == TENSORS:
-            return self._tensors(asked)
+        if asked.id in (TENSORS, LIFE):
+            return self._kinds(asked)
         if asked.id in self.answers:
             return self._other_answer(asked)
         if asked.id in self.twisted:
@@ -56,7 +56,7 @@ class Known:
 
         Ordinary ones show another step. Those with a schedule alone show how it is read.
         """
-        wrong = [(c, v) for c, v in self.pairs if v.verdict in WRONG and "tensors" not in c.flags]
+        wrong = [(c, v) for c, v in self.pairs if v.verdict in WRONG and asked_of(c) is None]
         if any(v.verdict == "deviates" and not SPECIAL & set(c.flags) for c, v in wrong):
             return {STEP: wrong}
         if SCHEDULE in self.asked and all("schedule" in c.flags for c, _ in wrong):
@@ -75,11 +75,11 @@ class Known:
             return 0.0, "Not shown: ordinary cases go wrong too."
         return 1.0, notes.RIGHT
 
-    def _tensors(self, asked: Question) -> Share:
+    def _kinds(self, asked: Question) -> Share:
         """A share for each kind of case that is right as a whole."""
         kinds: dict[str, list[Pair]] = {}
         for case, verdict in self.pairs:
-            if "tensors" in case.flags:
+            if asked_of(case) == asked.id:
                 kinds.setdefault(_kind(case), []).append((case, verdict))
         wrong = {kind: [pair for pair in pairs if pair[1].verdict not in RIGHT]
                  for kind, pairs in kinds.items()}  # fmt: skip
@@ -101,4 +101,6 @@ class Known:
 
 
 def _kind(case: Any) -> str:
+    if case.life:
+        return str(next(iter(case.life)))
     return next((flag for flag in ("groups", "late", "none") if flag in case.flags), "tensors")

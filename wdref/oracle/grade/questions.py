@@ -13,7 +13,7 @@ ALWAYS = (
     "bias",
     "schedule",
 )  # asked though the claim's answer may be "none"
-STEP, TENSORS, EDGES, SCHEDULE = "step", "tensors", "edges", "schedule"
+STEP, TENSORS, LIFE, EDGES, SCHEDULE = "step", "tensors", "life", "edges", "schedule"
 TITLES = {
     "form": "form of the decay",
     "order": "order of the decay",
@@ -22,6 +22,7 @@ TITLES = {
     SCHEDULE: "schedule",
     STEP: "averages and step",
     TENSORS: "several tensors",
+    LIFE: "whole life",
     EDGES: "unusual values and rounding",
 }
 # where a student looks
@@ -71,7 +72,18 @@ def questions(claim: Any, base: Any = None) -> tuple[Question, ...]:
             asked.append(Question(name, _others(base, name)))
         else:
             extra += _others(base, name)
-    return (*asked, Question(STEP, tuple(extra)), Question(TENSORS), Question(EDGES))
+    return (
+        *asked,
+        Question(STEP, tuple(extra)),
+        Question(TENSORS),
+        Question(LIFE),
+        Question(EDGES),
+    )
+
+
+def asked_of(case: Any) -> str | None:
+    """Return the question that a case is of as a whole, if it is of one."""
+    return LIFE if case.life else TENSORS if "tensors" in case.flags else None
 
 
 def ids(claim: Any) -> list[str]:

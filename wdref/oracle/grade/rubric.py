@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...common.checks import literal
-from .questions import ids
+from .questions import LIFE, ids
 
 EVERY = "any answer"
+DEFAULT = {LIFE: 0.0}  # a training that is saved, changed, scaled: few courses ask it
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Rubric:
 
     def of(self, question: str) -> float:
         """Return what the question is worth."""
-        return self.points.get(question, 1.0)
+        return self.points.get(question, DEFAULT.get(question, 1.0))
 
     def accepts(self, question: str, answer: Any) -> bool:
         """Whether another answer than the claim's is right too."""
@@ -36,7 +37,7 @@ def rubric(claim: Any, points: Sequence[str] = (), accept: Sequence[str] = ()) -
     accepted: dict[str, tuple[Any, ...]] = {}
     for name, text in _parts(claim, "--accept", accept):
         accepted[name] = (*accepted.get(name, ()), _answer(claim, name, text))
-    if worth and not sum(worth.get(name, 1.0) for name in ids(claim)):
+    if worth and not sum(worth.get(name, DEFAULT.get(name, 1.0)) for name in ids(claim)):
         raise ValueError("--points: no question is worth anything")
     return Rubric(worth, accepted)
 

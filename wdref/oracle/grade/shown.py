@@ -46,7 +46,7 @@ def shown(rule: Any, question: Question, pairs: Sequence[Pair]) -> Shown:
 
 def _tells(case: Case) -> bool:
     # λ/α has no value at α = 0
-    return not PASSED_OVER & set(case.flags) and case.hyper["learning_rate"] != 0
+    return not case.life and not PASSED_OVER & set(case.flags) and case.hyper["learning_rate"] != 0
 
 
 def _not_refuted(rule: Any, others: Sequence[Any], case: Case) -> list[Any]:

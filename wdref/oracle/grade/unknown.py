@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import notes
-from .questions import EDGES, STEP, TENSORS, Question
+from .questions import EDGES, LIFE, STEP, TENSORS, Question, asked_of
 from .shown import HOLDS, Pair, shown
 
 Share = tuple[float, str]  # of a question's points, and the note
@@ -15,7 +15,7 @@ class Unknown:
 
     def __init__(self, claim: Any, pairs: Sequence[Pair]) -> None:
         self.claim, self.pairs = claim, pairs
-        one = [pair for pair in pairs if "tensors" not in pair[0].flags]
+        one = [pair for pair in pairs if asked_of(pair[0]) is None]
         self.wrong = [pair for pair in one if pair[1].verdict == "deviates"]
         # of one step alone a later one could still be other
         bare = [p for p in one if p[0].hyper.get("weight_decay") == 0 and len(p[0].eta) > 1]
@@ -26,8 +26,8 @@ class Unknown:
         """Return the share of the question's points, and why."""
         if asked.id == STEP:
             return self._step()
-        if asked.id == TENSORS:
-            return self._not_shown(lambda case: "tensors" in case.flags)
+        if asked.id in (TENSORS, LIFE):
+            return self._not_shown(lambda case: asked_of(case) == asked.id)
         if asked.id == EDGES:
             return 0.0, "Not shown: this is asked of a formula that is known."
         found = shown(self.claim, others, self.pairs)

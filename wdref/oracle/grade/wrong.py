@@ -12,7 +12,7 @@ from ..bugs.mutants import Twisted
 from ..cases.case import Case
 from ..cases.together import trajectories
 from ..identify.ranking import PROBES
-from .questions import SCHEDULE, STEP, ids
+from .questions import SCHEDULE, STEP, asked_of, ids
 
 SAME = 1e-9  # of the largest parameter: two rules in float64 that are one function
 TERMS = {"l2": "form", "decay": "form", "eps": "eps", "eps_before": "eps"}
@@ -35,7 +35,7 @@ def other_answers(claim: Any, rule: Any) -> dict[str, Any]:
 
 def twisted_questions(claim: Any, rule: Twisted, cases: Sequence[Case]) -> set[str]:
     """Return the questions in which a rule is other that is no dialect: one at least."""
-    one = [c for c in cases if c.dtype == cases[0].dtype and "tensors" not in c.flags]
+    one = [c for c in cases if c.dtype == cases[0].dtype and asked_of(c) is None]
     short = [c for c in one if c.id.partition("/")[0] in PROBES]
     found = set(_twists(rule, short, [*short, *(c for c in one if "long" in c.flags)])) or {STEP}
     if STEP in found:  # the decay reads the same rate: it follows

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...engine import arithmetic as rounding
 from ..cases.case import Case
+from ..cases.life import WORDS
 from ..judge.enclosure import enclose
 from ..judge.reasons import LIMIT
 from ..judge.verdict import CaseVerdict, arithmetic_in, primitives_in
@@ -45,18 +46,19 @@ def place(
         found = (verdict.step, verdict.tensor, verdict.coordinate)
     step, tensor, coordinate = found
     message = verdict.message or _no_number(case, result, step, tensor, coordinate)
+    message = message or "; ".join(WORDS[event] for event in case.life)
     return Departure(verdict.id, step, tensor, coordinate, message)
 
 
 def _first(rule: Any, case: Case, result: Result, measured: Any) -> Any:
-    arithmetic = arithmetic_in(case.dtype, primitives_in(case.dtype, measured))
-    wider = arithmetic.with_narrow(*rounding.all_narrow(case.hyper))
-    for one in (wider, arithmetic):
+    primitives = primitives_in(case.dtype, measured)
+    for narrow in (rounding.all_narrow(case.hyper), ()):
         at = []
         for i, part in enumerate(case.parts()):
             taken = case.steps_taken(i)
             values = values_of(case, result, i)[taken]
-            over = np.argwhere(enclose(rule, part, arithmetic=one).ratio(values) > LIMIT)
+            arithmetic = arithmetic_in(part.dtype, primitives).with_narrow(*narrow)
+            over = np.argwhere(enclose(rule, part, arithmetic=arithmetic).ratio(values) > LIMIT)
             at += [(taken[over[0][0]] + 1, i, int(over[0][1]))] if len(over) else []
         if at:
             step, tensor, coordinate = min(at)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..cases.case import Case
+from ..cases.life import WORDS
 from ..judge.verdict import CaseVerdict
 
 TELLING = 0.5  # the share of the cases that conform that have not what all the others have
@@ -32,8 +33,13 @@ def _some(values: Any) -> bool:
     return bool(np.any(values))
 
 
+def _event(name: str) -> Has:
+    return lambda case: name in case.life
+
+
 # What a case has, in words, from the special to the general.
 KINDS: tuple[tuple[str, Has], ...] = (
+    *((words, _event(name)) for name, words in WORDS.items()),
     ("gradients that are infinite or no numbers", lambda case: "nonfinite" in case.flags),
     ("tensors that have no gradient at some steps", lambda case: "none" in case.flags),
     ("tensors that begin late", lambda case: "late" in case.flags),

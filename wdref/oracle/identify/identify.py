@@ -96,7 +96,7 @@ def identify(
     default from PyTorch's dialect of the family. `measured` is what its primitives do, by dtype.
     """
     pairs = [(c, r) for c, r in zip(cases, results, strict=True) if r.values is not None]
-    single = [(c, r) for c, r in pairs if not {"tensors", "layout"} & set(c.flags)]
+    single = [(c, r) for c, r in pairs if not (c.life or {"tensors", "layout"} & set(c.flags))]
     probes = ranking.probes_of(single)
     if not probes:
         return None

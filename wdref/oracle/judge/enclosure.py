@@ -6,6 +6,7 @@ rounding error of the dtype. The distance from the exact value that this envelop
 *radius*, and an implementation is judged by ``ratio = |got - exact| / radius``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -82,7 +83,8 @@ class CaseKey:
         self.eta, self.hyper = case.eta, case.hyper
         hyper = tuple(sorted(case.hyper.items()))
         arrays = (x.tobytes() for x in (self.theta0, self.grads, self.eta))
-        self._key = (str(self.theta0.dtype), self.grads.shape, hyper, *arrays)
+        kind = (str(self.theta0.dtype), self.grads.shape, repr(dict(case.life)))
+        self._key = (*kind, hyper, *arrays)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CaseKey) and self._key == other._key
@@ -103,7 +105,7 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
     bits = 192
     while True:
         exact = _exact(dialect, key, bits)
-        path = load("exact").path(dialect, *_inputs(dialect, key), arithmetic=arithmetic, bits=bits)
+        path = _path(dialect, key, bits, arithmetic)
         radius = _table(
             (_up(wide - x) for wide, x in zip(*rows, strict=True))
             for rows in zip(path.balls, exact.balls, strict=True)
@@ -118,7 +120,7 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
 
 @lru_cache(maxsize=4096)
 def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
-    balls = load("exact").path(dialect, *_inputs(dialect, key), bits=bits).balls
+    balls = _path(dialect, key, bits, None).balls
     shape = key.grads.shape
     high = _table((float(x.mid()) for x in row) for row in balls).reshape(shape)
     low = _table((float(x.mid() - float(x.mid())) for x in row) for row in balls).reshape(shape)
@@ -129,10 +131,24 @@ def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
     return _Exact(balls, high, low, error)
 
 
-def _inputs(dialect: Any, key: CaseKey) -> tuple[Any, ...]:
+def _path(dialect: Any, key: CaseKey, bits: int, arithmetic: Arithmetic | None) -> Any:
+    case = key.case
     grads = np.where(np.isfinite(key.grads), key.grads, 0.0)
     eta = multipliers(dialect, key.eta)
-    return key.theta0.tolist(), grads.tolist(), key.hyper, eta.tolist()
+    times = [case.count_at(t) for t in range(1, len(grads) + 1)]
+    return load("exact").path(
+        dialect, key.theta0.tolist(), grads.tolist(), _hyper(case), eta.tolist(),
+        times=times, arithmetic=arithmetic, bits=bits,
+    )  # fmt: skip
+
+
+def _hyper(case: Case) -> Mapping[str, Any]:
+    """The hyperparameters, those that change as functions of the step."""
+    names = {name for _, new in case.life.get("change", ()) for name in new}
+    return {
+        name: (lambda t, name=name: case.hyper_at(t)[name]) if name in names else value
+        for name, value in case.hyper.items()
+    }
 
 
 def _table(rows: Any) -> Array:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...engine.arithmetic import CORRECT, Arithmetic, Primitives
 from ..cases.case import DTYPES, Case
+from ..cases.lives import NAMES as LIVES
 from ..cases.shapes import RANKS
 from ..targets.targets import Result
 from . import reasons
@@ -157,22 +158,33 @@ def _told(
     ratio = reasons.flushed_ratio(dialect, beyond, arithmetic) if excuse else None
     if ratio is not None:
         return replace(judged, ratio=ratio, finding=shown or reasons.FLUSHED), None
-    why = reasons.excused(dialect, beyond, arithmetic, only) if excuse else None
+    why = _excused(dialect, beyond, primitives, only) if excuse else None
     return replace(judged, verdict="imprecise" if why else "deviates"), why
+
+
+def _excused(
+    dialect: Any, beyond: Sequence[reasons.Part], primitives: Primitives,
+    only: Sequence[str] | None,
+) -> reasons.Told | None:  # fmt: skip
+    """What excuses all tensors of a case: those of each dtype, and the first of these in words."""
+    told = []
+    for dtype in dict.fromkeys(part.dtype for part, _ in beyond):
+        same = [(part, values) for part, values in beyond if part.dtype == dtype]
+        told.append(reasons.excused(dialect, same, arithmetic_in(dtype, primitives), only))
+    return told[0] if all(told) else None
 
 
 def _judged(
     dialect: Any, case: Case, result: Result, primitives: Primitives
 ) -> tuple[CaseVerdict, list[reasons.Part]]:
     """The worst place of a case, and its tensors that are beyond the limit."""
-    arithmetic = arithmetic_in(case.dtype, primitives)
     found, undecided = [], 0
     for i, (part, values) in enumerate(zip(case.parts(), _tensors(case, result), strict=True)):
         taken = case.steps_taken(i)
         moved = _moves(part, values, taken)
         if len(moved):
             return _moved(case, i, *moved[0]), []
-        enclosure = enclose(dialect, part, arithmetic=arithmetic)
+        enclosure = enclose(dialect, part, arithmetic=arithmetic_in(part.dtype, primitives))
         ratio = enclosure.ratio(values[taken])
         undecided += int(np.isnan(ratio).sum())
         found += [_Worst(part, values[taken], taken, *w, tensor=i) for w in worst(ratio)]
@@ -180,7 +192,7 @@ def _judged(
         nothing = undecided > 0
         return CaseVerdict(case.id, "undecided" if nothing else "conforms",
                            None if nothing else 0.0, undecided=undecided), []  # fmt: skip
-    place = _placed(dialect, case, max(found, key=lambda w: w.ratio), arithmetic, undecided)
+    place = _placed(dialect, case, max(found, key=lambda w: w.ratio), primitives, undecided)
     return place, [(w.part, w.values) for w in found if w.ratio > LIMIT]
 
 
@@ -205,10 +217,11 @@ def _moved(case: Case, tensor: int, step: int, coordinate: int) -> CaseVerdict:
 
 
 def _placed(
-    dialect: Any, case: Case, w: _Worst, arithmetic: Arithmetic, undecided: int
+    dialect: Any, case: Case, w: _Worst, primitives: Primitives, undecided: int
 ) -> CaseVerdict:
-    enclosure = enclose(dialect, w.part, arithmetic=arithmetic)
-    ulp = _ulp(enclosure, w.values, case.dtype)[w.step, w.coordinate]
+    dtype = w.part.dtype
+    enclosure = enclose(dialect, w.part, arithmetic=arithmetic_in(dtype, primitives))
+    ulp = _ulp(enclosure, w.values, dtype)[w.step, w.coordinate]
     tensor = w.tensor if "tensors" in case.flags else None
     return CaseVerdict(case.id, "conforms", w.ratio, float(ulp), w.taken[w.step] + 1, w.coordinate,
                        tensor, undecided)  # fmt: skip
@@ -236,6 +249,7 @@ def _overall(verdicts: Sequence[CaseVerdict]) -> str:
         widest = next((grades for grades in told if grades), found)
         rounding = not any(map(_coarser, verdicts)) and not _only_of_no_numbers(verdicts)
         rounding = rounding and not any(_by_place(verdicts, d) for d in DTYPES)
+        rounding = rounding and not _of_lives(verdicts)
         if widest <= {"conforms", "imprecise"} and rounding:
             return "imprecise"
     return "conforms" if grade == "undecided" and "conforms" in found else grade
@@ -254,6 +268,13 @@ def _coarser(verdict: CaseVerdict) -> bool:
 def _only_of_no_numbers(verdicts: Sequence[CaseVerdict]) -> bool:
     """Whether gradients that are no numbers alone go another way, which no rounding makes them."""
     return all(v.id.startswith("no-numbers/") for v in verdicts if v.verdict == "deviates")
+
+
+def _of_lives(verdicts: Sequence[CaseVerdict]) -> bool:
+    """Whether what befalls a training deviates, and no other dtype says that it is right."""
+    told = [(*v.id.split("/"), v.verdict) for v in verdicts if v.id.partition("/")[0] in LIVES]
+    right = {name for name, _, verdict in told if verdict in ("conforms", "imprecise")}
+    return any(verdict == "deviates" and name not in right for name, _, verdict in told)
 
 
 def _by_place(verdicts: Sequence[CaseVerdict], dtype: str) -> bool:

@@ -1,5 +1,6 @@
 """What the oracle's commands print for people."""
 
+import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -13,23 +14,49 @@ from ..identify.identify import Identity
 from ..judge.verdict import FAILED, LIMIT, CaseVerdict
 from .asked import not_asked
 
+HEADER = ("case", "verdict", "ratio", "ulp", "worst at")
+CAPTION = f"ratio: |got - exact| over what correct rounding allows; up to {LIMIT:g} conforms"
+WIDTH = 100
 
-def print_check(document: dict[str, Any], diagnosis: Diagnosis) -> None:
+
+def check_text(document: dict[str, Any], diagnosis: Diagnosis) -> str:
+    """Return what `print_check` prints, without colours."""
+    console = _page()
+    print_check(document, diagnosis, console)
+    return _text(console)
+
+
+def identity_text(identity: Identity, target: str) -> str:
+    """Return what `print_identity` prints."""
+    console = _page()
+    print_lines(console, target, said(identity))
+    return _text(console)
+
+
+def _page() -> Console:
+    return Console(file=io.StringIO(), width=WIDTH, highlight=False)
+
+
+def _text(console: Console) -> str:
+    page: Any = console.file
+    return str(page.getvalue()).rstrip("\n")
+
+
+def print_check(
+    document: dict[str, Any], diagnosis: Diagnosis, console: Console | None = None
+) -> None:
     """Print one row a case, and the verdict last."""
-    console = Console(highlight=False)
+    console = console or Console(highlight=False)
     title = Text(f"{document['target']} as {document['convention']} {document['claim']}")
     table = Table(title=title)
-    table.add_column("case", no_wrap=True)
-    for name in ("verdict", "ratio", "ulp", "worst at"):
+    table.add_column(HEADER[0], no_wrap=True)
+    for name in HEADER[1:]:
         table.add_column(name, justify="right" if name in ("ratio", "ulp") else "left")
     verdicts = diagnosis.verdicts
-    for row in _rows(verdicts):
+    for row in rows(verdicts):
         table.add_row(*row)
     console.print(table)
-    console.print(
-        f"ratio: |got - exact| over what correct rounding allows; up to {LIMIT:g} conforms",
-        style="dim",
-    )
+    console.print(CAPTION, style="dim")
     _print_notes(console, document, verdicts)
     worst = document["worst_ratio"]
     shown = "" if worst is None else f", worst ratio {worst:.3g}"
@@ -40,7 +67,7 @@ def print_check(document: dict[str, Any], diagnosis: Diagnosis) -> None:
     print_lines(console, document["target"], diagnosis.lines())
 
 
-def _rows(verdicts: Sequence[CaseVerdict]) -> Iterator[tuple[str, ...]]:
+def rows(verdicts: Sequence[CaseVerdict]) -> Iterator[tuple[str, ...]]:
     """One row a case, but one for a run of sizes, or of errors, with the same verdict."""
 
     def kind(v: CaseVerdict) -> tuple[str, str]:

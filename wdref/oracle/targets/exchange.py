@@ -77,7 +77,8 @@ def _described(case: Case) -> dict[str, Any]:
     groups = case.groups and [dict(own) for own in case.groups]
     tensors = len(case.theta0) if "tensors" in case.flags else 1
     fields = {name: getattr(case, name) for name in names}
-    return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors}
+    return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors,
+            "life": dict(case.life)}  # fmt: skip
 
 
 def read_loaded(path: Path, ending: Result, *, stderr: Path | None = None) -> Loaded:

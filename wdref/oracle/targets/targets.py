@@ -19,6 +19,7 @@ from ..cases.case import Case
 from . import worker
 from .exchange import Result as Result
 from .exchange import read_loaded, read_results, write_request
+from .pointing import Pointing
 
 TIMEOUT = 120.0  # seconds for all cases of one target, the import of its framework included
 MEMORY = 8.0  # GiB that its process may allocate
@@ -40,34 +41,41 @@ class Target:
     spec: dict[str, Any]
 
 
-def parse(text: str, *, elsewhere: bool = False) -> Target:
-    """Read ``torch:AdamW[fused=True]``, ``path/file.py:function`` or ``package.module:function``.
+def parse(text: str, *, elsewhere: bool = False, pointing: Pointing | None = None) -> Target:
+    """Read ``torch:AdamW[fused=True]``, ``path/file.py:name`` or ``package.module:name``.
 
     Raises TargetError, naming what is wrong, before anything of the target runs. With `elsewhere`
-    another interpreter will run it, which alone knows its modules.
+    another interpreter will run it, which alone knows its modules. `pointing` is what is known of
+    a class or a factory.
     """
     head, colon, tail = text.rpartition(":")
     if not colon or not head or not tail:
         raise TargetError(
             f"TARGET {text!r}: expected adapter:optimizer, file.py:function or module:function"
         )
-    if head.endswith(".py"):
-        path = Path(head)
-        if not _is_file(path):
-            raise TargetError(f"TARGET {text!r}: no file {head}")
-        return Target(text, {"kind": "file", "file": str(path.resolve()), "function": tail})
-    name, options = parse_options(tail)
     found = {point.name: point for point in entry_points(group="wdref.frameworks")}
-    if head in found:
+    is_file = head.endswith(".py")
+    if is_file and not _is_file(Path(head)):
+        raise TargetError(f"TARGET {text!r}: no file {head}")
+    pointing = pointing or Pointing()
+    name, options = parse_options(tail)
+    options |= pointing.options
+    if head in found and not is_file:
+        if pointing.words:
+            raise TargetError(f"TARGET {text!r}: the adapter {head} knows its words: no --word")
         file = adapter_file(found[head].module)
         spec = {"kind": "adapter", "file": file, "optimizer": name, "options": options}
         return Target(text, spec)
-    if not elsewhere and not _is_package(head.partition(".")[0]):
+    known = is_file or elsewhere or _is_package(head.partition(".")[0])
+    if not known:
         raise TargetError(
             f"TARGET {text!r}: no adapter and no module {head!r}; adapters: "
             f"{', '.join(sorted(found))}"
         )
-    return Target(text, {"kind": "module", "module": head, "function": tail})
+    place = {"kind": "file", "file": str(Path(head).resolve())} if is_file else {
+        "kind": "module", "module": head}  # fmt: skip
+    driver = pointing.request(options, adapter_files())
+    return Target(text, {**place, "function": name, "driver": driver})
 
 
 def parse_options(text: str) -> tuple[str, dict[str, Any]]:
@@ -76,7 +84,7 @@ def parse_options(text: str) -> tuple[str, dict[str, Any]]:
     >>> parse_options("AdamW[fused=True,eps=1e-6]")
     ('AdamW', {'fused': True, 'eps': 1e-06})
     """
-    match = re.fullmatch(r"(\w+)(?:\[(.*)\])?", text)
+    match = re.fullmatch(r"([\w.]+)(?:\[(.*)\])?", text)
     if not match:
         raise TargetError(f"{text!r}: expected name or name[option=value,…]")
     options: dict[str, Any] = {}
@@ -100,6 +108,12 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a name that is too long for any file
         return False
+
+
+def adapter_files() -> dict[str, str]:
+    """Return the file of each adapter by its name."""
+    found = entry_points(group="wdref.frameworks")
+    return {point.name: adapter_file(point.module) for point in found}
 
 
 def adapter_file(module: str) -> str:

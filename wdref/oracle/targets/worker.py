@@ -31,7 +31,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-NEEDS = ("tensors", "groups", "late", "none", "layout")  # flags that a target says it supports
+LIFE = ("resume", "change", "skip", "accumulate", "maximize", "clip", "order", "mixed", "count")
+NEEDS = ("tensors", "groups", "late", "none", "layout", *LIFE)  # what a target says it supports
 REFUSABLE = ("shaped", "bound", "nonfinite")  # flags of cases that a right target may refuse
 LACKS = "run.supports has no "
 PRIMITIVES = {"sqrt": 1, "divide": 2, "multiply": 2, "fused": 3}  # with their arguments
@@ -60,7 +61,7 @@ def run_request(directory: Path) -> None:
     request = json.loads((directory / "request.json").read_text())
     limit_memory(request["memory"])
     try:
-        run, module = load_target(request["target"])
+        run, module = load_target(request["target"], request["cases"])
         dtypes = sorted({case["dtype"] for case in request["cases"]})
         measured = probe_all(module, dtypes)
     except BaseException as error:  # also a target that exits: the oracle must hear of it
@@ -178,25 +179,54 @@ def in_letters(shape: tuple[int, ...], T: int, n: int) -> str:
     return f"({words[0]},)" if len(words) == 1 else f"({', '.join(words)})"
 
 
-def load_target(target: dict[str, Any]) -> tuple[Any, Any]:
-    """Return the function `run(case)` that `target` names, and its module."""
+def load_target(target: dict[str, Any], cases: Sequence[Any] = ()) -> tuple[Any, Any]:
+    """Return the function `run(case)` that `target` names, and its module.
+
+    Where it names a class or a factory of optimizers the function is made by ``driver.py``, which
+    lies beside this file, and the module is the adapter's unless it has primitives of its own.
+    """
     provide_unsupported()
+    if target["kind"] == "adapter":
+        module = load_file(Path(target["file"]), adapter=True)
+        return runnable(module.load(target["optimizer"], **target["options"])), module
+    driver = sibling("driver")
+    driver.prepare(target["driver"]["options"])
     if target["kind"] == "module":
         sys.path.insert(0, str(Path.cwd()))
         module = importlib.import_module(target["module"])
     else:
-        module = load_file(Path(target["file"]), adapter=target["kind"] == "adapter")
-    if target["kind"] == "adapter":
-        return runnable(module.load(target["optimizer"], **target["options"])), module
-    return runnable(getattr(module, target["function"])), module
+        module = load_file(Path(target["file"]), adapter=False)
+    named = module
+    for name in target["function"].split("."):
+        named = getattr(named, name)
+    run, adapter = driver.drive(named, target["driver"], cases)
+    return run, module if adapter is None or hasattr(module, "primitives") else adapter
+
+
+def sibling(name: str) -> Any:
+    """Return the module in a file beside this one, where wdref may not be installed."""
+    return importlib.import_module(f"{folder_as_package(Path(__file__).parent)}.{name}")
+
+
+def folder_as_package(folder: Path) -> str:
+    """Return the name of a package made of a folder, whose modules can import each other."""
+    name = f"wdref_files_{folder.name}"
+    if name not in sys.modules:
+        package = types.ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
 
 
 def load_file(path: Path, *, adapter: bool) -> Any:
     """Return the module in a file."""
     if not adapter:
         sys.path.append(str(path.parent))  # last: a target called torch.py must not shadow torch
-    # for the same reason no name of a package
-    spec = importlib.util.spec_from_file_location(f"wdref_target_{path.stem}", path)
+    # for the same reason no name of a package; an adapter may import what lies beside it
+    name = (
+        f"{folder_as_package(path.parent)}.{path.stem}" if adapter else f"wdref_target_{path.stem}"
+    )
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)

@@ -86,7 +86,7 @@ def suite(claim: str, convention: str) -> Suite:
     Raises ValueError for an unknown claim or convention.
     """
     found = look_up(claim, convention)
-    every = (case for dtype in DTYPES for case in cases(claim, found, dtype))
+    every = (case for dtype in DTYPES for case in cases(claim, found, dtype, with_lives=False))
     numbered = tuple(Vector(i, case) for i, case in enumerate(every, 1))
     return Suite(claim, convention, found, numbered, digest(numbered))
 
