@@ -19,6 +19,14 @@ from .common.optional import installed
 RUNS_ON = ("numpy", "array-api-compat", "optree", "numba", "cupy-cuda13x", "python-flint")
 
 
+class Failed(SystemExit):
+    """The end of a command whose question could not be asked; `message` has been said."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
+
+
 def main() -> NoReturn:
     """Run the command line and exit."""
     try:
@@ -74,8 +82,9 @@ def fail(message: str, document: dict[str, Any] | None = None) -> NoReturn:
     """
     if document is not None:
         emit_json({**document, "error": message})
-    print(f"wdref: error: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+    line = " ".join(message.split())
+    print(f"wdref: error: {line}", file=sys.stderr)
+    raise Failed(line)
 
 
 def need(module: str, extra: str, document: dict[str, Any] | None = None) -> None:

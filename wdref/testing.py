@@ -64,9 +64,9 @@ def conformance(
     @pytest.mark.wdref
     @pytest.mark.parametrize("case_id", [_parameter(id, known) for id in suite])
     def test(case_id: str, record_property: Callable[[str, object], None]) -> None:
+        record_property("wdref_cases", len(suite[case_id]))  # also of a run that raises
         verdicts = {case: subject.judge(case) for case in suite[case_id]}
         ratios = [v.ratio for v in verdicts.values() if v.ratio is not None]
-        record_property("wdref_cases", len(verdicts))
         record_property("wdref_ratio", max(ratios, default=None))
         if all(v.verdict == "unsupported" for v in verdicts.values()):
             why = next(iter(verdicts.values())).message

@@ -11,6 +11,8 @@ from ...cli import emit_json, fail, need
 from ...conventions import CLAIMS, CONVENTIONS
 from ..vectors.commands import check_outputs
 from .dtypes import DTYPES
+from .files import files, keep
+from .grading import add_grade, graded, of_outputs, print_grade, rubric_for
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +59,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--convention", default="paper", show_default=True,
               help=f"Whose meaning of the hyperparameters: {', '.join(CONVENTIONS)}.")  # fmt: skip
 @click.option("--views", is_flag=True, help="Also tensors that are strided or misaligned views.")
+@files
+@graded
 @_options
 def check(
     target: str, claim: str, convention: str, views: bool, as_json: bool, **settings: Any
@@ -67,13 +71,16 @@ def check(
     path/to/file.py:NAME or package.module:NAME, where NAME is an optimizer's class, a factory of
     one or a function run(case), or a JSON file of outputs for exported vectors.
     """
-    if target.endswith(".json"):
-        return check_outputs(Path(target), claim, convention, as_json)
     document: dict[str, Any] = {
         "target": target, "claim": claim, "convention": convention, "dtype": settings["dtype"],
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None,
         "findings": [], "primitives": {}, "diagnosis": [],
     }  # fmt: skip
+    keep(document)
+    if target.endswith(".json"):
+        document["dtype"] = None
+        return check_outputs(Path(target), claim, convention, as_json,
+                             also=of_outputs(document, as_json))  # fmt: skip
     printed = document if as_json else None
     need("flint", "oracle", printed)
     from ..report.show import print_check
@@ -81,16 +88,20 @@ def check(
 
     with _refusing(printed, settings) as where:
         _known(claim, convention)
+        rubric = rubric_for(ask.claimed(claim, convention), printed)
         report = ask.check(target, claim=claim, convention=convention, views=views, **where)
+    document |= report.document
+    add_grade(document, rubric, report)
     if as_json:
-        emit_json(report.document)
+        emit_json(document)
     else:
-        print_check(report.document, report.diagnosis)
-    if "error" not in report.document:
+        print_check(document, report.diagnosis)
+        print_grade(document)
+    if "error" not in document:
         return 0 if report.conforms else 1
     if settings["traceback"]:
         click.echo(report.failed.traceback, err=True)
-    return fail(report.document["error"])
+    return fail(document["error"])
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +100,13 @@ def check_outputs(
     convention: str | None,
     as_json: bool,
     made_from: Path | None = None,
+    *,
+    also: "Callable[[Judgement], dict[str, Any]] | None" = None,
 ) -> int:
-    """Judge a file of outputs, as the claim that is given or that the file makes."""
+    """Judge a file of outputs, as the claim that is given or that the file makes.
+
+    `also` may add to the document: it returns the one to print.
+    """
     document: dict[str, Any] | None = {
         "target": str(outputs), "claim": claim, "convention": convention, "dtype": None,
         "verdict": "error", "worst_ratio": None, "cases": [], "identified": None, "diagnosis": [],
@@ -114,14 +119,15 @@ def check_outputs(
         judged = judge_outputs(outputs, claim, convention, vectors=made_from)
     except VectorsError as error:
         fail(str(error), document)
+    found = also(judged) if also else judged.as_json()
     if not as_json:
         _print(judged)
     if judged.verdict == "unsupported":
         first = judged.verdicts[0]
         why = f"{outputs}: nothing to judge: {first.id} is unsupported: {first.message}"
-        fail(why, judged.as_json() if as_json else None)
+        fail(why, found if as_json else None)
     if as_json:
-        emit_json(judged.as_json())
+        emit_json(found)
     return 0 if judged.verdict == "conforms" else 1
 
 
