@@ -68,7 +68,7 @@ def _parameters(make: Any) -> tuple[dict[str, inspect.Parameter], bool]:
 
 def _parts(make: Any) -> list[Any]:
     """Return the callables that arguments may pass through, the class's own first."""
-    if not isinstance(make, type):
+    if not isinstance(make, type) or hasattr(make, "__signature__"):
         return [make]
     kinds = [k for k in make.__mro__ if k is not object and k.__module__ != TORCH]
     return [vars(k)["__init__"] for k in kinds if "__init__" in vars(k)] or [make]
@@ -119,6 +119,11 @@ class Words:
             if name not in known and value != default.get(name):
                 raise Unsupported(f"{self.constructor.name} keeps no {name} in its groups")
         return _values(found, rest, {})
+
+    def said(self, hyper: Mapping[str, float]) -> dict[str, str]:
+        """Return the constructor's words and what each has been taken for."""
+        found = self.matched(self._names(), hyper)
+        return {word: ", ".join(ours) for word, ours in found.items() if word not in self.fixed}
 
     def rate_among(self, names: Iterable[str]) -> str | None:
         """Return the one of `names` that is the learning rate."""

@@ -57,7 +57,8 @@ def drive(
     refused = words.refusal(hypers)
     if refused and not request["lenient"]:
         raise TypeError(refused)
-    return _guarded(module.drive(target, words, **own), words, request), module
+    run = module.drive(target, words, **own)
+    return _guarded(run, words, request, hypers[0] if hypers else {}), module
 
 
 def _words(constructor: Constructor, request: Mapping[str, Any]) -> Words:
@@ -89,7 +90,7 @@ def _factory_s(make: Any, words: Words, hypers: Sequence[Mapping[str, float]]) -
 
 
 def _guarded(
-    run: Callable[[Any], Any], words: Words, request: Mapping[str, Any]
+    run: Callable[[Any], Any], words: Words, request: Mapping[str, Any], hyper: Mapping[str, float]
 ) -> Callable[[Any], Any]:
     """Return `run` for cases whose rule reads a schedule and for those whose rule does not."""
 
@@ -102,4 +103,5 @@ def _guarded(
         return run(case)
 
     guarded.supports = worker.supported(run)  # type: ignore[attr-defined]  # the contract
+    guarded.words = words.said(hyper)  # type: ignore[attr-defined]  # what the report says
     return guarded

@@ -60,18 +60,37 @@ def run_request(directory: Path) -> None:
     sys.path[:] = [p for p in sys.path if Path(p).resolve() != Path(__file__).resolve().parent]
     request = json.loads((directory / "request.json").read_text())
     limit_memory(request["memory"])
+    owner = os.getpid()
     try:
         run, module = load_target(request["target"], request["cases"])
         dtypes = sorted({case["dtype"] for case in request["cases"]})
         measured = probe_all(module, dtypes)
     except BaseException as error:  # also a target that exits: the oracle must hear of it
+        end_child(owner)
         answer(directory, "load", status="unloadable", **describe(error))
         return
+    end_child(owner)
     answer(directory, "load", status="ok", primitives=measured, supports=sorted(supported(run)),
-           about=described(module, request["target"]))  # fmt: skip
+           about=described(module, request["target"], run))  # fmt: skip
+    first: tuple[int, int, Any] | None = None
     with (directory / "request.bin").open("rb") as arrays:
         for index, case in enumerate(request["cases"]):
-            append(directory / "answers", index, outcome_of(run, given(case, arrays)))
+            place, outcome = arrays.tell(), outcome_of(run, given(dict(case), arrays))
+            end_child(owner)
+            append(directory / "answers", index, outcome)
+            if first is None and outcome.status == "ok":
+                first = index, place, pack(outcome.arrays)
+        if first is not None and request["target"]["kind"] != "adapter":
+            arrays.seek(first[1])
+            again = outcome_of(run, given(dict(request["cases"][first[0]]), arrays))
+            end_child(owner)
+            answer(directory, "again", case=first[0], same=pack(again.arrays) == first[2])
+
+
+def end_child(owner: int) -> None:
+    """End a process that the target has forked and that came back from it: it answers nothing."""
+    if os.getpid() != owner:
+        os._exit(0)
 
 
 def given(case: dict[str, Any], arrays: BinaryIO) -> Any:
@@ -253,11 +272,14 @@ def runnable(target: Any) -> Any:
     return target
 
 
-def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
-    """What an adapter says of its framework: version, and the optimizer's own defaults in words."""
+def described(module: Any, target: dict[str, Any], run: Any) -> dict[str, Any]:
+    """What an adapter says of its framework: version, and the optimizer's own defaults in words.
+
+    Of a class or a factory: what its words have been taken for.
+    """
     about: dict[str, Any] = {}
     if target["kind"] != "adapter":
-        return about
+        return {"words": run.words} if isinstance(getattr(run, "words", None), dict) else about
     try:
         if hasattr(module, "version"):
             about["version"] = str(module.version())
