@@ -99,6 +99,7 @@ def load(
     """Return `run(case)` for the class `optimizer` of keras.optimizers."""
     if optimizer not in NAMES:
         raise ValueError(f"keras adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
+    _check(backend, floatx, jit_compile)
     keras = _keras(backend)
     cls = getattr(keras.optimizers, optimizer)
     known = [name for name in inspect.signature(cls).parameters if name != "kwargs"]
@@ -132,10 +133,7 @@ def drive(
     keras = _keras(backend)
     backend = keras.config.backend()
     names = [kind.__name__ for kind in getattr(make, "__mro__", ())]
-    if jit_compile and backend != "tensorflow":
-        raise ValueError(f"keras adapter: jit_compile is tensorflow's; {backend} has no choice")
-    if floatx not in (None, "float32", "float64"):
-        raise ValueError(f"keras adapter: floatx={floatx!r}; expected float32 or float64")
+    _check(backend, floatx, jit_compile)
 
     def run(case: Any) -> Any:
         if (case.starts or case.gaps) and not set(names) & set(COUNTLESS):
@@ -180,6 +178,13 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
         "multiply": on_arrays(ops.multiply),
         "fused": on_arrays(lambda x, y, z: x * y + z),
     }
+
+
+def _check(backend: str, floatx: str | None, jit_compile: bool) -> None:
+    if jit_compile and backend != "tensorflow":
+        raise ValueError(f"keras adapter: jit_compile is tensorflow's; {backend} has no choice")
+    if floatx not in (None, "float32", "float64"):
+        raise ValueError(f"keras adapter: floatx={floatx!r}; expected float32 or float64")
 
 
 def _keras(backend: str | None) -> Any:

@@ -111,10 +111,12 @@ def read_results(
     ]
     again = path / "again.json"
     asked = json.loads(again.read_text()) if again.exists() else {"same": True}
-    if asked["same"]:
-        return results
-    # what came after the first may be of the state alone
-    return [Result("error", message=STATE) if r.status == "ok" and i != asked["case"] else r
+    return results if asked["same"] else unsteady(results, asked["case"])
+
+
+def unsteady(results: Sequence[Result], first: int) -> list[Result]:
+    """Return the results of a target that keeps state: those after the `first` are no rule's."""
+    return [Result("error", message=STATE) if r.status == "ok" and i != first else r
             for i, r in enumerate(results)]  # fmt: skip
 
 
