@@ -120,11 +120,6 @@ class Words:
                 raise Unsupported(f"{self.constructor.name} keeps no {name} in its groups")
         return _values(found, rest, {})
 
-    def said(self, hyper: Mapping[str, float]) -> dict[str, str]:
-        """Return the constructor's words and what each has been taken for."""
-        found = self.matched(self._names(), hyper)
-        return {word: ", ".join(ours) for word, ours in found.items() if word not in self.fixed}
-
     def rate_among(self, names: Iterable[str]) -> str | None:
         """Return the one of `names` that is the learning rate."""
         return next(iter(self.matched(names, {"learning_rate": 0.0})), None)

@@ -57,8 +57,7 @@ def drive(
     refused = words.refusal(hypers)
     if refused and not request["lenient"]:
         raise TypeError(refused)
-    run = module.drive(target, words, **own)
-    return _guarded(run, words, request, hypers[0] if hypers else {}), module
+    return _guarded(module.drive(target, words, **own), words, request), module
 
 
 def _words(constructor: Constructor, request: Mapping[str, Any]) -> Words:
@@ -90,7 +89,7 @@ def _factory_s(make: Any, words: Words, hypers: Sequence[Mapping[str, float]]) -
 
 
 def _guarded(
-    run: Callable[[Any], Any], words: Words, request: Mapping[str, Any], hyper: Mapping[str, float]
+    run: Callable[[Any], Any], words: Words, request: Mapping[str, Any]
 ) -> Callable[[Any], Any]:
     """Return `run` for cases whose rule reads a schedule and for those whose rule does not."""
 
@@ -103,5 +102,4 @@ def _guarded(
         return run(case)
 
     guarded.supports = worker.supported(run)  # type: ignore[attr-defined]  # the contract
-    guarded.words = words.said(hyper)  # type: ignore[attr-defined]  # what the report says
     return guarded

@@ -1,4 +1,4 @@
-"""The process in which an implementation under test runs. One file, needs NumPy alone.
+"""The process in which an implementation under test runs: it and ``driver.py`` need NumPy alone.
 
 ``python worker.py DIRECTORY`` reads ``request.json`` and ``request.bin`` there, and writes
 ``load.json`` and then ``answers``: a line of JSON a case, with the arrays' bytes behind it, each as
@@ -24,8 +24,10 @@ import time
 import traceback
 import types
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from fractions import Fraction
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -45,8 +47,7 @@ def main(place: str) -> None:
         run_request(Path(place))
         return
     directories = os.fdopen(os.dup(0), encoding="utf-8")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)  # stdin belongs to the oracle
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # stdin belongs to the oracle
     for line in iter(directories.readline, ""):
         directory, began = Path(line.rstrip("\n")), time.process_time()
         run_request(directory)
@@ -71,18 +72,18 @@ def run_request(directory: Path) -> None:
         return
     end_child(owner)
     answer(directory, "load", status="ok", primitives=measured, supports=sorted(supported(run)),
-           about=described(module, request["target"], run))  # fmt: skip
+           about=described(module, request["target"]))  # fmt: skip
     first: tuple[int, int, Any] | None = None
     with (directory / "request.bin").open("rb") as arrays:
         for index, case in enumerate(request["cases"]):
-            place, outcome = arrays.tell(), outcome_of(run, given(dict(case), arrays))
+            place, outcome = arrays.tell(), outcome_of(run, given(case, arrays))
             end_child(owner)
             append(directory / "answers", index, outcome)
             if first is None and outcome.status == "ok":
                 first = index, place, pack(outcome.arrays)
         if first is not None and request["target"]["kind"] != "adapter":
             arrays.seek(first[1])
-            again = outcome_of(run, given(dict(request["cases"][first[0]]), arrays))
+            again = outcome_of(run, given(request["cases"][first[0]], arrays))
             end_child(owner)
             answer(directory, "again", case=first[0], same=pack(again.arrays) == first[2])
 
@@ -95,6 +96,7 @@ def end_child(owner: int) -> None:
 
 def given(case: dict[str, Any], arrays: BinaryIO) -> Any:
     """Return a case as its target sees it; its arrays are read from where the last one ended."""
+    case = deepcopy(case)  # a target may write into its own, and may be asked twice
     case["eta"], *columns = unpack(arrays, case.pop("arrays"))
     theta0, grads = columns[: case["tensors"]], columns[case["tensors"] :]
     many = "tensors" in case["flags"]
@@ -201,8 +203,7 @@ def in_letters(shape: tuple[int, ...], T: int, n: int) -> str:
 def load_target(target: dict[str, Any], cases: Sequence[Any] = ()) -> tuple[Any, Any]:
     """Return the function `run(case)` that `target` names, and its module.
 
-    Where it names a class or a factory of optimizers the function is made by ``driver.py``, which
-    lies beside this file, and the module is the adapter's unless it has primitives of its own.
+    For a class or a factory ``driver.py`` makes it, by an adapter whose primitives are measured.
     """
     provide_unsupported()
     if target["kind"] == "adapter":
@@ -215,9 +216,7 @@ def load_target(target: dict[str, Any], cases: Sequence[Any] = ()) -> tuple[Any,
         module = importlib.import_module(target["module"])
     else:
         module = load_file(Path(target["file"]), adapter=False)
-    named = module
-    for name in target["function"].split("."):
-        named = getattr(named, name)
+    named = attrgetter(target["function"])(module)
     run, adapter = driver.drive(named, target["driver"], cases)
     return run, module if adapter is None or hasattr(module, "primitives") else adapter
 
@@ -229,12 +228,10 @@ def sibling(name: str) -> Any:
 
 def folder_as_package(folder: Path) -> str:
     """Return the name of a package made of a folder, whose modules can import each other."""
-    name = f"wdref_files_{folder.name}"
-    if name not in sys.modules:
-        package = types.ModuleType(name)
-        package.__path__ = [str(folder)]
-        sys.modules[name] = package
-    return name
+    package = types.ModuleType(f"wdref_files_{folder.name}")
+    package.__path__ = [str(folder)]
+    sys.modules.setdefault(package.__name__, package)
+    return package.__name__
 
 
 def load_file(path: Path, *, adapter: bool) -> Any:
@@ -242,10 +239,8 @@ def load_file(path: Path, *, adapter: bool) -> Any:
     if not adapter:
         sys.path.append(str(path.parent))  # last: a target called torch.py must not shadow torch
     # for the same reason no name of a package; an adapter may import what lies beside it
-    name = (
-        f"{folder_as_package(path.parent)}.{path.stem}" if adapter else f"wdref_target_{path.stem}"
-    )
-    spec = importlib.util.spec_from_file_location(name, path)
+    name = f"{folder_as_package(path.parent)}." if adapter else "wdref_target_"
+    spec = importlib.util.spec_from_file_location(name + path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
@@ -272,14 +267,11 @@ def runnable(target: Any) -> Any:
     return target
 
 
-def described(module: Any, target: dict[str, Any], run: Any) -> dict[str, Any]:
-    """What an adapter says of its framework: version, and the optimizer's own defaults in words.
-
-    Of a class or a factory: what its words have been taken for.
-    """
+def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
+    """What an adapter says of its framework: version, and the optimizer's own defaults in words."""
     about: dict[str, Any] = {}
     if target["kind"] != "adapter":
-        return {"words": run.words} if isinstance(getattr(run, "words", None), dict) else about
+        return about
     try:
         if hasattr(module, "version"):
             about["version"] = str(module.version())
@@ -296,9 +288,8 @@ def probe_all(module: Any, dtypes: list[str]) -> dict[str, Any]:
 
     Raises TypeError or ValueError, naming what is wrong with them.
     """
-    if not hasattr(module, "primitives"):
-        return {}
-    offered = {dtype: offered_in(module, dtype) for dtype in dtypes if dtype != "bfloat16"}
+    own = [x for x in dtypes if x != "bfloat16" and hasattr(module, "primitives")]
+    offered = {dtype: offered_in(module, dtype) for dtype in own}
     return {dtype: probe(f, dtype) for dtype, f in offered.items() if f}
 
 
