@@ -19,7 +19,7 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2",
          "epsilon": "eps", "initial_accumulator_value": "initial",
          "weight_decay": "weight_decay"}  # fmt: skip
+OWN_OPTIONS = ("backend", "floatx", "jit_compile")  # of `drive`; the others are the constructor's
 COUNTLESS = ("SGD", "Adagrad", "RMSprop")  # which know no t
 
 
@@ -98,29 +99,52 @@ def load(
     """Return `run(case)` for the class `optimizer` of keras.optimizers."""
     if optimizer not in NAMES:
         raise ValueError(f"keras adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
-    if jit_compile and backend != "tensorflow":
-        raise ValueError(f"keras adapter: jit_compile is tensorflow's; {backend} has no choice")
-    if floatx not in (None, "float32", "float64"):
-        raise ValueError(f"keras adapter: floatx={floatx!r}; expected float32 or float64")
+    _check(backend, floatx, jit_compile)
     keras = _keras(backend)
     cls = getattr(keras.optimizers, optimizer)
     known = [name for name in inspect.signature(cls).parameters if name != "kwargs"]
     if unknown := [name for name in options if name not in known]:
         words = ", ".join([*known, "backend", "floatx", "jit_compile"])
         raise ValueError(f"keras adapter: {optimizer} has no option {unknown[0]!r}; it has {words}")
+    driven = drive(cls, _Table(cls, options), backend=backend, floatx=floatx,
+                   jit_compile=jit_compile)  # fmt: skip
 
     def run(case: Any) -> Any:
         if case.hyper.get("dampening", 0.0):
             raise Unsupported("keras.optimizers.SGD has no dampening")
-        if (case.starts or case.gaps) and optimizer not in COUNTLESS:
+        return driven(case)
+
+    run.supports = driven.supports  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def drive(
+    make: Callable[..., Any],
+    words: Any,
+    *,
+    backend: str | None = None,
+    floatx: str | None = None,
+    jit_compile: bool = False,
+) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of keywords, on the backend of this process.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
+    """
+    keras = _keras(backend)
+    backend = keras.config.backend()
+    names = [kind.__name__ for kind in getattr(make, "__mro__", ())]
+    _check(backend, floatx, jit_compile)
+
+    def run(case: Any) -> Any:
+        if (case.starts or case.gaps) and not set(names) & set(COUNTLESS):
             raise Unsupported("Keras counts one t for all variables of an optimizer")
-        if (optimizer, backend, case.dtype) == ("Nadam", "torch", "bfloat16"):
+        if (backend, case.dtype) == ("torch", "bfloat16") and "Nadam" in names:
             raise Unsupported("Nadam on PyTorch divides by NumPy's bfloat16, which PyTorch refuses")
         own = floatx or ("float64" if case.dtype == "float64" else "float32")
         keras.config.set_floatx(own)
         with _wide(case.dtype), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Keras tells of every missing gradient
-            return _train(keras, cls, case, options, jit_compile)
+            return _train(keras, make, case, words, jit_compile)
 
     run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
     return run
@@ -156,15 +180,22 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
     }
 
 
-def _keras(backend: str) -> Any:
-    """Import Keras on `backend`, or say that this process has another one."""
-    if backend not in BACKENDS:
+def _check(backend: str, floatx: str | None, jit_compile: bool) -> None:
+    if jit_compile and backend != "tensorflow":
+        raise ValueError(f"keras adapter: jit_compile is tensorflow's; {backend} has no choice")
+    if floatx not in (None, "float32", "float64"):
+        raise ValueError(f"keras adapter: floatx={floatx!r}; expected float32 or float64")
+
+
+def _keras(backend: str | None) -> Any:
+    """Import Keras on `backend`, or say that this process has another one; None is any."""
+    if backend not in (None, *BACKENDS):
         raise ValueError(f"keras adapter: backend={backend!r}; it knows {', '.join(BACKENDS)}")
-    os.environ["KERAS_BACKEND"] = backend
+    os.environ |= {} if backend is None else {"KERAS_BACKEND": backend}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
-    if keras.config.backend() != backend:
+    if keras.config.backend() != (backend or keras.config.backend()):
         raise ValueError(
             f"keras adapter: this process has Keras on {keras.config.backend()}: use another one"
         )
@@ -184,7 +215,7 @@ def _compiled(f: Callable[..., Any], **options: Any) -> Any:
     return sys.modules["tensorflow"].function(f, **options) if backend == "tensorflow" else f
 
 
-def _train(keras: Any, cls: Any, case: Any, options: dict[str, Any], jit_compile: bool) -> Any:
+def _train(keras: Any, make: Any, case: Any, words: Any, jit_compile: bool) -> Any:
     many = "tensors" in case.flags
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
     thetas, grads = ([_cast(x, case.dtype) for x in xs] for xs in (thetas, grads))
@@ -193,7 +224,7 @@ def _train(keras: Any, cls: Any, case: Any, options: dict[str, Any], jit_compile
     steppers = []
     for members in _sets(own):
         of_set = [variables[i] for i in members]
-        opt = _built(cls, [own[i] for i in members], options, of_set)
+        opt = _built(make, words, [own[i] for i in members], of_set)
         steppers.append((members, _stepper(keras, opt, of_set, jit_compile)))
     path: list[list[Any]] = [[] for _ in variables]
     for t, eta in enumerate(case.eta.tolist()):
@@ -230,13 +261,27 @@ def _sets(own: Sequence[Any]) -> list[list[int]]:
     return list(sets.values())
 
 
-def _built(cls: Any, own: Sequence[Any], options: dict[str, Any], variables: Sequence[Any]) -> Any:
+class _Table:
+    """The words of Keras' own classes, as `drive` asks for them."""
+
+    def __init__(self, cls: Any, options: Mapping[str, Any]) -> None:
+        self.known = inspect.signature(cls).parameters
+        clip = ("clipvalue", "clip")  # the case's own bound
+        self.clips = clip in options.items()
+        self.fixed = {name: x for name, x in options.items() if (name, x) != clip}
+
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
+        """Hyperparameters of a case in the optimizer's words."""
+        hyper = {"initial": 0.0, **hyper}
+        words = {"learning_rate": "learning_rate", **WORDS}
+        words |= {"clipvalue": "clip"} if self.clips else {}
+        return {word: hyper[name] for word, name in words.items()
+                if word in self.known and name in hyper}  # fmt: skip
+
+
+def _built(make: Any, words: Any, own: Sequence[Any], variables: Sequence[Any]) -> Any:
     """Return an optimizer for `variables`; those without decay beside others are excluded."""
-    known, hyper = inspect.signature(cls).parameters, {"initial": 0.0, **own[0]}
-    given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
-    given |= {name: hyper["clip"] if (name, value) == ("clipvalue", "clip") else value
-              for name, value in options.items()}  # fmt: skip
-    opt = cls(learning_rate=hyper["learning_rate"], **given)
+    opt = make(**{**words(own[0]), **words.fixed})
     without = [v for v, h in zip(variables, own, strict=True) if h["weight_decay"] == 0]
     if 0 < len(without) < len(variables):
         opt.exclude_from_weight_decay(var_list=without)

@@ -6,6 +6,7 @@ Options go to the constructor; other conventions are reached through ``variant``
 import inspect
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from wdref.oracle import Unsupported
 ml_dtypes: Any = optional("ml_dtypes")
 safetensors: Any = optional("safetensors")
 INSTALL = "pip install wdref"
+SUPPORTS = ("tensors", "groups", "layout", "resume", "change", "order", "mixed", "count")
+OWN_OPTIONS = ()  # of `drive`: all options are the constructor's
 CONVENTION = "paper"
 OPTIMIZERS = {
     "SGD": "sgd",
@@ -74,17 +77,36 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         def make(schedule: Any) -> Any:
             return method(**hyper, **options, groups=own, schedule=schedule)
 
-        return _Training(make, case, decays).run()
+        return _Training(make, case, partial(_words, decays=decays)).run()
 
-    run.supports = ("tensors", "groups", "layout", "resume", "change", "order", "mixed", "count")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def drive(make: Callable[..., Any], words: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make`, one of wdref's own methods, makes of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
+    """
+
+    def run(case: Any) -> Any:
+        if case.dtype == "bfloat16" and ml_dtypes is None:
+            raise Unsupported("NumPy has bfloat16 with ml_dtypes only")
+        if case.starts is not None or "add" in case.life:
+            raise Unsupported("wdref counts one t for a whole tree")
+        own = {str(i): words(group) for i, group in enumerate(case.groups or ())}
+        given = {**words(case.hyper), **words.fixed, "groups": own}
+        return _Training(lambda schedule: make(**given, schedule=schedule), case, words).run()
+
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
 
 
 class _Training:
     """A case of one optimizer, with what befalls it: every event by what wdref's users have."""
 
-    def __init__(self, make: Callable[[Any], Any], case: Any, decays: bool) -> None:
-        self.case, self.decays, self.make = case, decays, make
+    def __init__(self, make: Callable[[Any], Any], case: Any, words: Callable[[Any], Any]) -> None:
+        self.case, self.words, self.make = case, words, make
         self.eta: dict[int, float] = {}  # by the optimizer's own t
         self.many = "tensors" in case.flags
         thetas = case.theta0 if self.many else [case.theta0]
@@ -98,7 +120,7 @@ class _Training:
         """Return the parameters after each step."""
         for t, eta in enumerate(self.case.eta.tolist(), start=1):
             for k, new in self.case.life.get("change", ()):
-                self.opt = self.opt.replace(**_words(new, self.decays)) if k == t else self.opt
+                self.opt = self.opt.replace(**self.words(new)) if k == t else self.opt
             self.eta[self.state.step + 1] = eta
             now = {k: self._array(int(k), self.grads[int(k)][t - 1]) for k in self.params}
             self.state = self.opt.step(self.params, now, self.state)

@@ -50,27 +50,40 @@ HYPER: dict[str, dict[str, Any]] = {
 }
 
 
+OWN_OPTIONS = ("matrices",)  # of `drive`; the others are the constructor's
+
+
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of mlx.optimizers."""
-    cls = _class(optimizer, options)
+    cls, bare = _class(optimizer, options), optimizer == "Muon"  # which leaves vectors alone
+    words = _Table(optimizer, options)
+    return drive(cls, words, matrices=bare, counts=bool(options.get("bias_correction")))
+
+
+def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
+    """
     mx.set_default_device(mx.cpu)  # the only one with float64
+    matrices = own.get("matrices", False)
 
     def run(case: Any) -> Any:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         dtype = getattr(mx, case.dtype)
-        params = {f"p{i}": _array(x, dtype, optimizer) for i, x in enumerate(thetas)}
-        if options.get("bias_correction") and (case.starts or case.gaps):
+        params = {f"p{i}": _array(x, dtype, matrices) for i, x in enumerate(thetas)}
+        if own.get("counts", True) and (case.starts or case.gaps):
             raise Unsupported("MLX counts one t for all parameters of an optimizer")
-        own = [{**case.hyper, **group} for group in case.groups or [{}]]
-        opts = [cls(**{**_hyper(optimizer, h, options), **options}) for h in own]
+        hypers = [{**case.hyper, **group} for group in case.groups or [{}]]
+        opts = [make(**{**words(h), **words.fixed}) for h in hypers]
         opt = opts[0] if case.groups is None else optimizers.MultiOptimizer(opts, _filters(opts))
         opt.init(params)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
-            for each, h in zip(opts, own, strict=True):
+            for each, h in zip(opts, hypers, strict=True):
                 each.learning_rate = h["learning_rate"] * eta
-            now = {f"p{i}": _array(g[t], dtype, optimizer) for i, g in enumerate(grads)
+            now = {f"p{i}": _array(g[t], dtype, matrices) for i, g in enumerate(grads)
                    if not _waits(case, i, t)}  # fmt: skip
             params |= opt.apply_gradients(now, params)
             mx.eval(params, opt.state)
@@ -122,10 +135,9 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     return cls
 
 
-def _array(x: Any, dtype: Any, optimizer: str) -> Any:
+def _array(x: Any, dtype: Any, matrices: bool) -> Any:
     array = mx.array(x, dtype=dtype)
-    alone = optimizer == "Muon" and array.ndim < 2  # which leaves vectors alone
-    return array.reshape(1, -1) if alone else array
+    return array.reshape(1, -1) if matrices and array.ndim < 2 else array
 
 
 def _waits(case: Any, i: int, t: int) -> bool:
@@ -139,20 +151,25 @@ def _filters(opts: Sequence[Any]) -> list[Callable[..., bool]]:
     return [lambda path, _, i=i: path == f"p{i}" for i in range(len(opts) - 1)]
 
 
-def _hyper(
-    optimizer: str, hyper: Mapping[str, float], options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Hyperparameters of a case in the optimizer's words, but for those that are options."""
-    given = {"dampening": 0.0, **hyper}
-    if options.get("nesterov") and optimizer == "SGD" and given["dampening"]:
-        raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
-    if optimizer == "AdaDelta" and given["eps"] == 0:
-        raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
-    found = {}
-    for name, whose in HYPER[optimizer].items():
-        names = whose if isinstance(whose, tuple) else (whose,)
-        missing = [each for each in names if each not in given]
-        if missing:
-            raise Unsupported(f"mlx.optimizers.{optimizer} needs {missing[0]}: ask it otherwise")
-        found[name] = [given[each] for each in names] if len(names) > 1 else given[whose]
-    return {name: value for name, value in found.items() if name not in options}
+class _Table:
+    """The words of MLX's own classes, as `drive` asks for them."""
+
+    def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
+
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
+        """Hyperparameters of a case in the optimizer's words, but for those that are options."""
+        optimizer, given = self.optimizer, {"dampening": 0.0, **hyper}
+        if self.fixed.get("nesterov") and optimizer == "SGD" and given["dampening"]:
+            raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
+        if optimizer == "AdaDelta" and given["eps"] == 0:
+            raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
+        found = {}
+        for name, whose in HYPER[optimizer].items():
+            names = whose if isinstance(whose, tuple) else (whose,)
+            missing = [each for each in names if each not in given]
+            if missing:
+                what = f"mlx.optimizers.{optimizer} needs {missing[0]}"
+                raise Unsupported(f"{what}: ask it otherwise")
+            found[name] = [given[each] for each in names] if len(names) > 1 else given[whose]
+        return {name: value for name, value in found.items() if name not in self.fixed}

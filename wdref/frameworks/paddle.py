@@ -64,25 +64,45 @@ HYPER: dict[str, dict[str, Any]] = {
 }
 
 
+KEYS = tuple(dict.fromkeys(word for words in HYPER.values() for word in words))  # of a group
+OWN_OPTIONS = ()  # of `drive`: all options are the constructor's
+
+
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of paddle.optimizer."""
-    cls = _class(optimizer, options)
-    paddle.set_device("cpu")
+    driven = drive(_class(optimizer, options), _Table(optimizer, options))
 
     def run(case: Any) -> Any:
         if optimizer == "Rprop" and case.groups:
             raise Unsupported("paddle.optimizer.Rprop has one rate for all groups")
+        return driven(case)
+
+    run.supports = driven.supports  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def drive(make: Callable[..., Any], words: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of parameters or groups and of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets, `words.rate` is
+    the learning rate's.
+    """
+    paddle.set_device("cpu")
+    options = words.fixed
+
+    def run(case: Any) -> Any:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         if case.dtype not in ("float32", "float64"):
-            raise Unsupported(f"paddle has no kernel of {optimizer} for {case.dtype} on the CPU")
+            name = getattr(make, "__name__", "the factory")
+            raise Unsupported(f"paddle has no kernel of {name} for {case.dtype} on the CPU")
         if options.get("use_multi_tensor") and case.dtype == "float64":
             raise Unsupported("paddle's use_multi_tensor refuses float64")
         if options.get("use_multi_tensor") and (case.starts or case.gaps):
             # "The size of Input(grad) must be equal to Input(param)"
             raise Unsupported("paddle's use_multi_tensor fails where a tensor has no gradient")
         params = [_parameter(theta, case.dtype) for theta in thetas]
-        opt = _make(cls, optimizer, params, case, options)
+        opt = _made(make, words, params, case)
         path: list[list[Any]] = [[] for _ in params]
         for t, eta in enumerate(case.eta.tolist()):
             opt.set_lr(eta if case.groups else case.hyper["learning_rate"] * eta)
@@ -150,30 +170,45 @@ def _waits(case: Any, i: int, t: int) -> bool:
     return late or (case.gaps is not None and t + 1 in case.gaps[i])
 
 
-def _make(cls: Any, optimizer: str, params: Any, case: Any, options: Mapping[str, Any]) -> Any:
+def _made(make: Callable[..., Any], words: Any, params: Any, case: Any) -> Any:
     """Return the optimizer; with groups their rates are factors of a rate of 1."""
-    hyper = _hyper(optimizer, case.hyper)
-    hyper = {name: value for name, value in hyper.items() if name not in options}
+    hyper = {**words(case.hyper), **words.fixed}
     if case.groups is None:
-        return cls(parameters=params, **hyper, **options)
-    groups = [
-        {"params": [p], **_hyper(optimizer, {**case.hyper, **group})}
-        for p, group in zip(params, case.groups, strict=True)
-    ]
-    return cls(parameters=groups, **{**hyper, "learning_rate": 1.0}, **options)
+        return make(parameters=params, **hyper)
+    own = [words.among(KEYS, {**case.hyper, **group}, case.hyper) for group in case.groups]
+    groups = [{"params": [p], **h} for p, h in zip(params, own, strict=True)]
+    return make(parameters=groups, **{**hyper, words.rate: 1.0})
 
 
-def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, Any]:
-    """Hyperparameters of a case in the optimizer's words."""
-    if hyper.get("dampening"):
-        raise Unsupported(f"paddle.optimizer.{optimizer} has no dampening")
-    hyper = {"initial": 0.0, **hyper}
-    words = {theirs: name for theirs, name in HYPER[optimizer].items()
-             if name not in OWN or name in hyper}  # fmt: skip
-    names = [x for name in words.values() for x in (name if isinstance(name, tuple) else (name,))]
-    if missing := [name for name in names if name not in hyper]:
-        raise Unsupported(f"paddle.optimizer.{optimizer} needs {missing[0]}: ask it otherwise")
-    if optimizer == "Rprop" and not hyper["smallest"] <= hyper["learning_rate"] <= hyper["largest"]:
-        raise Unsupported("paddle.optimizer.Rprop refuses a learning rate beyond its range")
-    return {own: tuple(hyper[x] for x in name) if isinstance(name, tuple) else hyper[name]
-            for own, name in words.items()}  # fmt: skip
+class _Table:
+    """The words of Paddle's own classes, as `drive` asks for them."""
+
+    rate = "learning_rate"
+
+    def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
+
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
+        """Hyperparameters of a case in the optimizer's words, but for those that are options."""
+        name = f"paddle.optimizer.{self.optimizer}"
+        if hyper.get("dampening"):
+            raise Unsupported(f"{name} has no dampening")
+        hyper = {"initial": 0.0, **hyper}
+        words = {theirs: ours for theirs, ours in HYPER[self.optimizer].items()
+                 if ours not in OWN or ours in hyper}  # fmt: skip
+        pairs = {theirs: ours if isinstance(ours, tuple) else (ours,)
+                 for theirs, ours in words.items()}  # fmt: skip
+        if missing := [x for names in pairs.values() for x in names if x not in hyper]:
+            raise Unsupported(f"{name} needs {missing[0]}: ask it otherwise")
+        if self.optimizer == "Rprop" and not _within(hyper):
+            raise Unsupported(f"{name} refuses a learning rate beyond its range")
+        return {own: tuple(hyper[x] for x in names) if len(names) > 1 else hyper[names[0]]
+                for own, names in pairs.items() if own not in self.fixed}  # fmt: skip
+
+    def among(self, _: Any, hyper: Mapping[str, float], __: Any) -> dict[str, Any]:
+        """Return the entries of a group."""
+        return self(hyper)
+
+
+def _within(hyper: Mapping[str, float]) -> bool:
+    return hyper["smallest"] <= hyper["learning_rate"] <= hyper["largest"]

@@ -15,6 +15,7 @@ learning rate as a tensor of the parameter's dtype; options go to the class or t
 import inspect
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,7 @@ OPERATORS = {
     "ApplyAdadelta": ("accum", "accum_update"),
 }
 NAMES = (*CLASSES, *OPERATORS)
+OWN_OPTIONS = ("decay", "jit_compile")  # of `drive`; the others are the constructor's
 NO_KERNEL = {"ApplyAdaMax": ("bfloat16",), "ApplyProximalGradientDescent": ("float16", "bfloat16")}
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
          "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho",
@@ -110,6 +112,11 @@ def load(
             f"tensorflow adapter: {optimizer} has no option {unknown[0]!r}; it has {words}"
         )
 
+    if optimizer in CLASSES:
+        make_step = partial(_by_class, _callable(optimizer), _Table(optimizer, options))
+    else:
+        make_step = partial(_by_operator, optimizer, options, powers)
+
     def run(case: Any) -> Any:
         if case.hyper.get("dampening", 0.0):
             raise Unsupported("TensorFlow has no dampening")
@@ -117,9 +124,32 @@ def load(
             raise Unsupported("AdamOptimizer counts one t for all variables")
         if case.dtype in NO_KERNEL.get(optimizer, ()) and not jit_compile:
             raise Unsupported(f"Resource{optimizer} has no kernel for {case.dtype}")
-        return _train(case, optimizer, options, decay, jit_compile, powers)
+        counts = optimizer in OPERATORS and "beta1" in case.hyper and powers == "float64"
+        return _train(case, make_step, counts=counts, whole=optimizer in CLASSES, decay=decay,
+                      jit_compile=jit_compile)  # fmt: skip
 
     run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
+    return run
+
+
+def drive(
+    make: Callable[..., Any], words: Any, *, decay: str = "none", jit_compile: bool = False
+) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of keywords: an object with ``apply_gradients``.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets, `words.rate` is
+    the learning rate's. An object that is no tf.compat.v1.train.Optimizer steps eagerly, and its
+    attribute of that name is set before each step.
+    """
+    lazy = isinstance(make, type) and issubclass(make, tf.compat.v1.train.Optimizer)
+
+    def run(case: Any) -> Any:
+        if case.starts or case.gaps:
+            raise Unsupported("an optimizer of TensorFlow may count one t for all variables")
+        step = partial(_by_class if lazy else _by_attribute, make, words)
+        return _train(case, step, whole=True, decay=decay, jit_compile=jit_compile, eager=not lazy)
+
+    run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -155,17 +185,22 @@ def _callable(name: str) -> Any:
 
 
 def _train(
-    case: Any, optimizer: str, options: dict[str, Any], decay: str, jit_compile: bool, powers: str
+    case: Any,
+    make_step: Callable[..., Any],
+    *,
+    decay: str,
+    jit_compile: bool,
+    whole: bool,
+    counts: bool = False,
+    eager: bool = False,
 ) -> Any:
     many = "tensors" in case.flags
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
     variables = [tf.Variable(tf.constant(theta, case.dtype)) for theta in thetas]
     own = [{**case.hyper, **group} for group in case.groups or [{}] * len(thetas)]
-    whole = optimizer in CLASSES and case.groups is None  # an object for all, as users have it
+    whole = whole and case.groups is None  # an object for all, as users have it
     sets = [list(range(len(thetas)))] if whole else [[i] for i in range(len(thetas))]
-    make = _by_class if optimizer in CLASSES else _by_operator
-    steps = [make(optimizer, [variables[i] for i in its], own[its[0]], options, powers)
-             for its in sets]  # fmt: skip
+    steps = [make_step([variables[i] for i in its], own[its[0]]) for its in sets]
 
     def decayed(step: Any, its: Any) -> Any:
         def with_l2(gs: Any, *scalars: Any) -> None:
@@ -173,7 +208,8 @@ def _train(
             step([g if g is None else g + tf.constant(lam, g.dtype) * variables[i]
                   for i, g in zip(its, gs, strict=True)], *scalars)  # fmt: skip
 
-        return tf.function(with_l2 if decay == "l2" else step, jit_compile=jit_compile or None)
+        once = with_l2 if decay == "l2" else step
+        return once if eager else tf.function(once, jit_compile=jit_compile or None)
 
     compiled = [decayed(step, its) for step, its in zip(steps, sets, strict=True)]
     path: list[list[Any]] = [[] for _ in variables]
@@ -181,7 +217,7 @@ def _train(
         for its, step in zip(sets, compiled, strict=True):
             gs = [None if _waits(case, i, t) else tf.constant(grads[i][t], case.dtype) for i in its]
             if any(g is not None for g in gs):
-                scalars = _scalars(case, optimizer, its[0], t, powers, own[its[0]], eta)
+                scalars = _scalars(case, its[0], t, counts, own[its[0]], eta)
                 step(gs, *(tf.constant(x, case.dtype) for x in scalars))
         for variable, values in zip(variables, path, strict=True):
             values.append(tf.cast(variable, tf.float64).numpy())
@@ -194,25 +230,33 @@ def _waits(case: Any, i: int, t: int) -> bool:
     return late or (case.gaps is not None and t + 1 in case.gaps[i])
 
 
-def _scalars(
-    case: Any, optimizer: str, i: int, t: int, powers: str, hyper: Any, eta: float
-) -> list[float]:
+def _scalars(case: Any, i: int, t: int, counts: bool, hyper: Any, eta: float) -> list[float]:
     """What a step is told: the rate, and by an operator's caller that counts steps β^t."""
     scalars = [hyper["learning_rate"] * eta]
-    if optimizer in OPERATORS and "beta1" in hyper and powers == "float64":
+    if counts:
         waited = sum(_waits(case, i, s) for s in range(t)) if case.starts or case.gaps else 0
         count = t + 1 - waited
         scalars += [hyper["beta1"] ** count, hyper["beta2"] ** count]
     return scalars
 
 
-def _by_class(
-    optimizer: str, variables: Any, hyper: Any, options: dict[str, Any], powers: str
-) -> Any:
+class _Table:
+    """The words of the classes of tf.compat.v1.train, as `drive` asks for them."""
+
+    rate = "learning_rate"
+
+    def __init__(self, optimizer: str, options: dict[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
+
+    def __call__(self, hyper: Any) -> dict[str, Any]:
+        """Hyperparameters of a case in the optimizer's words."""
+        return {name: {"initial": 0.0, **hyper}[HYPER[name]] for name in CLASSES[self.optimizer]}
+
+
+def _by_class(make: Any, words: Any, variables: Any, hyper: Any) -> Any:
     """Return ``step(gradients, rate)`` of an object of tf.compat.v1.train."""
-    given = {name: {"initial": 0.0, **hyper}[HYPER[name]] for name in CLASSES[optimizer]}
     rate = tf.Variable(hyper["learning_rate"], dtype=variables[0].dtype)
-    opt = _callable(optimizer)(lambda: rate, **given, **options)
+    opt = make(**{**words(hyper), words.rate: lambda: rate, **words.fixed})
     opt._create_slots(variables)  # before the tf.function: slots are variables
 
     def step(gs: Any, now: Any) -> None:
@@ -222,8 +266,32 @@ def _by_class(
     return step
 
 
+def _by_attribute(make: Any, words: Any, variables: Any, hyper: Any) -> Any:
+    """Return ``step(gradients, rate)`` of an object whose rate is an attribute."""
+    opt = make(**{**words(hyper), **words.fixed})
+    name = words.rate_among(vars(opt))
+    if name is None:
+        raise TypeError(
+            f"{type(opt).__name__} has no attribute of the learning rate that a schedule could "
+            "set: --word NAME=learning_rate says which one is"
+        )
+    needed = [p for p in inspect.signature(opt.apply_gradients).parameters.values()
+              if p.default is p.empty]  # fmt: skip
+
+    def step(gs: Any, now: Any) -> None:
+        kept = getattr(opt, name)
+        if isinstance(kept, tf.Variable):
+            kept.assign(tf.cast(now, kept.dtype))
+        else:
+            setattr(opt, name, now)
+        two = (gs, variables) if len(needed) > 1 else (zip(gs, variables, strict=True),)
+        opt.apply_gradients(*two)
+
+    return step
+
+
 def _by_operator(
-    optimizer: str, variables: Any, hyper: Any, options: dict[str, Any], powers: str
+    optimizer: str, options: dict[str, Any], powers: str, variables: Any, hyper: Any
 ) -> Any:
     """Return ``step([g], rate, β1^t, β2^t)`` of a raw operator with slots of its own."""
     (variable,) = variables

@@ -34,10 +34,23 @@ _ADAM = {"L2": "weight_decay", "beta1": "beta1", "beta2": "beta2", "eps": "eps"}
 HYPER = {"Adam": _ADAM, "SGD": {"L2": "weight_decay"}, "RAdam": _ADAM}
 
 
+OWN_OPTIONS = ("ops",)  # of `drive`; the others are the function's
+
+
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for a function of thinc.optimizers; SGD has no momentum."""
     make = _function(optimizer, options)
-    ops = _ops(options.pop("ops", "numpy"))
+    own = {"ops": options.pop("ops", "numpy")}
+    return drive(make, _Table(optimizer, {"grad_clip": 0.0, **options}), **own)
+
+
+def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets, `words.rate` is
+    the learning rate's.
+    """
+    ops = _ops(own.get("ops", "numpy"))
 
     def run(case: Any) -> Any:
         if case.dtype != "float32":
@@ -45,7 +58,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         many = "tensors" in case.flags
         thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
         weights = [ops.asarray(theta.copy()) for theta in thetas]
-        opt = make(_rates(case), **{"grad_clip": 0.0, **_words(optimizer, case), **options})
+        opt = make(**{**_each(words, case), words.rate: _rates(case), **words.fixed})
         path: list[list[Any]] = [[] for _ in weights]
         for t in range(len(case.eta)):
             for i, g in enumerate(grads):
@@ -108,18 +121,29 @@ def _waits(case: Any, i: int, t: int) -> bool:
     return late or (case.gaps is not None and t + 1 in case.gaps[i])
 
 
-def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
-    if hyper.get("dampening"):
-        raise Unsupported("Thinc has no dampening")
-    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
-    if missing:
-        raise Unsupported(f"thinc.optimizers.{optimizer} needs {missing[0]}: ask it otherwise")
-    return {own: hyper[name] for own, name in HYPER[optimizer].items()}
+class _Table:
+    """The words of Thinc's own functions, as `drive` asks for them."""
+
+    rate = "learn_rate"
+
+    def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
+
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, float]:
+        """Hyperparameters of a case in the optimizer's words."""
+        if hyper.get("dampening"):
+            raise Unsupported("Thinc has no dampening")
+        words = HYPER[self.optimizer]
+        missing = [name for name in words.values() if name not in hyper]
+        if missing:
+            what = f"thinc.optimizers.{self.optimizer} needs {missing[0]}"
+            raise Unsupported(f"{what}: ask it otherwise")
+        return {own: hyper[name] for own, name in words.items()}
 
 
-def _words(optimizer: str, case: Any) -> dict[str, Any]:
+def _each(words: Any, case: Any) -> dict[str, Any]:
     """Numbers, or where tensors differ schedules that ask which one is meant."""
-    own = [_hyper(optimizer, {**case.hyper, **group}) for group in case.groups or [{}]]
+    own = [words({**case.hyper, **group}) for group in case.groups or [{}]]
     if case.groups is None:
         return dict(own[0])
     return {word: _chosen([hyper[word] for hyper in own]) for word in own[0]}

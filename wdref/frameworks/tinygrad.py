@@ -49,13 +49,24 @@ HYPER = {
 }
 
 
+OWN_OPTIONS = ("device", "OPTIM_DTYPE")  # of `drive`; the others are the function's
+
+
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for a class or function of tinygrad.nn.optim."""
     make = _function(optimizer, options)
-    device = options.pop("device", "CPU")
+    own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
+    return drive(make, _Table(optimizer, options), **own)
+
+
+def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
+    """Return `run(case)` for what `make` makes of tensors and of keywords.
+
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
+    """
+    device, state_dtype = own.get("device", "CPU"), own.get("OPTIM_DTYPE")
     if device == "CPU" and shutil.which("clang") is None:
         raise ValueError("tinygrad adapter: its CPU needs clang; device=PYTHON needs no compiler")
-    state_dtype = options.pop("OPTIM_DTYPE", None)
 
     def run(case: Any) -> Any:
         if case.dtype == "bfloat16" and device == "CPU":
@@ -73,17 +84,18 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             return (made if own else made.cast(kind).clone()).realize()
 
         params = [tensor(thetas[i]).is_param_(True) for i in full]
-        own = [{**case.hyper, **case.groups[i]} for i in full] if case.groups else [case.hyper]
-        hypers = [{**_hyper(optimizer, h), **options} for h in own]
+        hypers = [{**case.hyper, **case.groups[i]} for i in full] if case.groups else [case.hyper]
         members = [[p] for p in params] if case.groups else [params]
         with _environment("OPTIM_DTYPE", state_dtype), Context(TRAINING=1):
-            opts = [make(its, **hyper) for its, hyper in zip(members, hypers, strict=True)]
+            opts = [make(its, **{**words(h), **words.fixed})
+                    for its, h in zip(members, hypers, strict=True)]  # fmt: skip
             step = TinyJit(partial(_step, optim.OptimizerGroup(*opts) if case.groups else opts[0]))
             path = [[np.empty(0)] * (len(case.eta) if theta.size == 0 else 0) for theta in thetas]
             for t, eta in enumerate(case.eta.tolist()):
-                for opt, hyper in zip(opts, hypers, strict=True):
+                for opt, h in zip(opts, hypers, strict=True):
                     if t == 0 or eta != case.eta[t - 1]:
-                        rate = Tensor([hyper["lr"] * eta], dtype=opt.lr.dtype, device=device)
+                        rate = words.fixed.get("lr", h["learning_rate"]) * eta
+                        rate = Tensor([rate], dtype=opt.lr.dtype, device=device)
                         opt.lr.assign(rate).realize()  # not realized it would not be read
                 step(*(tensor(grads[i][t]) for i in full))
                 for i, p in zip(full, params, strict=True):
@@ -134,13 +146,22 @@ def _function(optimizer: str, options: Mapping[str, Any]) -> Callable[..., Any]:
     return make
 
 
-def _hyper(optimizer: str, hyper: Mapping[str, float]) -> dict[str, float]:
-    if hyper.get("dampening"):
-        raise Unsupported("tinygrad has no dampening")
-    missing = [name for name in HYPER[optimizer].values() if name not in hyper]
-    if missing:
-        raise Unsupported(f"tinygrad's {optimizer} needs {missing[0]}: ask it as another rule")
-    return {own: hyper[name] for own, name in HYPER[optimizer].items()}
+class _Table:
+    """The words of tinygrad's own functions, as `drive` asks for them."""
+
+    def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
+        self.optimizer, self.fixed = optimizer, options
+
+    def __call__(self, hyper: Mapping[str, float]) -> dict[str, float]:
+        """Hyperparameters of a case in the optimizer's words."""
+        words = HYPER[self.optimizer]
+        if hyper.get("dampening"):
+            raise Unsupported("tinygrad has no dampening")
+        missing = [name for name in words.values() if name not in hyper]
+        if missing:
+            what = f"tinygrad's {self.optimizer} needs {missing[0]}"
+            raise Unsupported(f"{what}: ask it as another rule")
+        return {own: hyper[name] for own, name in words.items()}
 
 
 @contextmanager

@@ -8,7 +8,8 @@ PyTorch's own schedulers do, but for Rprop, whose rate is the first step size al
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -165,14 +166,25 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
     ``words(hyper)`` are the keywords, `words.fixed` those that every object gets,
     ``words.among(keys, hyper)`` a group's entries, ``words.rate_among(keys)`` its learning rate.
     """
-    torch.set_num_threads(1)  # cases are small
     _check_device(own.get("device", "cpu"))
 
     def run(case: Any) -> Any:
-        return Training(make, words, case, own).run()
+        with _one_thread():
+            return Training(make, words, case, own).run()
 
     run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Cases are small; and the process may be a user's own."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
 
 
 def _check_device(device: str) -> None:

@@ -22,7 +22,7 @@ from ..identify.identify import identify as find
 from ..identify.ranking import PROBES
 from ..judge.enclosure import enclose
 from ..judge.verdict import arithmetic_in, primitives_in
-from ..targets.exchange import Result
+from ..targets.exchange import STATE, Result
 from ..targets.here import located, run_here
 from ..targets.pointing import Pointing, word
 from ..targets.targets import MEMORY, TIMEOUT, Target, TargetError, parse, parse_options, start
@@ -182,7 +182,7 @@ def identify(
         search.tried((claim, convention))
     elif not any(map(search.tried, usual())):
         search.tried_likely()
-    if not search.answers:
+    if not search.answers or search.unsteady:
         raise NoAnswer(f"{subject.name}: nothing to identify: {search.why()}", search.traceback())
     return Identification(subject.name, min(search.answers, key=_rank))
 
@@ -227,8 +227,15 @@ class _Search:
                 self.tried(guess)
                 return
 
+    @property
+    def unsteady(self) -> bool:
+        """Whether the target's results are of its past, too: then they are no rule's."""
+        return any(result.message == STATE for result in self.ran)
+
     def why(self) -> str:
         """Why there is no answer; another family's hyperparameters the target need not know."""
+        if self.unsteady:
+            return STATE
         said = [r.message for r in sorted(self.ran, key=lambda r: r.status != "error") if r.message]
         none = any(r.status == "ok" for r in self.ran) or not said
         return "no probe gave a finite result" if none else said[0]

@@ -68,7 +68,7 @@ def _parameters(make: Any) -> tuple[dict[str, inspect.Parameter], bool]:
 
 def _parts(make: Any) -> list[Any]:
     """Return the callables that arguments may pass through, the class's own first."""
-    if not isinstance(make, type):
+    if not isinstance(make, type) or hasattr(make, "__signature__"):
         return [make]
     kinds = [k for k in make.__mro__ if k is not object and k.__module__ != TORCH]
     return [vars(k)["__init__"] for k in kinds if "__init__" in vars(k)] or [make]

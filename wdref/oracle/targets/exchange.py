@@ -14,6 +14,11 @@ from typing import Any
 from ..cases.case import Case
 from . import worker
 
+STATE = (
+    "the same case gave another result the second time: the target keeps state between objects, "
+    "or draws random numbers"
+)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -96,14 +101,23 @@ def read_results(
     """Return a result for each case.
 
     Where the worker did not come to a case, that is `ending`, or ``unsupported`` if it would have
-    been.
+    been. Where a case gave another result when it was asked again, those after it are errors.
     """
     answers = dict(_answers(path / "answers"))
     last = replace(ending, traceback=_tail(stderr or path / "stderr"))
-    return [
+    results = [
         _result(answers[i], case) if i in answers else _unanswered(case, loaded, last)
         for i, case in enumerate(cases)
     ]
+    again = path / "again.json"
+    asked = json.loads(again.read_text()) if again.exists() else {"same": True}
+    return results if asked["same"] else unsteady(results, asked["case"])
+
+
+def unsteady(results: Sequence[Result], first: int) -> list[Result]:
+    """Return the results of a target that keeps state: those after the `first` are no rule's."""
+    return [Result("error", message=STATE) if r.status == "ok" and i != first else r
+            for i, r in enumerate(results)]  # fmt: skip
 
 
 def _answers(file: Path) -> Iterator[tuple[int, Any]]:

@@ -37,6 +37,8 @@ def framework_of(cls: Any) -> str | None:
             return named
     if callable(getattr(cls, "step", None)) and first_parameter(cls) in TENSORS:
         return taker_of(cls)
+    if callable(getattr(cls, "apply_gradients", None)) and "tensorflow" in sys.modules:
+        return "tensorflow"
     if callable(getattr(cls, "init", None)) and callable(getattr(cls, "update", None)):
         return "optax"
     return None
