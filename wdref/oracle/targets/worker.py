@@ -8,7 +8,8 @@ imports their framework once; ``done.json`` comes last in each.
 
 A target says what it can do beyond one contiguous tensor in an attribute: ``run.supports`` is a
 collection of the words ``tensors``, ``groups``, ``late``, ``none``, ``layout``. Cases that may be
-refused are asked of all: an exception there counts as unsupported. Its module may offer
+refused are asked of all: an exception there counts as unsupported. `run.shards` says into how many
+chunks of the first dimension, the last the shorter, ranks divide each tensor. Its module may offer
 ``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured, and an adapter for
 the matrix ``version()`` and ``defaults(optimizer, **options)``.
 """
@@ -48,9 +49,15 @@ def main(place: str) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # stdin belongs to the oracle
     for line in iter(directories.readline, ""):
-        directory, began = Path(line.rstrip("\n")), time.process_time()
+        directory, began = Path(line.rstrip("\n")), spent()
         run_request(directory)
-        answer(directory, "done", seconds=time.process_time() - began)
+        answer(directory, "done", seconds=spent() - began)
+
+
+def spent() -> float:
+    """Return the processor's time of this process and of its children that have ended."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
 
 
 def run_request(directory: Path) -> None:
@@ -68,6 +75,7 @@ def run_request(directory: Path) -> None:
         answer(directory, "load", status="unloadable", **describe(error))
         return
     answer(directory, "load", status="ok", primitives=measured, supports=sorted(supported(run)),
+           shards=int(getattr(run, "shards", 1)),
            about=described(module, request["target"]))  # fmt: skip
     with (directory / "request.bin").open("rb") as arrays:
         for index, case in enumerate(request["cases"]):
