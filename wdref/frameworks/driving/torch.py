@@ -131,7 +131,8 @@ class Training:
             if self._waits(i, t):
                 p.grad = None
                 continue
-            g = self.there.gradient(self._view(i, self._sign() * self.grads[i][t - 1]), p) / k
+            g = self._view(i, self._sign() * self.grads[i][t - 1]) / k
+            g = self.there.gradient(g, p)
             p.grad = g if p.grad is None or k == 1 or t % k == 1 else p.grad + g
         if t % k == 0:
             self._clip()
