@@ -293,7 +293,8 @@ def test_eight_devices_of_jax_conform(tmp_path):
     late.write_text("import jax\njax.devices()\nfrom wdref.frameworks import optax\n"
                     "run = optax.load('adamw', sharded=8)")  # fmt: skip
     claim = dialect("adamw", "optax")
-    cases = [case for case in regimes("adamw", claim, "float32") if "exagg" in case.id]
+    cases = [case for dtype in ("float64", "float32") for case in regimes("adamw", claim, dtype)
+             if "exaggerated" in case.id]  # fmt: skip
     cases += [case for case in tensors("adamw", claim, "float32") if case.id[:4] == "grou"]
     jobs = [Job(parse(text), cases) for text in (f"{late}:run", "optax:adamw[sharded=8]")]
     refused, found = (next(run_all([job], timeout=600.0, memory=16.0)) for job in jobs)

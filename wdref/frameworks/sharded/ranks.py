@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,10 @@ class Ranks:
         if not self._members:
             self._start()
         self._all_heard()
+        sent = SimpleNamespace(**{name: _sent(x) for name, x in vars(case).items()})
         for member in self._members:
             with suppress(BrokenPipeError):  # it is dead: `_answers` says so
-                member.pipe.send(case)
+                member.pipe.send(sent)
         answers = self._checked(self._answers())
         return self._agreed([answers[rank].content for rank in range(self._count)])
 
@@ -101,8 +103,8 @@ class Ranks:
         mine, its = context.Pipe()
         process = context.Process(target=self._serve, args=(rank, folder, its, mine), daemon=True)
         with warnings.catch_warnings():
-            # Python 3.12 warns of threads: those of BLAS, which a rank does not need
-            warnings.simplefilter("ignore", DeprecationWarning)
+            # Python 3.12 and JAX warn of threads: those of BLAS and XLA, which a rank does not need
+            warnings.simplefilter("ignore")
             process.start()
         its.close()
         return _Member(process, mine)
@@ -210,6 +212,13 @@ class Ranks:
                         f"{its[step, coordinate]!r}"
                     )
         return results[0]
+
+
+def _sent(x: Any) -> Any:
+    """Return a part of a case as it can be sent: a case that nobody has written has mappings."""
+    if isinstance(x, Mapping):
+        return {key: _sent(value) for key, value in x.items()}
+    return [*map(_sent, x)] if isinstance(x, list | tuple) else x
 
 
 def _error(words: str, traceback: str) -> RuntimeError:

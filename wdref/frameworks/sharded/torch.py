@@ -7,6 +7,7 @@ as it is after the ranks have reduced it: nothing is averaged. What a rank retur
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -123,8 +124,10 @@ def spread(
 
 def _import(sharded: str) -> None:
     """Import what every rank needs once, before they part: it takes seconds."""
-    for module in ("optim",) if sharded == "zero" else ("fsdp", "tensor"):
-        importlib.import_module(f"torch.distributed.{module}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch scripts parts of its own
+        for module in ("optim",) if sharded == "zero" else ("fsdp", "tensor"):
+            importlib.import_module(f"torch.distributed.{module}")
 
 
 def _join(rank: int, count: int, folder: Path, patience: timedelta) -> None:
