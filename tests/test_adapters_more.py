@@ -133,7 +133,10 @@ NARROW = {
 WIDE = ("paddle", "sklearn", "loopback")  # and rows of torch that no other test runs
 
 
-@pytest.mark.parametrize(("name", "row"), rows(*NAMES))
+# ranks are forks of a process that has begun nothing else: tests/test_sharded.py
+@pytest.mark.parametrize(
+    ("name", "row"), [pair for pair in rows(*NAMES) if "sharded" not in pair[1]]
+)
 def test_every_row_is_what_it_claims_in_float32(name, row):
     found = verdicts(name, row, "float32", FEW[:2] if name == "tinygrad" else FEW)
     assert {v.verdict for v in found} == {"conforms"}

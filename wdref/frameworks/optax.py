@@ -7,7 +7,9 @@ Options go to the function of optax as they are (``nesterov``, ``momentum=None``
   ``after`` it but before the learning rate, or ``last`` (then with -weight_decay, θ ← … - λ θ);
 - ``x64``: JAX's switch for 64-bit numbers. By default as users have it, on for float64 alone;
 - ``mask=True``: a tensor without decay is masked out, where otherwise its weight_decay is 0;
-- ``inject=True``: under ``optax.inject_hyperparams``, where hyperparameters are arrays.
+- ``inject=True``: under ``optax.inject_hyperparams``, where hyperparameters are arrays;
+- ``sharded=8``: on as many simulated devices (2, 4 or 8), each with an equal chunk of the first
+  dimension. JAX refuses uneven chunks: rows of zeros fill the last, as its users do, and its state.
 """
 
 import inspect
@@ -20,6 +22,8 @@ import numpy as np
 import optax
 
 from wdref.oracle import Unsupported
+
+from .sharded.jax import Devices
 
 INSTALL = "pip install optax"
 CONVENTION = "optax"
@@ -84,6 +88,7 @@ OPTIMIZERS = {
     "rmsprop[decay=before,bias_correction=True,centered=True]":
         "rmsprop[bias=corrected,centered=True]",
     "rprop": "rprop",
+    "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
@@ -94,8 +99,8 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
-        "mask": (False, True), "inject": (False, True)}  # fmt: skip
-OWN_OPTIONS = ("x64", "mask", "inject")  # of `drive`; the others are the factory's
+        "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8)}  # fmt: skip
+OWN_OPTIONS = ("x64", "mask", "inject", "sharded")  # of `drive`; the others are the factory's
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
@@ -108,7 +113,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         return _make(optimizer, hyper, rate, theirs, ours)
 
     # its rate is the first step size alone
-    return _runner(build, ours["x64"], ("first" if optimizer == "rprop" else "schedule",))
+    ways = ("first" if optimizer == "rprop" else "schedule",)
+    return _runner(build, ours["x64"], ways, Devices(ours["sharded"]))
 
 
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
@@ -128,11 +134,12 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
             given["mask"] = lambda tree: jax.tree.map(lambda _: decays, tree)
         return make(**given)
 
-    return _runner(build, own.get("x64"), ("schedule", "traced", "plain"))
+    devices = Devices(own.get("sharded"))
+    return _runner(build, own.get("x64"), ("schedule", "traced", "plain"), devices)
 
 
 def _runner(
-    build: Callable[..., Any], x64: bool | None, ways: Sequence[str]
+    build: Callable[..., Any], x64: bool | None, ways: Sequence[str], devices: Devices
 ) -> Callable[[Any], Any]:
     """Return `run(case)` for ``build(hyper, rate)``; of the `ways` the first that works is kept."""
     steps: dict[Any, Any] = {}  # compiled, by the hyperparameters in them
@@ -145,12 +152,12 @@ def _runner(
         with jax.enable_x64(wide):
             for way in () if kept else ways[:-1]:
                 try:
-                    path = _train(case, build, way, steps)
+                    path = _train(case, build, way, steps, devices)
                 except (TypeError, ValueError):
                     continue
                 kept.append(way)
                 return path
-            return _train(case, build, kept[0] if kept else ways[-1], steps)
+            return _train(case, build, kept[0] if kept else ways[-1], steps, devices)
 
     run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
     return run
@@ -235,10 +242,12 @@ def _make(
     return make(rate, **given)
 
 
-def _train(case: Any, build: Callable[..., Any], way: str, compiled: dict[Any, Any]) -> Any:
+def _train(
+    case: Any, build: Callable[..., Any], way: str, compiled: dict[Any, Any], devices: Devices
+) -> Any:
     many = "tensors" in case.flags
     thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-    params = {str(i): _array(theta, case.dtype) for i, theta in enumerate(thetas)}
+    params = {str(i): devices.put(_cast(theta, case.dtype)) for i, theta in enumerate(thetas)}
     own = [{**case.hyper, **group} for group in case.groups or [{}]]
     tables = [_table(h["learning_rate"] * case.eta) for h in own]
 
@@ -259,10 +268,10 @@ def _train(case: Any, build: Callable[..., Any], way: str, compiled: dict[Any, A
     state = chain(tables, 0).init(params)
     path: list[list[Any]] = [[] for _ in thetas]
     for t in range(len(case.eta)):
-        now = {str(i): _array(g[t], case.dtype) for i, g in enumerate(grads)}
+        now = {str(i): devices.put(_cast(g[t], case.dtype)) for i, g in enumerate(grads)}
         params, state = step(params, now, state, tables, *[t] * (way in ("traced", "plain")))
         for i, steps in enumerate(path):
-            steps.append(np.asarray(params[str(i)]).astype(np.float64))
+            steps.append(devices.whole(params[str(i)], thetas[i]).astype(np.float64))
     return [np.array(steps) for steps in path] if many else np.array(path[0])
 
 
@@ -275,8 +284,8 @@ def _rate(way: str, hyper: Any, rates: Any, t: Any) -> Any:
     return float(rates[t]) if way == "plain" else rates[t]
 
 
-def _array(x: Any, dtype: str) -> Any:
-    return jnp.asarray(x.astype(jnp.dtype(dtype)))  # cast by NumPy: JAX compiles for every shape
+def _cast(x: Any, dtype: str) -> Any:
+    return x.astype(jnp.dtype(dtype))  # by NumPy: JAX compiles for every shape
 
 
 def _table(rates: Any) -> Any:

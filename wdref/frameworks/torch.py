@@ -5,6 +5,9 @@ Options go to the constructor as they are. Some are the adapter's own: ``tensor_
 makes them of a float; ``device=cuda`` keeps the tensors there; ``compiled=True`` compiles the step,
 ``compiled=BACKEND`` by that backend of torch.compile. The schedule sets ``lr`` before each step, as
 PyTorch's own schedulers do, but for Rprop, whose rate is the first step size alone.
+
+With ``sharded=fsdp2`` or ``sharded=zero`` several processes step together (`sharded/torch.py`), two
+of them or as many as ``ranks`` says; one that is silent for ``patience`` seconds hangs.
 """
 
 import inspect
@@ -22,6 +25,7 @@ from .driving.torch import Training
 
 INSTALL = "pip install torch"
 CONVENTION = "pytorch"
+COMPILES = "sharded=fsdp2"  # DTensor traces every operation for every shape
 OPTIMIZERS = {
     "AdamW": "adamw",
     "AdamW[foreach=True]": "adamw",
@@ -103,6 +107,12 @@ OPTIMIZERS = {
     "ASGD[tensor_lr=True]": "asgd",
     # its own decay switched off it is plain SGD, whose rate is the one of the step before
     "ASGD[lambd=0]": "sgd[buffer=False,damping=none,schedule=late]",
+    "AdamW[sharded=fsdp2]": "adamw",
+    "AdamW[sharded=fsdp2,foreach=True]": "adamw",
+    "AdamW[sharded=fsdp2,fused=True]": "adamw",
+    "AdamW[sharded=zero]": "adamw",
+    "SGD[sharded=fsdp2]": "sgd",
+    "SGD[sharded=zero]": "sgd",
 }
 
 # torch's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
@@ -135,7 +145,9 @@ HYPER: dict[str, dict[str, Any]] = {
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
 OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
-OWN_OPTIONS = (*TENSORS, "matrices", "device", "compiled")  # of `drive`; others: constructor's
+SHARDED = ("sharded", "ranks", "patience")
+# of `drive`; others: constructor's
+OWN_OPTIONS = (*TENSORS, *SHARDED, "matrices", "device", "compiled")
 SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "skip",
             "accumulate", "maximize", "clip", "order", "mixed", "count")  # fmt: skip
 
@@ -157,6 +169,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         return drive_it(case)
 
     run.supports = drive_it.supports  # type: ignore[attr-defined]  # the contract
+    run.shards = getattr(drive_it, "shards", 1)  # type: ignore[attr-defined]  # likewise
     return run
 
 
@@ -167,6 +180,10 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
     ``words.among(keys, hyper)`` a group's entries, ``words.rate_among(keys)`` its learning rate.
     """
     _check_device(own.get("device", "cpu"))
+    how = {name: own.pop(name) for name in SHARDED if name in own}
+    if how:
+        return _spread(lambda there: lambda case: Training(make, words, case, own, there).run(),
+                       **how)  # fmt: skip
 
     def run(case: Any) -> Any:
         with _one_thread():
@@ -185,6 +202,15 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(count)
+
+
+def _spread(begin: Callable[[Any], Any], **how: Any) -> Callable[[Any], Any]:
+    from .sharded.torch import spread  # seconds, which few need
+
+    try:
+        return spread(begin, **how)
+    except ValueError as error:
+        raise ValueError(f"torch adapter: {error}") from None
 
 
 def _check_device(device: str) -> None:
@@ -227,7 +253,7 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     cls = getattr(torch.optim, optimizer)
     given = [name for name in HYPER[optimizer] if f"tensor_{name}" in TENSORS]
     known = [*inspect.signature(cls).parameters, *(f"tensor_{name}" for name in given)][1:]
-    known += ["device", "compiled"]
+    known += ["device", "compiled", *SHARDED]
     for name in options:
         if name not in known:
             raise ValueError(

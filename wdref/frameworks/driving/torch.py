@@ -6,7 +6,7 @@ Every event happens as PyTorch's users have it: `state_dict`, `param_groups`, `G
 
 import inspect
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,40 @@ from wdref.oracle import Unsupported
 COUNTS = ("step", "steps", "t", "count", "iteration", "step_count", "num_steps")
 
 
-class Training:
-    """One case: `make` makes the optimizer, `words` say what its keywords mean."""
+class Whole:
+    """Parameters of one process; what shards them (`sharded/torch.py`) stands in its place."""
 
-    def __init__(self, make: Callable[..., Any], words: Any, case: Any, own: Mapping[str, Any]):
-        self.make, self.words, self.case, self.own = make, words, case, own
+    def params(self, views: Iterable[Any], *, watched: bool) -> list[Any]:
+        """Return the parameters that are optimized."""
+        return [torch.nn.Parameter(view, requires_grad=watched) for view in views]
+
+    def optimizer(self, make: Callable[..., Any], params: Any, **defaults: Any) -> Any:
+        """Return the optimizer that users make of parameters or groups."""
+        return make(params, **defaults)
+
+    def gradient(self, g: Any, p: Any) -> Any:
+        """Return a gradient as its parameter `p` has it."""
+        return g
+
+    def whole(self, p: Any) -> Any:
+        """Return the values of a parameter, all of them."""
+        return p.detach()
+
+
+WHOLE = Whole()
+
+
+class Training:
+    """One case: `make` makes the optimizer, `words` say what its keywords mean.
+
+    The parameters are `there`: whole, or sharded.
+    """
+
+    def __init__(
+        self, make: Callable[..., Any], words: Any, case: Any, own: Mapping[str, Any],
+        there: Any = WHOLE,
+    ) -> None:  # fmt: skip
+        self.make, self.words, self.case, self.own, self.there = make, words, case, own, there
         self.life, self.fixed = case.life, words.fixed
         self.many = "tensors" in case.flags
         thetas = case.theta0 if self.many else [case.theta0]
@@ -29,7 +58,7 @@ class Training:
         # a step that is differentiated changes no leaf that autograd watches
         watched = not self.fixed.get("differentiable")
         views = [self._view(i, theta) for i, theta in enumerate(thetas)]
-        self.params = [torch.nn.Parameter(view, requires_grad=watched) for view in views]
+        self.params = there.params(views, watched=watched)
         own_groups = case.groups or [{}] * len(self.params)
         self.hyper = [{**case.hyper, **group} for group in own_groups]
         joined, _ = self.life.get("add", (None, 0))
@@ -47,7 +76,8 @@ class Training:
             self._advance(t)
             self._after(t)
             for p, steps in zip(self.params, path, strict=True):
-                steps.append(p.detach().to("cpu", torch.float64).numpy().ravel().copy())
+                values = self.there.whole(p).to("cpu", torch.float64)
+                steps.append(values.numpy().ravel().copy())
         return [np.array(steps) for steps in path] if self.many else np.array(path[0])
 
     # -- the optimizer ----------------------------------------------------------------------------
@@ -59,12 +89,13 @@ class Training:
             raise Unsupported("its constructor has no maximize")
         # the constructor checks its own arguments, also where every group has others
         defaults = {**self._given(self.words(self.case.hyper)), **fixed}
-        opt = self.make(params, **defaults)
+        opt = self.there.optimizer(self.make, params, **defaults)
         if self.case.groups:
             keys = list(_groups_of(opt)[0])
             entries = [self.words.among(keys, h, self.case.hyper) for h in self.hyper]
             pairs = zip(params, map(self._given, entries), strict=True)
-            opt = self.make([{"params": [p], **h} for p, h in pairs], **defaults)
+            groups = [{"params": [p], **h} for p, h in pairs]
+            opt = self.there.optimizer(self.make, groups, **defaults)
         for p in inspect.signature(opt.step).parameters.values():
             if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
                 raise TypeError(
@@ -101,6 +132,7 @@ class Training:
                 p.grad = None
                 continue
             g = self._view(i, self._sign() * self.grads[i][t - 1]) / k
+            g = self.there.gradient(g, p)
             p.grad = g if p.grad is None or k == 1 or t % k == 1 else p.grad + g
         if t % k == 0:
             self._clip()

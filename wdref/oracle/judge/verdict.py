@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..targets.targets import Result
 from . import reasons
 from .enclosure import Enclosure, enclose
 from .half import finding
+from .shards import in_one_shard
 
 Array = NDArray[np.float64]
 
@@ -159,7 +161,10 @@ def _told(
     if ratio is not None:
         return replace(judged, ratio=ratio, finding=shown or reasons.FLUSHED), None
     why = _excused(dialect, beyond, primitives, only) if excuse else None
-    return replace(judged, verdict="imprecise" if why else "deviates"), why
+    if why or judged.message:
+        return replace(judged, verdict="imprecise" if why else "deviates"), why
+    where = in_one_shard(dialect, case, result, partial(arithmetic_in, primitives=primitives))
+    return replace(judged, verdict="deviates", message=where), None
 
 
 def _excused(

@@ -43,9 +43,12 @@ class Row:
 
     @property
     def process(self) -> tuple[str, str]:
-        """Rows with the same key may share a process: a library has one backend in its life."""
+        """Rows with the same key may share a process: a library has one backend in its life.
+
+        So has JAX one number of devices.
+        """
         options = self.target.spec["options"] if self.target else {}
-        return self.framework, str(options.get("backend", ""))
+        return self.framework, "/".join(str(options.get(x, "")) for x in ("backend", "sharded"))
 
 
 def rows(names: Sequence[str] = ()) -> list[Row]:

@@ -102,4 +102,5 @@ def _guarded(
         return run(case)
 
     guarded.supports = worker.supported(run)  # type: ignore[attr-defined]  # the contract
+    guarded.shards = getattr(run, "shards", 1)  # type: ignore[attr-defined]  # likewise
     return guarded

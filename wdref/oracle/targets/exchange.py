@@ -24,13 +24,15 @@ STATE = (
 class Result:
     """What came of one case: ``ok`` with values (T, n), or why there are none.
 
-    That is ``unsupported``, ``timeout`` or ``error``.
+    That is ``unsupported``, ``timeout`` or ``error``. `shards` is into how many chunks of the first
+    dimension each tensor was divided.
     """
 
     status: str
     values: Any = None  # for several tensors a list of arrays
     message: str = ""
     traceback: str = field(default="", repr=False)
+    shards: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Loaded:
     supports: Sequence[str] = ()
     primitives: dict[str, Any] = field(default_factory=dict, repr=False)
     about: dict[str, Any] = field(default_factory=dict, repr=False)
+    shards: int = 1
 
 
 def write_request(path: Path, spec: dict[str, Any], cases: Sequence[Case], memory: float) -> None:
@@ -106,7 +109,7 @@ def read_results(
     answers = dict(_answers(path / "answers"))
     last = replace(ending, traceback=_tail(stderr or path / "stderr"))
     results = [
-        _result(answers[i], case) if i in answers else _unanswered(case, loaded, last)
+        _result(answers[i], case, loaded) if i in answers else _unanswered(case, loaded, last)
         for i, case in enumerate(cases)
     ]
     again = path / "again.json"
@@ -134,10 +137,11 @@ def _answers(file: Path) -> Iterator[tuple[int, Any]]:
             yield content.pop("case"), content
 
 
-def _result(content: dict[str, Any], case: Case) -> Result:
+def _result(content: dict[str, Any], case: Case, loaded: Loaded) -> Result:
     arrays = content.pop("arrays")
     values = None if content["status"] != "ok" else arrays
-    return Result(values=values[0] if values and "tensors" not in case.flags else values, **content)
+    whole = values[0] if values and "tensors" not in case.flags else values
+    return Result(values=whole, shards=loaded.shards, **content)
 
 
 def _unanswered(case: Case, loaded: Loaded, ending: Result) -> Result:

@@ -8,7 +8,8 @@ imports their framework once; ``done.json`` comes last in each.
 
 A target says what it can do beyond one contiguous tensor in an attribute: ``run.supports`` is a
 collection of the words ``tensors``, ``groups``, ``late``, ``none``, ``layout``. Cases that may be
-refused are asked of all: an exception there counts as unsupported. Its module may offer
+refused are asked of all: an exception there counts as unsupported. `run.shards` says into how many
+chunks of the first dimension, the last the shorter, ranks divide each tensor. Its module may offer
 ``primitives(dtype)``, functions on NumPy arrays whose rounding is then measured, and an adapter for
 the matrix ``version()`` and ``defaults(optimizer, **options)``.
 """
@@ -49,9 +50,15 @@ def main(place: str) -> None:
     directories = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # stdin belongs to the oracle
     for line in iter(directories.readline, ""):
-        directory, began = Path(line.rstrip("\n")), time.process_time()
+        directory, began = Path(line.rstrip("\n")), spent()
         run_request(directory)
-        answer(directory, "done", seconds=time.process_time() - began)
+        answer(directory, "done", seconds=spent() - began)
+
+
+def spent() -> float:
+    """Return the processor's time of this process and of its children that have ended."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
 
 
 def run_request(directory: Path) -> None:
@@ -72,6 +79,7 @@ def run_request(directory: Path) -> None:
         return
     end_child(owner)
     answer(directory, "load", status="ok", primitives=measured, supports=sorted(supported(run)),
+           shards=int(getattr(run, "shards", 1)),
            about=described(module, request["target"]))  # fmt: skip
     first: tuple[int, int, Any] | None = None
     with (directory / "request.bin").open("rb") as arrays:
