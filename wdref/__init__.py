@@ -19,9 +19,10 @@ from .optimizer import State as State
 
 if TYPE_CHECKING:  # a class for every claim: methods/__init__.pyi has them with their types
     from .methods import *  # noqa: F403  # whatever families there are
+    from .oracle.audit import audit as audit
 
-_NAMES = ("Optimizer", "State", "checkpoint", "convert", "decay", "interchange", "load", "save",
-          "schedules", "states")  # fmt: skip
+_NAMES = ("Optimizer", "State", "audit", "checkpoint", "convert", "decay", "interchange", "load",
+          "save", "schedules", "states")  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +30,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("wdref")
+    if name == "audit":
+        from .oracle.audit import audit
+
+        return audit
     from .methods import methods
 
     if name == "__all__":
