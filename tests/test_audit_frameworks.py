@@ -2,6 +2,7 @@
 
 import random
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -96,8 +97,8 @@ def test_nothing_of_optax_is_changed(optax, params):
 @pytest.mark.parametrize("steps", [0, 3])
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("adam", "l2"), ("momentum", "l2"), ("rmsprop", "l2"), ("sgd", "either"), ("lion", "decoupled"),
-     ("adafactor", "decoupled"), ("schedule_free", "decoupled")],
+    [("adam", "l2"), ("momentum", "l2"), ("rmsprop", "l2"), ("sgd", "either"),
+     ("lion", "decoupled"), ("adafactor", "decoupled"), ("schedule_free", "decoupled")],
 )  # fmt: skip
 def test_the_form_of_optax(optax, params, name, form, steps):
     l2 = optax.add_decayed_weights(DECAY)
@@ -240,7 +241,9 @@ def test_nothing_of_keras_is_changed(keras, model):
     def everything():
         legacy = [x.tolist() if hasattr(x, "tolist") else x for x in np.random.get_state()]  # noqa: NPY002  # users' own
         variables = [*optimizer.variables, *model.variables]
-        own = [(v.path, np.asarray(keras.ops.convert_to_numpy(v.value)).tobytes()) for v in variables]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras' reading of torch's tensors
+            own = [(v.path, np.asarray(v.numpy()).tobytes()) for v in variables]
         return own, legacy, random.getstate()
 
     before = everything()

@@ -19,7 +19,7 @@ def text(audit: Audit, width: int = 120) -> str:
         raise ImportError("a report needs rich: pip install 'wdref[oracle]'") from error
     file = io.StringIO()
     show(audit, Console(file=file, width=width, highlight=False, markup=False))
-    return file.getvalue()
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
 def show(audit: Audit, console: Any) -> None:
@@ -79,10 +79,12 @@ def sums(audit: Audit) -> str:
     counts = [(s[f"decaying_{many}"], many, one) for many, one in WORDS.items()]
     small = [f"{n} {one if n == 1 else many}" for n, many, one in counts if n]
     among = f", among them {', '.join(small)}" if small else ""
+    rest = {"in no group": "in_no_group", "in two groups": "in_two_groups",
+            "decays that a dtype loses": "lost"}  # fmt: skip
     return (
         f"{s['decaying_tensors']} of {s['tensors']} tensors decay, {_share(s['share'])} of "
-        f"{s['elements']} elements{among}; in no group: {s['in_no_group']}, in two: "
-        f"{s['in_two_groups']}, decays that a dtype loses: {s['lost']}"
+        f"{s['elements']} elements{among}"
+        + "".join(f"; {words}: {s[key]}" for words, key in rest.items() if s[key])
     )
 
 

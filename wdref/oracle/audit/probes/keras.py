@@ -27,7 +27,7 @@ def audited(
         raise AuditError("params, state and rate are for optax: a Keras optimizer has its own")
     variables = _trained(optimizer, model)
     own = {id(v): str(name) for name, v in names or ()}
-    with _float64():
+    with apart(), _float64():  # Keras itself warns of how it reads torch's tensors
         copies = _Copies(optimizer, variables, sample, memory)
         measured = dict(zip(map(id, variables), measure(copies), strict=True))
     rows = []

@@ -3,7 +3,7 @@
 JAX computes in float64 here whatever it is set to elsewhere; that is put back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -76,6 +76,7 @@ class _Copies:
     ) -> None:
         self.tx, self.sample, self.state, self.wide = tx, sample, state, wide
         self.notes: list[str] = []
+        self._compiled: Callable[..., Any] = jax.jit(self._update)
         leaves, self.tree = jax.tree_util.tree_flatten_with_path(params)
         if not leaves:
             raise AuditError("params is an empty tree: there is nothing to audit")
@@ -138,14 +139,17 @@ class _Copies:
                 for i, (values, own) in enumerate(slots)]  # fmt: skip
 
     def _step(self, grads: Any, state: Any, theta: Any) -> tuple[Any, Any]:
-        def step() -> Any:
-            import optax
-
-            updates, then = self.tx.update(grads, state, theta)
-            return optax.apply_updates(theta, updates), then
-
-        new, then = stepped("the transformation", step)
+        """Step once: compiled, as trainings are, or as written where that cannot be."""
+        try:
+            new, then = self._compiled(grads, state, theta)
+        except Exception:
+            self._compiled = self._update
+            new, then = stepped("the transformation", lambda: self._update(grads, state, theta))
         return new, then
+
+    def _update(self, grads: Any, state: Any, theta: Any) -> tuple[Any, Any]:
+        updates, then = self.tx.update(grads, state, theta)
+        return jax.tree.map(lambda x, u: (x + u).astype(x.dtype), theta, updates), then
 
     def _theta(self, start: Start) -> Any:
         leaves = []
