@@ -144,6 +144,10 @@ def test_what_a_state_says_of_the_rate(optax, params):
     tx = optax.inject_hyperparams(optax.adamw)(learning_rate=RATE, weight_decay=DECAY)
     row = wdref.audit(tx, params=params).rows[0]
     assert (row.rate, row.coefficient) == (pytest.approx(RATE), pytest.approx(DECAY))
+    tx = optax.inject_hyperparams(optax.adamw, static_args=("mask",))(
+        learning_rate=RATE, weight_decay=DECAY, mask=mask
+    )
+    assert wdref.audit(tx, params=params).findings == ()  # what a mask leaves out is no mistake
 
 
 def test_large_arrays_are_sampled(optax):

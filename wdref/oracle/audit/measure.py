@@ -146,7 +146,8 @@ def _measured(
     has_moments = any(len(present.plus.state[name]) >= min(2, len(first)) for name in moments)
     form = "decoupled" if has_moments and not seen else "either"
     wider = next((n for n in sorted(follow) if native.units.get(n, 1.0) < native.units[""]), "")
-    return Measured(form, decay, low, high, *((None, 0.0) if wider else _rounded(native)), wider)
+    kept, lost = (None, 0.0) if wider else _rounded(native)
+    return Measured(form, decay, low, high, kept, lost, wider)
 
 
 def _is_share(

@@ -31,7 +31,8 @@ STYLE = """<style>
 .wdref-audit h1 { margin: 0 0 .3rem; font-size: 1.5rem; line-height: 1.25; }
 .wdref-audit h2 { margin: 1.4rem 0 .4rem; font-size: 1.1rem; }
 .wdref-audit p { margin: 0 0 .5rem; max-width: 90ch; }
-.wdref-audit .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
+.wdref-audit .wide { margin: 0 0 .8rem; overflow-x: auto;
+  border: 1px solid var(--line); border-radius: 6px; }
 .wdref-audit table { width: 100%; border-collapse: collapse; font-size: .87rem; }
 .wdref-audit th, .wdref-audit td { padding: .3rem .5rem; text-align: left;
   vertical-align: top; border-top: 1px solid var(--line); }

@@ -35,7 +35,7 @@ def audited(
         grouped = id(v) in measured
         rows.append(Parameter(
             (own.get(id(v), v.path),), tuple(v.shape), str(v.dtype), ("0",) if grouped else (),
-            copies.rate if grouped else None, number(optimizer.weight_decay) if grouped else None,
+            copies.rate if grouped else None, _coefficient(optimizer, v) if grouped else None,
             bool(v.trainable), _module(v, model),
         ).row(measured.get(id(v))))  # fmt: skip
     return made(optimizer, "keras", rows, copies.notes)
@@ -57,6 +57,11 @@ def _all(variables: Sequence[Any], model: Any) -> list[Any]:
     """The optimizer's variables, and the model's that it does not train."""
     others = [] if model is None else model.trainable_variables
     return list({id(v): v for v in (*variables, *others)}.values())
+
+
+def _coefficient(optimizer: Any, v: Any) -> float | None:
+    """What the optimizer says of a variable: 0 of one that it leaves out."""
+    return number(optimizer.weight_decay) if optimizer._use_weight_decay(v) else 0.0
 
 
 def _module(v: Any, model: Any) -> str:

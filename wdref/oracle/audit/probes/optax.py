@@ -42,7 +42,8 @@ def audited(
     for (path, x), m, moves in zip(copies.named, measured, copies.reached, strict=True):
         parameter = Parameter(
             (path,), tuple(x.shape), str(x.dtype), ("0",) if moves else (),
-            said.get("learning_rate", rate), said.get("weight_decay"),
+            said.get("learning_rate", rate),
+            said.get("weight_decay") if m.form != "none" else None,  # a mask is said nowhere
         )  # fmt: skip
         rows.append(parameter.row(m if moves or m.form != "none" else None))
     return made(tx, "optax", rows, copies.notes, name="an optax transformation")
