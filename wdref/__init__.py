@@ -20,12 +20,14 @@ from .optimizer import State as State
 if TYPE_CHECKING:
     # a class for every claim: methods/__init__.pyi has them with their types
     from .methods import *  # noqa: F403  # whatever families there are
+    from .oracle.audit import audit as audit
     from .oracle.check.ask import check as check
     from .oracle.check.ask import identify as identify
 
-_NAMES = ("Optimizer", "State", "check", "checkpoint", "convert", "decay", "identify",
+_NAMES = ("Optimizer", "State", "audit", "check", "checkpoint", "convert", "decay", "identify",
           "interchange", "load", "save", "schedules", "states")  # fmt: skip
-_ASKED = ("check", "identify")  # of the oracle, which is imported when it is asked
+_ASKED = {"audit": ".oracle.audit", "check": ".oracle.check.ask",
+          "identify": ".oracle.check.ask"}  # fmt: skip  # imported when it is asked
 
 
 def __getattr__(name: str) -> Any:
@@ -34,9 +36,9 @@ def __getattr__(name: str) -> Any:
 
         return version("wdref")
     if name in _ASKED:
-        from .oracle.check import ask
+        from importlib import import_module
 
-        return getattr(ask, name)
+        return getattr(import_module(_ASKED[name], __name__), name)
     from .methods import methods
 
     if name == "__all__":
