@@ -21,7 +21,17 @@ from wdref.oracle import Unsupported
 ml_dtypes: Any = optional("ml_dtypes")
 safetensors: Any = optional("safetensors")
 INSTALL = "pip install wdref"
-SUPPORTS = ("tensors", "groups", "layout", "resume", "change", "order", "mixed", "count")
+SUPPORTS = (
+    "tensors",
+    "groups",
+    "layout",
+    "resume",
+    "change",
+    "scheduler",
+    "order",
+    "mixed",
+    "count",
+)
 OWN_OPTIONS = ()  # of `drive`: all options are the constructor's
 CONVENTION = "paper"
 OPTIMIZERS = {

@@ -148,7 +148,7 @@ TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 SHARDED = ("sharded", "ranks", "patience")
 # of `drive`; others: constructor's
 OWN_OPTIONS = (*TENSORS, *SHARDED, "matrices", "device", "compiled")
-SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "skip",
+SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "scheduler", "skip",
             "accumulate", "maximize", "clip", "order", "mixed", "count")  # fmt: skip
 
 

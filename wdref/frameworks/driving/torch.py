@@ -64,6 +64,7 @@ class Training:
         joined, _ = self.life.get("add", (None, 0))
         self.opt = self._made([p for i, p in enumerate(self.params) if i != joined])
         self.scaler = _scaler() if "skip" in self.life else None
+        self.scheduler = self._scheduled() if "scheduler" in self.life else None
         self.step = _compiled(self.opt, own.get("compiled"))
 
     def run(self) -> Any:
@@ -71,8 +72,8 @@ class Training:
         path: list[list[Any]] = [[] for _ in self.params]
         for t, eta in enumerate(self.case.eta.tolist(), start=1):
             self._before(t)
-            for place, h in zip(self._places(), self.hyper, strict=False):  # one group, or one each
-                _set_rate(place, self.words.rate_among(place), h["learning_rate"] * eta)
+            if self.scheduler is None:
+                self._set_rates(eta)
             self._advance(t)
             self._after(t)
             for p, steps in zip(self.params, path, strict=True):
@@ -123,6 +124,17 @@ class Training:
             f"have {known or 'nothing'}; --word NAME=learning_rate says which one is"
         )
 
+    def _set_rates(self, eta: float) -> None:
+        for place, h in zip(self._places(), self.hyper, strict=False):  # one group, or one each
+            _set_rate(place, self.words.rate_among(place), h["learning_rate"] * eta)
+
+    def _scheduled(self) -> Any:
+        """Return PyTorch's own scheduler, which begins with the multiplier of the first step."""
+        if "lr" not in _groups_of(self.opt)[0] or not isinstance(self.opt, torch.optim.Optimizer):
+            raise Unsupported("torch.optim.lr_scheduler sets 'lr' in the groups of an Optimizer")
+        eta = self.case.eta.tolist()
+        return torch.optim.lr_scheduler.LambdaLR(self.opt, lambda t: eta[min(t, len(eta) - 1)])
+
     # -- a step -----------------------------------------------------------------------------------
 
     def _advance(self, t: int) -> None:
@@ -133,7 +145,10 @@ class Training:
                 continue
             g = self._view(i, self._sign() * self.grads[i][t - 1]) / k
             g = self.there.gradient(g, p)
-            p.grad = g if p.grad is None or k == 1 or t % k == 1 else p.grad + g
+            if k == 1 or p.grad is None:
+                p.grad = g
+            else:  # as `backward` adds, in place, after `zero_grad(set_to_none=False)`
+                p.grad.mul_(t % k != 1).add_(g)
         if t % k == 0:
             self._clip()
             self._step()
@@ -141,6 +156,8 @@ class Training:
     def _step(self) -> None:
         if self.scaler is None:
             self.step()
+            if self.scheduler is not None:
+                self.scheduler.step()
             return
         for p in self.params:  # as `scaler.scale(loss).backward()` leaves them
             p.grad = None if p.grad is None else self.scaler.scale(p.grad)
@@ -214,7 +231,10 @@ class Training:
     def _count(self, steps: int) -> None:
         """Set every count of steps, wherever it is kept."""
         places = [*self.opt.state.values(), *_groups_of(self.opt), vars(self.opt)]
-        for place, name in [pair for each in places for pair in _counts(each)]:
+        found = [pair for each in places for pair in _counts(each)]
+        if not found:
+            raise Unsupported("it keeps no count of steps that can be set")
+        for place, name in found:
             if isinstance(place[name], torch.Tensor):
                 place[name].fill_(steps)
             else:

@@ -14,6 +14,7 @@ import numpy as np
 EVENTS = {
     "resume": "k: after step k the state is saved, loaded into a new optimizer, and it goes on",
     "change": "[[k, {name: value}], …]: from step k on these hyperparameters are others",
+    "scheduler": "true: the program's own scheduler sets the rate, η of each step",
     "skip": "[k, …]: a scaler finds a gradient of these steps not finite, and cancels the step",
     "accumulate": "k: k gradients in a row are averaged to one, whose step is taken at the last",
     "maximize": "true: the step goes up the gradient",
@@ -27,6 +28,7 @@ EVENTS = {
 WORDS = {
     "resume": "a training that is resumed",
     "change": "a hyperparameter that is changed in the midst of a training",
+    "scheduler": "a rate that the program's own scheduler sets",
     "skip": "a step that a scaler cancels",
     "accumulate": "gradients that are accumulated",
     "maximize": "a step up the gradient",
@@ -35,6 +37,13 @@ WORDS = {
     "remove": "a tensor that leaves",
     "mixed": "tensors of several dtypes in one group",
     "jump": "a count of a million steps",
+}
+# What a tensor has done that moved at a step that is none of its own.
+MOVED = {
+    "skip": "moved at a step that was cancelled",
+    "accumulate": "moved before all gradients of its step were there",
+    "add": "moved before it had joined",
+    "remove": "moved after it had left",
 }
 FLAGS = {**{name: name for name in EVENTS}, "add": "order", "remove": "order", "jump": "count"}
 

@@ -25,8 +25,8 @@ SLOW = {**BOLD, "beta1": 0.9, "beta2": 1 - 2.0**-14, "rho": 1 - 2.0**-14, "eps":
 MIXED = {"float64": ("float32", "float64", "float32"), "float16": ("float16", "float32", "float16"),
          "bfloat16": ("bfloat16", "float32", "bfloat16")}  # fmt: skip
 NAMES = ("resume", "resume-tensors", "change-rate", "change-decay", "change-moments", "change-eps",
-         "skip", "maximize", "added", "removed", "mixed", "accumulate", "clip-value", "clip-norm",
-         "million")  # fmt: skip
+         "scheduler", "skip", "maximize", "added", "removed", "mixed", "accumulate", "clip-value",
+         "clip-norm", "million")  # fmt: skip
 # Hyperparameters that others take the place of in the midst of a training, those of one case.
 CHANGES: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("rate", {"learning_rate": 0.1}),
@@ -48,6 +48,8 @@ def lives(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
                     "had no gradient yet", {"resume": 3}, sizes=(5, 6, 7), groups=True,
                     starts=(1, 1, 5))  # fmt: skip
     yield from life.changed()
+    yield life.case("scheduler", "the rate is set by the program's own scheduler",
+                    {"scheduler": True}, sizes=(5, 6))  # fmt: skip
     yield life.case("skip", "a scaler finds a gradient that is not finite in one tensor, and "
                     "cancels the step of all", {"skip": [3, 6]}, sizes=(5, 6))  # fmt: skip
     yield life.case("maximize", "the step goes up the gradient", {"maximize": True})

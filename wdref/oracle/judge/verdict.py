@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...engine.arithmetic import CORRECT, Arithmetic, Primitives
 from ..cases.case import DTYPES, Case
+from ..cases.life import MOVED
 from ..cases.lives import NAMES as LIVES
 from ..cases.shapes import RANKS
 from ..targets.targets import Result
@@ -217,6 +218,7 @@ def _moves(part: Case, values: Array, taken: Sequence[int]) -> NDArray[np.intp]:
 def _moved(case: Case, tensor: int, step: int, coordinate: int) -> CaseVerdict:
     early = case.starts is not None and step + 1 < case.starts[tensor]
     message = "moved before its first gradient" if early else "moved at a step without a gradient"
+    message = next((MOVED[event] for event in case.life if event in MOVED), message)
     return CaseVerdict(case.id, "deviates", np.inf, None, int(step) + 1, int(coordinate), tensor,
                        message=message)  # fmt: skip
 

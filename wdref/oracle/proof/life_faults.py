@@ -55,6 +55,11 @@ def _begin_anew(self: Training, new: Any) -> None:
         tensor.t = 0
 
 
+def _one_late(self: Training, t: int, eta: float, grads: Any) -> None:
+    late = self.case.eta[max(t - 2, 0)] if "scheduler" in self.life else eta
+    Training.advance(self, t, float(late), grads)
+
+
 def _count_cancelled(self: Training, eta: float, grads: Any) -> None:
     for tensor in self.tensors:
         tensor.t += 1
@@ -160,6 +165,7 @@ FAULTS = (
           "order", {"after": _by_place}),
     Fault("L23", "all tensors take the dtype of the first", "mixed", {"before": _of_the_first},
           grade="imprecise"),
+    Fault("L26", "the scheduler is one step late", "scheduler", {"advance": _one_late}),
     Fault("L24", "a count that saturates at 2^11", "count", {"count": _saturated(11)}),
     Fault("L25", "a count that saturates at 2^16", "count", {"count": _saturated(16)}),
 )  # fmt: skip
