@@ -208,7 +208,7 @@ def _like(x: Any, other: Any) -> Any:
 
 
 def _placed(x: Any, like: Any) -> Any:
-    """Return an array of JAX from one of NumPy's, on the devices of another where it has several."""
+    """Return an array of JAX from one of NumPy's, on the devices that another is bound to."""
     committed = getattr(like, "committed", False)
     return jax.device_put(x, like.sharding) if committed else jnp.asarray(x)
 
