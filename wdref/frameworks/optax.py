@@ -1,4 +1,4 @@
-"""Adapter for optax: ``optax:adamw``, ``optax:sgd[decay=before]``; every step runs under jax.jit.
+"""Adapter for optax: ``optax:adamw``, ``optax:sgd[decay=before]``; a step runs under jax.jit.
 
 Options go to the function of optax as they are (``nesterov``, ``momentum=None``, ``mu_dtype``,
 ``bias_correction_nu``, …; ``eps_root=eps`` is the case's own eps), and beside them:
@@ -9,11 +9,12 @@ Options go to the function of optax as they are (``nesterov``, ``momentum=None``
 - ``mask=True``: a tensor without decay is masked out, where otherwise its weight_decay is 0;
 - ``inject=True``: under ``optax.inject_hyperparams``, where hyperparameters are arrays;
 - ``sharded=8``: on as many simulated devices (2, 4 or 8), each with an equal chunk of the first
-  dimension. JAX refuses uneven chunks: rows of zeros fill the last, as its users do, and its state.
+  dimension. JAX refuses uneven chunks: rows of zeros fill the last, as its users do, and its state;
+- ``jit=False``: every step as Python runs it; ``device``: JAX's, as ``gpu`` or ``cpu:0``.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,6 +24,7 @@ import optax
 
 from wdref.oracle import Unsupported
 
+from .driving.optax import LIVES, Training
 from .sharded.jax import Devices
 
 INSTALL = "pip install optax"
@@ -91,7 +93,6 @@ OPTIMIZERS = {
     "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
-LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
 MORE = ("nadam", "nadamw")  # that may be asked as another rule
 NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
@@ -99,8 +100,10 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
-        "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8)}  # fmt: skip
-OWN_OPTIONS = ("x64", "mask", "inject", "sharded")  # of `drive`; the others are the factory's
+        "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
+        "jit": (True, False), "device": (None,)}  # fmt: skip
+# those of `drive`; the others are the factory's
+OWN_OPTIONS = ("x64", "mask", "inject", "sharded", "jit", "device")
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
@@ -113,8 +116,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         return _make(optimizer, hyper, rate, theirs, ours)
 
     # its rate is the first step size alone
-    ways = ("first" if optimizer == "rprop" else "schedule",)
-    return _runner(build, ours["x64"], ways, Devices(ours["sharded"]))
+    return _runner(build, ours, ("first" if optimizer == "rprop" else "schedule",))
 
 
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
@@ -124,42 +126,48 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
     the learning rate's. It is a schedule, or where the factory takes none a number, for which a
     transformation is made at every step: traced, or where that cannot be outside of jax.jit.
     """
-    make = optax.inject_hyperparams(make) if own.get("inject") else make
+    own = {name: own.get(name, OURS[name][0]) for name in OWN_OPTIONS}
+    _refuse(own)
+    make = optax.inject_hyperparams(make) if own["inject"] else make
 
     def build(hyper: Any, rate: Any) -> Any:
         given = {**words(hyper), **words.fixed}
         given |= {words.rate: rate} if words.rate not in words.fixed else {}
-        if own.get("mask"):
+        if own["mask"]:
             decays = hyper["weight_decay"] != 0
             given["mask"] = lambda tree: jax.tree.map(lambda _: decays, tree)
         return make(**given)
 
-    devices = Devices(own.get("sharded"))
-    return _runner(build, own.get("x64"), ("schedule", "traced", "plain"), devices)
+    return _runner(build, own, ("schedule", "traced", "plain"))
 
 
 def _runner(
-    build: Callable[..., Any], x64: bool | None, ways: Sequence[str], devices: Devices
+    build: Callable[..., Any], ours: Mapping[str, Any], ways: Sequence[str]
 ) -> Callable[[Any], Any]:
     """Return `run(case)` for ``build(hyper, rate)``; of the `ways` the first that works is kept."""
     steps: dict[Any, Any] = {}  # compiled, by the hyperparameters in them
     kept: list[str] = []
+    device, devices = _device(ours["device"]), Devices(ours["sharded"])
+
+    def train(case: Any, way: str) -> Any:
+        return Training(case, build, way, ours, steps, devices).run()
 
     def run(case: Any) -> Any:
-        wide = case.dtype == "float64" if x64 is None else x64
-        if case.dtype == "float64" and not wide:
+        dtypes = {case.dtype, *case.life.get("mixed", ())}
+        wide = "float64" in dtypes if ours["x64"] is None else ours["x64"]
+        if "float64" in dtypes and not wide:
             raise Unsupported("JAX has float64 with x64 on only")
-        with jax.enable_x64(wide):
+        with jax.enable_x64(wide), jax.default_device(device):
             for way in () if kept else ways[:-1]:
                 try:
-                    path = _train(case, build, way, steps, devices)
+                    path = train(case, way)
                 except (TypeError, ValueError):
                     continue
                 kept.append(way)
                 return path
-            return _train(case, build, kept[0] if kept else ways[-1], steps, devices)
+            return train(case, kept[0] if kept else ways[-1])
 
-    run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", *LIVES)  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -200,17 +208,33 @@ def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], d
         raise ValueError(f"optax adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
     known = [name for name in inspect.signature(getattr(optax, optimizer)).parameters
              if name not in ("learning_rate", "weight_decay", "mask")]  # fmt: skip
-    for name, value in options.items():
+    for name in options:
         if name not in OURS and name not in known:
             words = ", ".join([*known, *OURS])
             raise ValueError(f"optax adapter: {optimizer} has no option {name!r}; it has {words}")
-        if name in OURS and value not in OURS[name]:
-            raise ValueError(f"optax adapter: {name}={value!r}; expected one of {OURS[name]}")
     ours = {name: options.get(name, allowed[0]) for name, allowed in OURS.items()}
+    _refuse(ours)
     own_decay = "weight_decay" in inspect.signature(getattr(optax, optimizer)).parameters
     if own_decay and ours["decay"] != "none":
         raise ValueError(f"optax adapter: {optimizer} has a decay of its own: no option 'decay'")
     return {name: value for name, value in options.items() if name not in OURS}, ours
+
+
+def _refuse(ours: Mapping[str, Any]) -> None:
+    """Raise ValueError for a value that an option of ours has not."""
+    for name, value in ours.items():
+        if name != "device" and value not in OURS[name]:
+            raise ValueError(f"optax adapter: {name}={value!r}; expected one of {OURS[name]}")
+
+
+def _device(name: Any) -> Any:
+    """Return JAX's device of a name like ``gpu`` or ``cpu:0``; without one JAX has its choice."""
+    kind, _, place = str(name).partition(":")
+    try:
+        return None if name is None else jax.devices(kind)[int(place or 0)]
+    except (RuntimeError, ValueError, IndexError):
+        known = ", ".join(f"{each.platform}:{i}" for i, each in enumerate(jax.devices()))
+        raise ValueError(f"optax adapter: device={name!r}; JAX has {known} here") from None
 
 
 def _make(
@@ -240,57 +264,6 @@ def _make(
     if ours["decay"] == "last":
         return optax.chain(make(rate, **given), optax.add_decayed_weights(-lam, **masked))
     return make(rate, **given)
-
-
-def _train(
-    case: Any, build: Callable[..., Any], way: str, compiled: dict[Any, Any], devices: Devices
-) -> Any:
-    many = "tensors" in case.flags
-    thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-    params = {str(i): devices.put(_cast(theta, case.dtype)) for i, theta in enumerate(thetas)}
-    own = [{**case.hyper, **group} for group in case.groups or [{}]]
-    tables = [_table(h["learning_rate"] * case.eta) for h in own]
-
-    def chain(tables: Any, t: Any) -> Any:
-        rates = [_rate(way, h, rates, t) for h, rates in zip(own, tables, strict=True)]
-        opts = [build(h, rate) for h, rate in zip(own, rates, strict=True)]
-        names = [str(i) for i in range(len(opts))]
-        one_each = dict(zip(names, opts, strict=True))
-        return optax.partition(one_each, {n: n for n in names}) if case.groups else opts[0]
-
-    def update(params: Any, grads: Any, state: Any, tables: Any, *t: int) -> Any:
-        updates, state = chain(tables, *(t or (0,))).update(grads, state, params)
-        return optax.apply_updates(params, updates), state
-
-    baked = [{**h, "learning_rate": None} for h in own]  # the table holds the rates
-    step = compiled.setdefault(f"{way} {case.dtype} {baked}", jax.jit(update))
-    step = update if way == "plain" else step
-    state = chain(tables, 0).init(params)
-    path: list[list[Any]] = [[] for _ in thetas]
-    for t in range(len(case.eta)):
-        now = {str(i): devices.put(_cast(g[t], case.dtype)) for i, g in enumerate(grads)}
-        params, state = step(params, now, state, tables, *[t] * (way in ("traced", "plain")))
-        for i, steps in enumerate(path):
-            steps.append(devices.whole(params[str(i)], thetas[i]).astype(np.float64))
-    return [np.array(steps) for steps in path] if many else np.array(path[0])
-
-
-def _rate(way: str, hyper: Any, rates: Any, t: Any) -> Any:
-    """Return the learning rate as a transformation is given it."""
-    if way == "schedule":
-        return lambda count: rates[count]
-    if way == "first":
-        return hyper["learning_rate"]
-    return float(rates[t]) if way == "plain" else rates[t]
-
-
-def _cast(x: Any, dtype: str) -> Any:
-    return x.astype(jnp.dtype(dtype))  # by NumPy: JAX compiles for every shape
-
-
-def _table(rates: Any) -> Any:
-    """Return the schedule in the dtype that x64 allows, of one length for every case."""
-    return jnp.asarray(np.concatenate([rates, np.zeros(max(LONGEST - len(rates), 0))]))
 
 
 def _defaults(function: Any) -> dict[str, Any]:

@@ -77,6 +77,10 @@ def _factory_s(make: Any, words: Words, hypers: Sequence[Mapping[str, float]]) -
         if taker is None:
             raise TypeError(f"{name_of(make)} takes tensors, and its file imports no framework")
         return taker
+    taken = words.constructor
+    # what it does not take may be an option of the adapter's, which is not known yet
+    words.fixed = {name: value for name, value in words.fixed.items()
+                   if name in taken.names or taken.takes_any}  # fmt: skip
     refused = words.refusal(hypers)
     if refused:
         raise TypeError(refused)
