@@ -151,7 +151,7 @@ def test_a_rule_that_remembers_its_steps_has_no_million():
 def test_half_precision_has_lives_whose_envelopes_are_finite(dtype):
     rule = dialect("adamw", "paper")
     every = list(lives("adamw", rule, dtype))
-    assert {"resume", "change", "skip", "maximize", "order", "mixed"} == {
+    assert {"resume", "change", "scheduler", "skip", "maximize", "order", "mixed"} == {
         FLAGS[event] for case in every for event in case.life
     }
     for part in (part for case in every for part in case.parts()):

@@ -14,7 +14,7 @@ from wdref.oracle.cases.suite import brief, cases, regimes
 from wdref.oracle.judge.enclosure import enclose
 from wdref.oracle.judge.verdict import judge
 from wdref.oracle.proof.detection import plainly, simulated
-from wdref.oracle.targets import worker
+from wdref.oracle.targets import measure
 from wdref.oracle.targets.targets import Result, parse, start
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
@@ -180,7 +180,7 @@ def test_the_probe_measures_what_is_there():
 
     f = {"sqrt": sloppy, "divide": np.divide, "fused": lambda x, y, z: x * y + z}
     flushing = {**f, "multiply": lambda x, y: np.where(abs(x * y) < 2.0**-126, 0, x * y)}
-    found = worker.probe(flushing, "float32")
+    found = measure.probe(flushing, "float32")
     assert 2.0 < found["sqrt"] <= 3.0
     assert found["sqrt_not_nearest"] == 1.0
     assert (found["divide"], found["divide_not_nearest"]) == (1.0, 0.0)
@@ -201,7 +201,7 @@ def test_the_host_s_power_widens_the_envelope():
     ratio = enclose(CLAIM, case, arithmetic=loose).radius / enclose(CLAIM, case).radius
     np.testing.assert_allclose(ratio[0], 1, rtol=1e-12)  # β^1 is β, whatever pow does
     assert np.all(ratio[1:] > 1)
-    assert 1.0 <= worker.host_power() <= 2.0
+    assert 1.0 <= measure.host_power() <= 2.0
 
 
 def test_what_hangs_on_a_sign_is_undecided():

@@ -70,7 +70,7 @@ def conformance(
         record_property("wdref_ratio", max(ratios, default=None))
         if all(v.verdict == "unsupported" for v in verdicts.values()):
             why = next(iter(verdicts.values())).message
-            record_property("wdref_not_asked", why)
+            record_property("wdref_not_asked", [v.message for v in verdicts.values()])
             pytest.skip(f"{case_id}: {why}")
         wrong = {c: v for c, v in verdicts.items() if v.verdict not in RIGHT}
         if wrong:

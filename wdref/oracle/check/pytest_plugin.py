@@ -74,9 +74,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
     if refused:
         from ..report.asked import counted  # wdref.testing has imported it
 
-        lines.append(
-            counted([p["wdref_not_asked"] for p in refused for _ in range(p["wdref_cases"])])
-        )
+        lines.append(counted([message for p in refused for message in p["wdref_not_asked"]]))
     terminalreporter.write_line(f"wdref: {'; '.join(lines)}")
 
 

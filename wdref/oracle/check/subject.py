@@ -13,7 +13,7 @@ from ..cases.case import Case
 from ..identify.diagnosis import diagnose
 from ..judge.enclosure import enclose
 from ..judge.verdict import LIMIT, CaseVerdict, arithmetic_in, judge, primitives_in
-from ..targets import worker
+from ..targets import measure, worker
 from ..targets.exchange import Result, handed
 
 Run = Callable[[Any], Any]
@@ -33,7 +33,7 @@ class Subject:
     def measured(self) -> dict[str, Any]:
         """What the primitives do that the module of `run` offers."""
         module = sys.modules.get(getattr(self.run, "__module__", ""))
-        return worker.probe_all(module, sorted({case.dtype for case in self.suite}))
+        return measure.probe_all(module, sorted({case.dtype for case in self.suite}))
 
     def judge(self, case: Case) -> CaseVerdict:
         """Run and judge a case; what `run` raises is raised, unless the case may be refused."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import Unsupported
 from ..cases.case import Case
-from . import driver, worker
+from . import driver, measure, worker
 from .exchange import Result, handed, unsteady
 from .pointing import Pointing
 from .targets import TargetError, adapter_files
@@ -30,7 +30,7 @@ def run_here(
         run, adapter = driver.drive(target, request, described)
         module = sys.modules.get(getattr(target, "__module__", None) or "")
         module = module if adapter is None or hasattr(module, "primitives") else adapter
-        measured = worker.probe_all(module, sorted({case.dtype for case in cases}))
+        measured = measure.probe_all(module, sorted({case.dtype for case in cases}))
     except (TypeError, ValueError, Unsupported) as error:
         raise TargetError(str(error)) from error
     with np.errstate(all="ignore"):  # as in a process of its own, where no one is warned

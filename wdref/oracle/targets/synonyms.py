@@ -33,8 +33,8 @@ def synonyms(claim: str = "", convention: str = "") -> list[Synonym]:
     >>> words = synonyms("rmsprop", "pytorch")
     >>> next(ours for word, ours in words if word == "alpha")
     ('rho',)
-    >>> next(ours for word, ours in synonyms("adamw", "pytorch") if word == "alpha")
-    ('learning_rate',)
+    >>> [ours for word, ours in synonyms("adamw", "pytorch") if word == "alpha"]
+    [('rho',), ('learning_rate',)]
     """
     family = claims().get(claim)
     own = programs(family).get(convention, {}).get(claim) if family else None
