@@ -149,7 +149,7 @@ SHARDED = ("sharded", "ranks", "patience")
 # of `drive`; others: constructor's
 OWN_OPTIONS = (*TENSORS, *SHARDED, "matrices", "device", "compiled")
 SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "scheduler", "skip",
-            "accumulate", "maximize", "clip", "order", "mixed", "count")  # fmt: skip
+            "accumulate", "maximize", "clip", "order", "mixed", "complex", "count")  # fmt: skip
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:

@@ -77,8 +77,9 @@ class Training:
             self._advance(t)
             self._after(t)
             for p, steps in zip(self.params, path, strict=True):
-                values = self.there.whole(p).to("cpu", torch.float64)
-                steps.append(values.numpy().ravel().copy())
+                values = self.there.whole(p).to("cpu")
+                values = torch.view_as_real(values) if values.is_complex() else values
+                steps.append(values.to(torch.float64).numpy().ravel().copy())
         return [np.array(steps) for steps in path] if self.many else np.array(path[0])
 
     # -- the optimizer ----------------------------------------------------------------------------
@@ -253,6 +254,8 @@ class Training:
             return torch.zeros(2 * len(x), dtype=dtype, device=values.device)[::2].copy_(values)
         if layout == "offset":
             return torch.zeros(len(x) + 1, dtype=dtype, device=values.device)[1:].copy_(values)
+        if "complex" in self.life:
+            return torch.view_as_complex(values.reshape(-1, 2))
         alone = self.own.get("matrices") and values.ndim != 2
         return values.reshape(1, -1) if alone else values
 

@@ -22,6 +22,7 @@ EVENTS = {
     "add": "[i, k]: tensor i joins at step k",
     "remove": "[i, k]: tensor i leaves after step k",
     "mixed": "[dtype, …]: the dtypes of the tensors of one group",
+    "complex": "pairs: real and imaginary parts of complex numbers, in turn; each is stepped alone",
     "jump": "[k, t]: after step k the count of steps is set, so that the next is step t",
 }
 # What a training is in which it happens.
@@ -36,6 +37,7 @@ WORDS = {
     "add": "a tensor that joins later",
     "remove": "a tensor that leaves",
     "mixed": "tensors of several dtypes in one group",
+    "complex": "complex numbers",
     "jump": "a count of a million steps",
 }
 # What a tensor has done that moved at a step that is none of its own.

@@ -25,8 +25,8 @@ SLOW = {**BOLD, "beta1": 0.9, "beta2": 1 - 2.0**-14, "rho": 1 - 2.0**-14, "eps":
 MIXED = {"float64": ("float32", "float64", "float32"), "float16": ("float16", "float32", "float16"),
          "bfloat16": ("bfloat16", "float32", "bfloat16")}  # fmt: skip
 NAMES = ("resume", "resume-tensors", "change-rate", "change-decay", "change-moments", "change-eps",
-         "scheduler", "skip", "maximize", "added", "removed", "mixed", "accumulate", "clip-value",
-         "clip-norm", "million")  # fmt: skip
+         "scheduler", "skip", "maximize", "added", "removed", "mixed", "complex", "accumulate",
+         "clip-value", "clip-norm", "million")  # fmt: skip
 # Hyperparameters that others take the place of in the midst of a training, those of one case.
 CHANGES: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("rate", {"learning_rate": 0.1}),
@@ -60,6 +60,8 @@ def lives(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
         yield life.case("mixed", "tensors of two dtypes in one group",
                         {"mixed": list(MIXED[dtype])}, sizes=(5, 6, 7))  # fmt: skip
     if dtype not in HALF:
+        yield life.case("complex", "complex parameters, as pairs of real numbers",
+                        {"complex": "pairs"})  # fmt: skip
         yield life.case("accumulate", "two gradients are averaged to one step",
                         {"accumulate": 2})  # fmt: skip
         yield life.case("clip-value", "each element of the gradient is clipped before the step",

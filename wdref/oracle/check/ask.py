@@ -6,7 +6,7 @@ The commands ``wdref check`` and ``wdref identify`` ask the same.
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,11 @@ from ...rules.contract import Dialect
 from ..cases.case import Case
 from ..cases.suite import cases as suite
 from ..cases.suite import regimes
-from ..identify.diagnosis import diagnose
+from ..identify.diagnosis import Diagnosis, diagnose
 from ..identify.identify import Identity
 from ..identify.identify import identify as find
 from ..identify.ranking import PROBES
+from ..judge.against import compared
 from ..judge.enclosure import enclose
 from ..judge.verdict import arithmetic_in, primitives_in
 from ..targets.exchange import STATE, Result
@@ -119,6 +120,7 @@ def check(
     convention: str = "paper",
     dtype: str = "full",
     views: bool = False,
+    against: Any = None,
     **where: Any,
 ) -> Report:
     """Does `target` compute what it is said to compute?
@@ -130,6 +132,9 @@ def check(
     not (``{"wdecay": "weight_decay"}``), `options` what every object gets beside them. `dtype` is
     ``full`` (float64 and float32), ``half``, ``all`` or one dtype; `timeout` is in seconds,
     `memory` in GiB, `python` another interpreter.
+
+    With `against` another target, on another device say, the two are compared with each other: they
+    conform where no more than rounding of the claimed rule is between them.
 
     Raises ValueError for an unknown claim, TargetError where the target cannot be asked.
 
@@ -150,9 +155,16 @@ def check(
     subject = Subject(target, dtype=dtype, **where)
     table = partial(_suite, parse_options(claim)[0], found, views)
     cases, results, primitives = subject.answers(found, table, (claim, convention))
-    diagnosis = diagnose(found, cases, results, primitives)
+    if against is None:
+        diagnosis = diagnose(found, cases, results, primitives)
+        other = None
+    else:
+        beside = replace(subject, target=against)
+        _, others, _ = beside.answers(found, table, (claim, convention))
+        diagnosis = Diagnosis(tuple(compared(found, cases, results, others, primitives)))
+        other = beside.name
     return Report(subject.name, claim, convention, dtype, diagnosis, tuple(cases),
-                  tuple(results), primitives)  # fmt: skip
+                  tuple(results), primitives, other)  # fmt: skip
 
 
 def _suite(rule: str, found: Dialect, views: bool, dtype: str) -> Iterator[Case]:

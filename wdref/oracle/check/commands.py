@@ -59,12 +59,15 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--convention", default="paper", show_default=True,
               help=f"Whose meaning of the hyperparameters: {', '.join(CONVENTIONS)}.")  # fmt: skip
 @click.option("--views", is_flag=True, help="Also tensors that are strided or misaligned views.")
+@click.option("--against", default=None, metavar="TARGET2",
+              help="Compare with this target, on another device say.")  # fmt: skip
 @files
 @graded
 @_options
 def check(
-    target: str, claim: str, convention: str, views: bool, as_json: bool, **settings: Any
-) -> int:
+    target: str, claim: str, convention: str, views: bool, against: str | None, as_json: bool,
+    **settings: Any,
+) -> int:  # fmt: skip
     """Does TARGET conform to the claim?
 
     TARGET is adapter:optimizer (torch:AdamW[fused=True], sklearn:Adam, loopback:AdamW),
@@ -89,7 +92,8 @@ def check(
     with _refusing(printed, settings) as where:
         _known(claim, convention)
         rubric = rubric_for(ask.claimed(claim, convention), printed)
-        report = ask.check(target, claim=claim, convention=convention, views=views, **where)
+        report = ask.check(target, claim=claim, convention=convention, views=views,
+                           against=against, **where)  # fmt: skip
     document |= report.document
     add_grade(document, rubric, report)
     if as_json:

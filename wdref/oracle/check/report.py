@@ -29,6 +29,7 @@ class Report:
     cases: tuple[Case, ...] = field(repr=False)
     results: tuple[Result, ...] = field(repr=False)
     primitives: Mapping[str, Any] = field(repr=False)
+    against: str | None = None  # another target, that this one is compared with
 
     @property
     def verdict(self) -> str:
@@ -68,6 +69,7 @@ class Report:
             "findings": [v.finding for v in verdicts if v.finding],
             "primitives": self.primitives, "diagnosis": self.diagnosis.lines(),
         }  # fmt: skip
+        document |= {"against": self.against} if self.against else {}
         if self.verdict in UNASKED:
             first = next(v for v in verdicts if v.verdict == self.verdict)
             words = f"{self.target}: {first.verdict} in case {first.id}: {first.message}"
@@ -80,7 +82,8 @@ class Report:
         With `imprecise` a right formula whose arithmetic is not is let through.
         """
         if not (self.conforms or (imprecise and self.verdict == "imprecise")):
-            head = f"{self.target} is not {self.convention} {self.claim}: {self.verdict}"
+            what = self.against or f"{self.convention} {self.claim}"
+            head = f"{self.target} is not {what}: {self.verdict}"
             raise AssertionError("\n".join([head, *self.diagnosis.lines()]))
 
     def __str__(self) -> str:

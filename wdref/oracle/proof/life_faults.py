@@ -94,6 +94,11 @@ def _downhill(self: Training, g: Any) -> Any:
     return g
 
 
+def _real_alone(self: Training, g: Any) -> Any:
+    imaginary = np.arange(g.size) % 2 == 1 if "complex" in self.life else False
+    return np.where(imaginary, np.zeros_like(g), Training.signed(self, g))
+
+
 def _unclipped(self: Training, grads: Any) -> Any:
     return grads
 
@@ -166,6 +171,8 @@ FAULTS = (
     Fault("L23", "all tensors take the dtype of the first", "mixed", {"before": _of_the_first},
           grade="imprecise"),
     Fault("L26", "the scheduler is one step late", "scheduler", {"advance": _one_late}),
+    Fault("L27", "the imaginary part of a gradient is dropped", "complex",
+          {"signed": _real_alone}),
     Fault("L24", "a count that saturates at 2^11", "count", {"count": _saturated(11)}),
     Fault("L25", "a count that saturates at 2^16", "count", {"count": _saturated(16)}),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..identify.diagnosis import Diagnosis
 from .asked import not_asked
-from .show import CAPTION, HEADER, rows
+from .show import CAPTION, HEADER, rows, title_of
 
 COLORS = {"conforms": "#1a7f37", "deviates": "#cf222e", "error": "#cf222e", "timeout": "#cf222e"}
 OTHER = "#9a6700"
@@ -15,7 +15,7 @@ OTHER = "#9a6700"
 def check_html(document: dict[str, Any], diagnosis: Diagnosis) -> str:
     """Return a verdict with its diagnosis, and the table of all cases folded below."""
     verdicts = diagnosis.verdicts
-    title = f"{document['target']} as {document['convention']} {document['claim']}"
+    title = title_of(document)
     worst = document["worst_ratio"]
     ratio = "" if worst is None else f", worst ratio {worst:.3g}"
     color = COLORS.get(document["verdict"], OTHER)

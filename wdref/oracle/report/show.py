@@ -19,6 +19,12 @@ CAPTION = f"ratio: |got - exact| over what correct rounding allows; up to {LIMIT
 WIDTH = 100
 
 
+def title_of(document: dict[str, Any]) -> str:
+    """Return what was asked: a target, as what, and against which other."""
+    claimed = f"{document['target']} as {document['convention']} {document['claim']}"
+    return f"{claimed}, against {document['against']}" if document.get("against") else claimed
+
+
 def check_text(document: dict[str, Any], diagnosis: Diagnosis) -> str:
     """Return what `print_check` prints, without colours."""
     console = _page()
@@ -47,7 +53,7 @@ def print_check(
 ) -> None:
     """Print one row a case, and the verdict last."""
     console = console or Console(highlight=False)
-    title = Text(f"{document['target']} as {document['convention']} {document['claim']}")
+    title = Text(title_of(document))
     table = Table(title=title)
     table.add_column(HEADER[0], no_wrap=True)
     for name in HEADER[1:]:

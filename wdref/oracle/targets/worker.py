@@ -33,7 +33,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 LIFE = ("resume", "change", "scheduler", "skip", "accumulate", "maximize", "clip", "order",
-        "mixed", "count")  # fmt: skip
+        "mixed", "complex", "count")  # fmt: skip
 NEEDS = ("tensors", "groups", "late", "none", "layout", *LIFE)  # what a target says it supports
 REFUSABLE = ("shaped", "bound", "nonfinite")  # flags of cases that a right target may refuse
 LACKS = "run.supports has no "
