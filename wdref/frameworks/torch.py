@@ -3,7 +3,8 @@
 Options go to the constructor as they are. Some are the adapter's own: ``tensor_lr=True``,
 ``tensor_betas=True`` and ``tensor_weight_decay=True`` give these as tensors, as ``torch.tensor``
 makes them of a float; ``device=cuda`` keeps the tensors there; ``compiled=True`` compiles the step,
-``compiled=BACKEND`` by that backend of torch.compile. The schedule sets ``lr`` before each step, as
+``compiled=BACKEND`` by that backend of torch.compile; ``complex=True`` says of a class of one's own
+that it takes complex numbers. The schedule sets ``lr`` before each step, as
 PyTorch's own schedulers do, but for Rprop, whose rate is the first step size alone.
 
 With ``sharded=fsdp2`` or ``sharded=zero`` several processes step together (`sharded/torch.py`), two
@@ -147,9 +148,9 @@ OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as ano
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 SHARDED = ("sharded", "ranks", "patience")
 # of `drive`; others: constructor's
-OWN_OPTIONS = (*TENSORS, *SHARDED, "matrices", "device", "compiled")
+OWN_OPTIONS = (*TENSORS, *SHARDED, "matrices", "device", "compiled", "complex")
 SUPPORTS = ("tensors", "groups", "late", "none", "layout", "resume", "change", "scheduler", "skip",
-            "accumulate", "maximize", "clip", "order", "mixed", "complex", "count")  # fmt: skip
+            "accumulate", "maximize", "clip", "order", "mixed", "count")  # fmt: skip
 
 
 def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
@@ -157,6 +158,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     cls = _class(optimizer, options)
     own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
     own["matrices"] = optimizer == "Muon"  # it takes matrices alone
+    # torch.optim's fused steps take real numbers alone, and so does Muon
+    own.setdefault("complex", not (options.get("fused") or own["matrices"]))
     drive_it = drive(cls, _Table(optimizer, options), **own)
 
     def run(case: Any) -> Any:
@@ -189,7 +192,8 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
         with _one_thread():
             return Training(make, words, case, own).run()
 
-    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
+    words_of_complex = ("complex",) if own.get("complex") else ()
+    run.supports = (*SUPPORTS, *words_of_complex)  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -253,7 +257,7 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     cls = getattr(torch.optim, optimizer)
     given = [name for name in HYPER[optimizer] if f"tensor_{name}" in TENSORS]
     known = [*inspect.signature(cls).parameters, *(f"tensor_{name}" for name in given)][1:]
-    known += ["device", "compiled", *SHARDED]
+    known += ["device", "compiled", "complex", *SHARDED]
     for name in options:
         if name not in known:
             raise ValueError(
