@@ -104,7 +104,8 @@ class Training:
             files = [f"{folder}/{name}.npz" for name in ("state", "params")]
             for file, tree in zip(files, (self.opt.state, self.params), strict=True):
                 mx.savez(file, **dict(tree_flatten(tree)))  # safetensors have no float64 here
-            state, params = (dict(mx.load(file)) for file in files)
+            load: Any = mx.load  # of several kinds of files: here arrays by name
+            state, params = map(load, files)
             mx.eval(state, params)
         self._make()
         self.opt.state = tree_unflatten(list(state.items()))

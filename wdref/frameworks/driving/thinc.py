@@ -86,7 +86,7 @@ class Training:
     def _schedule(self, values: Sequence[Sequence[float]], eta: Sequence[float] = ()) -> Any:
         begins = [k for k, _ in self.life.get("change", ())]
 
-        def value(schedule: Any, step: int, *, key: Any, **_: Any) -> float:
+        def value(schedule: Any, step: int, *, key: Any, **_: Any) -> Any:
             phase = sum(step + 1 >= k for k in begins)
             return values[self.places[key[0]]][phase] * (eta[step] if eta else 1.0)
 

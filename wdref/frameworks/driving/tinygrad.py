@@ -149,5 +149,7 @@ def _step(opt: Any, *grads: Any) -> None:
     except RuntimeError as error:
         if "assign dtype mismatch" not in str(error):
             raise
+        if getattr(opt, "fused", False):
+            raise Unsupported("tinygrad's fused step joins tensors of one dtype") from error
         reason = "its float32 buffer takes no float64; OPTIM_DTYPE=float64 helps"
         raise Unsupported(f"tinygrad's SGD with momentum: {reason}") from error
