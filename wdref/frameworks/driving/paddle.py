@@ -120,7 +120,7 @@ class Training:
         self.opt.set_lr(eta if self.case.groups else self.rate * eta)
         for i, p in enumerate(self.params):
             if waits(self.case, i, t):
-                p.clear_gradient(set_to_zero=False)
+                p.grad = None
                 continue
             g = self._tensor(i, self.grads[i][t - 1]) / k
             p.grad = g if k == 1 or t % k == 1 else p.grad + g
