@@ -121,7 +121,8 @@ DERIVED = {
     "paddle": Derived(PADDLE, "Heavy", "sgd", "optax",
                       ('self._get_accumulator("velocity", p)',
                        "self.own.setdefault(p.name, paddle.zeros_like(p))"),
-                      ("resume", "resume-tensors"), ("change-decay", "skip", "maximize", "added", "million")),
+                      ("resume", "resume-tensors"),
+                      ("change-decay", "skip", "maximize", "added", "million")),
     # what the constructor made of a hyperparameter, read in its place
     "tinygrad": Derived(TINYGRAD, "Heavy", "sgd", "optax",
                         ("self.momentum * b", "self.damping * b"), ("change-moments",),

@@ -4,7 +4,7 @@ FRAMEWORK = "paddle"
 OPTIMIZER = "every optimizer with a state"
 KIND = "crash"
 FORMULA = "while any loaded state waits for its parameter, one without is an error, not a beginner"
-EXPECTED = "θ = (0.9, 0.9): the first parameter begins, as it does where it stands last."
+EXPECTED = "The first parameter begins, as it does where it stands last."
 WHY = "Who unfreezes the first layers of a model after a restart cannot go on with its optimizer."
 ISSUE = "https://github.com/PaddlePaddle/Paddle/issues/30506, closed: its error, of names"
 SEEN = "3.3.1"
@@ -13,10 +13,10 @@ SEEN = "3.3.1"
 def reproduce() -> tuple[dict[str, object], bool]:
     import paddle
 
-    make, saved = paddle.base.framework.EagerParamBase.from_tensor, {}
+    saved: dict[str, object] = {}
     for trained in ((1,), (0, 1)):  # before the restart and after it
         with paddle.utils.unique_name.guard():  # the names of a process, the same each time
-            params = [make(paddle.ones([1])) for _ in range(2)]
+            params = paddle.nn.Linear(1, 1).parameters()
             opt = paddle.optimizer.Adam(0.1, parameters=params)
             opt.set_state_dict(saved)
             for i in trained:
@@ -26,4 +26,4 @@ def reproduce() -> tuple[dict[str, object], bool]:
             except AssertionError as error:
                 return {"error": str(error)}, True
             saved = opt.state_dict()
-    return {"theta": [p.item() for p in params]}, False
+    return {"tensors": len(saved)}, False
