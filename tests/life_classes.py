@@ -116,21 +116,21 @@ TOGETHER = ("resume-tensors", "added")
 DERIVED = {
     # a count beside the state, which no file of the state holds
     "mlx": Derived(MLX, "AdamW", "adamw", "pytorch", ("self.step.item()", "self.t"), ("resume",),
-                   (*TOGETHER, "clip-value", "skip", "maximize", "accumulate")),
+                   (*TOGETHER, "clip-value", "skip", "maximize", "accumulate", "complex")),
     # a state beside the accumulators, which `state_dict` does not hold
     "paddle": Derived(PADDLE, "Heavy", "sgd", "optax",
                       ('self._get_accumulator("velocity", p)',
                        "self.own.setdefault(p.name, paddle.zeros_like(p))"),
                       ("resume", "resume-tensors"),
-                      ("change-decay", "skip", "maximize", "added", "million")),
+                      ("change-decay", "skip", "maximize", "added", "million", "complex")),
     # what the constructor made of a hyperparameter, read in its place
     "tinygrad": Derived(TINYGRAD, "Heavy", "sgd", "optax",
                         ("self.momentum * b", "self.damping * b"), ("change-moments",),
                         ("resume-tensors", "skip", "maximize", "added", "removed", "clip-value",
-                         "clip-norm", "million")),
+                         "clip-norm", "million", "scheduler", "complex")),
     # a schedule that is asked for its first step alone
     "thinc": Derived(THINC, "Decaying", "sgdw", "thinc", ("self.L2(self.step", "self.L2(0"),
                      ("change-decay",),
                      ("resume", "resume-tensors", "skip", "maximize", "clip-value", "clip-norm",
-                      "change-moments")),  # of which it has none
+                      "complex", "change-moments")),  # of which it has none
 }  # fmt: skip

@@ -65,7 +65,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for what `make` makes of keywords.
 
-    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets, `words.rate` is
+    the learning rate's.
     """
     mx.set_default_device(mx.cpu)  # the only one with float64
 
@@ -118,6 +119,8 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
 
 class _Table:
     """The words of MLX's own classes, as `drive` asks for them."""
+
+    rate = "learning_rate"
 
     def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
         self.optimizer, self.fixed = optimizer, options

@@ -75,6 +75,9 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     def run(case: Any) -> Any:
         if optimizer == "Rprop" and case.groups:
             raise Unsupported("paddle.optimizer.Rprop has one rate for all groups")
+        if optimizer == "Rprop" and "scheduler" in case.life:
+            # "'<=' not supported between instances of 'float' and 'LambdaDecay'"
+            raise Unsupported("paddle.optimizer.Rprop fails with a scheduler")
         return driven(case)
 
     run.supports = driven.supports  # type: ignore[attr-defined]  # the contract

@@ -17,8 +17,8 @@ from wdref.oracle import Unsupported
 
 from .events import COUNTS, changed, changes, waits
 
-SUPPORTS = ("tensors", "groups", "late", "none", "resume", "change", "clip", "order", "mixed",
-            "count")  # fmt: skip
+SUPPORTS = ("tensors", "groups", "late", "none", "resume", "change", "scheduler", "clip", "order",
+            "mixed", "count")  # fmt: skip
 ONE_T = "MLX counts one t for all parameters of an optimizer"
 
 
@@ -48,8 +48,9 @@ class Training:
         path: list[list[Any]] = [[] for _ in self.params]
         for t, eta in enumerate(self.case.eta.tolist(), start=1):
             self._before(t)
-            for each, h in zip(self.each, self.hyper, strict=True):
-                each.learning_rate = h["learning_rate"] * eta
+            if "scheduler" not in self.life:
+                for each, h in zip(self.each, self.hyper, strict=True):
+                    each.learning_rate = h["learning_rate"] * eta
             self._step(t)
             self._after(t)
             for steps, p in zip(path, self.params.values(), strict=True):
@@ -58,11 +59,19 @@ class Training:
 
     def _make(self) -> None:
         """Make an optimizer for each set of hyperparameters, and one of them all."""
-        self.each = [self.make(**{**self.words(h), **self.words.fixed}) for h in self.hyper]
+        given = [{**self.words(h), **self._schedule(h)} for h in self.hyper]
+        self.each = [self.make(**{**h, **self.words.fixed}) for h in given]
         grouped = self.case.groups is not None
         self.opt = (
             optimizers.MultiOptimizer(self.each, _filters(self.each)) if grouped else self.each[0]
         )
+
+    def _schedule(self, h: Mapping[str, float]) -> dict[str, Any]:
+        """Return the learning rate as a function of the steps made, where that is asked."""
+        if "scheduler" not in self.life:
+            return {}
+        rates = mx.array([h["learning_rate"] * eta for eta in self.case.eta.tolist()])
+        return {self.words.rate: lambda step: rates[step]}
 
     def _array(self, i: int, x: Any) -> Any:
         name = self.life["mixed"][i] if "mixed" in self.life else self.case.dtype

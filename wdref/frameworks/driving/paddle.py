@@ -19,8 +19,8 @@ from wdref.oracle import Unsupported
 from .events import changed, changes, waits
 
 # no count: Paddle keeps β^t, tensor by tensor
-SUPPORTS = ("tensors", "groups", "late", "none", "resume", "change", "skip", "accumulate", "clip",
-            "order", "mixed")  # fmt: skip
+SUPPORTS = ("tensors", "groups", "late", "none", "resume", "change", "scheduler", "skip",
+            "accumulate", "clip", "order", "mixed")  # fmt: skip
 
 
 class Training:
@@ -95,12 +95,21 @@ class Training:
     def _made(self) -> Any:
         """Return the optimizer; with groups their rates are factors of a rate of 1."""
         case, words = self.case, self.words
-        hyper = {**words(case.hyper), **self._clip(), **words.fixed}
+        hyper = {**words(case.hyper), **self._schedule(), **self._clip(), **words.fixed}
         if case.groups is None:
             return self.make(parameters=self.params, **hyper)
         own = [words.among(self.keys, {**case.hyper, **group}, case.hyper) for group in case.groups]
         groups = [{"params": [p], **h} for p, h in zip(self.params, own, strict=True)]
         return self.make(parameters=groups, **{**hyper, words.rate: 1.0})
+
+    def _schedule(self) -> dict[str, Any]:
+        """Return Paddle's own scheduler in place of the learning rate, where that is asked."""
+        self.scheduler, eta = None, self.case.eta.tolist()
+        if "scheduler" not in self.life:
+            return {}
+        factor = [*eta, eta[-1]].__getitem__  # the last one is read, and no step has it
+        self.scheduler = paddle.optimizer.lr.LambdaDecay(self.rate, factor)
+        return {self.words.rate: self.scheduler}
 
     def _clip(self) -> dict[str, Any]:
         bound = self.life.get("clip", {})
@@ -117,7 +126,8 @@ class Training:
     def _step(self, t: int) -> None:
         self._before(t)
         k, eta = self.life.get("accumulate", 1), float(self.case.eta[t - 1])
-        self.opt.set_lr(eta if self.case.groups else self.rate * eta)
+        if self.scheduler is None:
+            self.opt.set_lr(eta if self.case.groups else self.rate * eta)
         for i, p in enumerate(self.params):
             if waits(self.case, i, t):
                 p.grad = None
@@ -126,6 +136,8 @@ class Training:
             p.grad = g if k == 1 or t % k == 1 else p.grad + g
         if t % k == 0:
             self._take()
+        if self.scheduler is not None:
+            self.scheduler.step()
         self._after(t)
 
     def _take(self) -> None:

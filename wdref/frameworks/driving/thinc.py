@@ -15,7 +15,8 @@ from wdref.oracle import Unsupported
 from .events import waits
 
 # no resume: an optimizer has no to_bytes; no clip: grad_clip is of each tensor's own norm
-SUPPORTS = ("tensors", "groups", "late", "none", "change", "accumulate", "order", "count")
+SUPPORTS = ("tensors", "groups", "late", "none", "change", "scheduler", "accumulate", "order",
+            "count")  # fmt: skip
 
 
 class Training:
