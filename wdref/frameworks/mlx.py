@@ -6,7 +6,7 @@ own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has no
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 from mlx import optimizers
 
 from wdref.oracle import Unsupported
+
+from .driving.mlx import SUPPORTS, Training
 
 INSTALL = 'pip install "mlx[cpu]"'
 CONVENTION = "mlx"
@@ -63,35 +65,15 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for what `make` makes of keywords.
 
-    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
+    ``words(hyper)`` are the keywords, `words.fixed` those that every object gets, `words.rate` is
+    the learning rate's.
     """
     mx.set_default_device(mx.cpu)  # the only one with float64
-    matrices = own.get("matrices", False)
 
     def run(case: Any) -> Any:
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        dtype = getattr(mx, case.dtype)
-        params = {f"p{i}": _array(x, dtype, matrices) for i, x in enumerate(thetas)}
-        if own.get("counts", True) and (case.starts or case.gaps):
-            raise Unsupported("MLX counts one t for all parameters of an optimizer")
-        hypers = [{**case.hyper, **group} for group in case.groups or [{}]]
-        opts = [make(**{**words(h), **words.fixed}) for h in hypers]
-        opt = opts[0] if case.groups is None else optimizers.MultiOptimizer(opts, _filters(opts))
-        opt.init(params)
-        path: list[list[Any]] = [[] for _ in params]
-        for t, eta in enumerate(case.eta.tolist()):
-            for each, h in zip(opts, hypers, strict=True):
-                each.learning_rate = h["learning_rate"] * eta
-            now = {f"p{i}": _array(g[t], dtype, matrices) for i, g in enumerate(grads)
-                   if not _waits(case, i, t)}  # fmt: skip
-            params |= opt.apply_gradients(now, params)
-            mx.eval(params, opt.state)
-            for steps, p in zip(path, params.values(), strict=True):
-                steps.append(np.array(p.astype(mx.float64)).ravel())
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
+        return Training(make, words, case, own).run()
 
-    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -135,24 +117,10 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     return cls
 
 
-def _array(x: Any, dtype: Any, matrices: bool) -> Any:
-    array = mx.array(x, dtype=dtype)
-    return array.reshape(1, -1) if matrices and array.ndim < 2 else array
-
-
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
-def _filters(opts: Sequence[Any]) -> list[Callable[..., bool]]:
-    """For each optimizer but the last, whether a tensor is its own."""
-    return [lambda path, _, i=i: path == f"p{i}" for i in range(len(opts) - 1)]
-
-
 class _Table:
     """The words of MLX's own classes, as `drive` asks for them."""
+
+    rate = "learning_rate"
 
     def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
         self.optimizer, self.fixed = optimizer, options

@@ -16,6 +16,8 @@ from onnx.reference import ReferenceEvaluator
 
 from wdref.oracle import Unsupported
 
+from .driving.events import changes
+
 INSTALL = "pip install onnx"
 CONVENTION = "onnx"
 OPTIMIZERS = {
@@ -60,9 +62,12 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         start = case.hyper.get("initial", 0.0)  # of Adagrad's H, which is an input
         slots = [np.full_like(x, start) for _ in range(SLOTS[optimizer]) for x in params]
         path: list[list[Any]] = [[] for _ in params]
+        alpha = case.hyper["learning_rate"]
         for t, eta in enumerate(case.eta.tolist()):
-            rate = np.array(case.hyper["learning_rate"] * eta, dtype=case.dtype)
-            arrays = [rate, np.array(t + first), *params, *(g[t] for g in grads), *slots]
+            alpha = _changes(case, t + 1).get("learning_rate", alpha)
+            rate = np.array(alpha * eta, dtype=case.dtype)
+            made = np.array(_updates(case, t) + first)
+            arrays = [rate, made, *params, *(g[t] for g in grads), *slots]
             feeds = {f"i{k}": x for k, x in enumerate(arrays)}
             found = [x.astype(case.dtype) for x in session.run(None, feeds)]
             params, slots = found[: len(params)], found[len(params) :]
@@ -70,7 +75,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
                 steps.append(p.astype(np.float64))
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
+    # R and T are inputs of the operator; so is its state, which nothing saves
+    run.supports = ("tensors", "change", "count")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -115,6 +121,20 @@ def _check(optimizer: str, options: Mapping[str, Any]) -> None:
         if value not in known[name]:
             words = ", ".join(map(repr, known[name]))
             raise ValueError(f"onnx adapter: {name}={value!r}: expected one of {words}")
+
+
+def _updates(case: Any, t: int) -> int:
+    """Return T, the number of updates made before step `t`, from 0."""
+    k, following = case.life.get("jump", (t, t + 1))
+    return int(t if t < k else following - 1 + t - k)
+
+
+def _changes(case: Any, t: int) -> dict[str, float]:
+    """Return what is another from step `t` on, from 1."""
+    new = changes(case, t)
+    if set(new) - {"learning_rate"}:
+        raise Unsupported("in ONNX all hyperparameters but R are attributes of the graph")
+    return new
 
 
 def _attributes(

@@ -8,13 +8,13 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of a compiler cache that nobody here needs
     import paddle
 
 from wdref.oracle import Unsupported
+
+from .driving.paddle import SUPPORTS, Training
 
 INSTALL = "pip install paddlepaddle"
 CONVENTION = "paddle"
@@ -75,6 +75,9 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     def run(case: Any) -> Any:
         if optimizer == "Rprop" and case.groups:
             raise Unsupported("paddle.optimizer.Rprop has one rate for all groups")
+        if optimizer == "Rprop" and "scheduler" in case.life:
+            # "'<=' not supported between instances of 'float' and 'LambdaDecay'"
+            raise Unsupported("paddle.optimizer.Rprop fails with a scheduler")
         return driven(case)
 
     run.supports = driven.supports  # type: ignore[attr-defined]  # the contract
@@ -88,33 +91,11 @@ def drive(make: Callable[..., Any], words: Any) -> Callable[[Any], Any]:
     the learning rate's.
     """
     paddle.set_device("cpu")
-    options = words.fixed
 
     def run(case: Any) -> Any:
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        if case.dtype not in ("float32", "float64"):
-            name = getattr(make, "__name__", "the factory")
-            raise Unsupported(f"paddle has no kernel of {name} for {case.dtype} on the CPU")
-        if options.get("use_multi_tensor") and case.dtype == "float64":
-            raise Unsupported("paddle's use_multi_tensor refuses float64")
-        if options.get("use_multi_tensor") and (case.starts or case.gaps):
-            # "The size of Input(grad) must be equal to Input(param)"
-            raise Unsupported("paddle's use_multi_tensor fails where a tensor has no gradient")
-        params = [_parameter(theta, case.dtype) for theta in thetas]
-        opt = _made(make, words, params, case)
-        path: list[list[Any]] = [[] for _ in params]
-        for t, eta in enumerate(case.eta.tolist()):
-            opt.set_lr(eta if case.groups else case.hyper["learning_rate"] * eta)
-            for i, p in enumerate(params):
-                g = None if _waits(case, i, t) else paddle.to_tensor(grads[i][t], dtype=case.dtype)
-                p.grad = g
-            opt.step()
-            for p, steps in zip(params, path, strict=True):
-                steps.append(p.numpy().astype(np.float64))
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
+        return Training(make, words, case, KEYS).run()
 
-    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -158,26 +139,6 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
                 f"paddle adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
             )
     return cls
-
-
-def _parameter(x: Any, dtype: str) -> Any:
-    return paddle.base.framework.EagerParamBase.from_tensor(paddle.to_tensor(x, dtype=dtype))
-
-
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
-def _made(make: Callable[..., Any], words: Any, params: Any, case: Any) -> Any:
-    """Return the optimizer; with groups their rates are factors of a rate of 1."""
-    hyper = {**words(case.hyper), **words.fixed}
-    if case.groups is None:
-        return make(parameters=params, **hyper)
-    own = [words.among(KEYS, {**case.hyper, **group}, case.hyper) for group in case.groups]
-    groups = [{"params": [p], **h} for p, h in zip(params, own, strict=True)]
-    return make(parameters=groups, **{**hyper, words.rate: 1.0})
 
 
 class _Table:

@@ -6,6 +6,7 @@ inputs are the gradient, with an error signal of 1), then its optimizer updates 
 tensor is the weights of a layer.
 """
 
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from wdref.oracle import Unsupported
+
+from .driving.events import changes
 
 INSTALL = "pip install scikit-learn"
 CONVENTION = "sklearn"
@@ -44,15 +47,21 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         mlp.coefs_ = weights
         opt = MAKE[optimizer](weights, case.hyper, **options)
         path: list[list[Any]] = [[] for _ in weights]
+        alpha = case.hyper["learning_rate"]
         for t, eta in enumerate(case.eta.tolist()):
-            lr = case.hyper["learning_rate"] * eta
+            new = _changes(case, t + 1)
+            mlp.set_params(alpha=new.get("weight_decay", mlp.alpha))
+            alpha = new.get("learning_rate", alpha)
+            lr = alpha * eta
             opt.learning_rate_init, opt.learning_rate = lr, lr
             opt.update_params(weights, _gradients(mlp, [g[t] for g in grads]))
             for w, steps in zip(weights, path, strict=True):
                 steps.append(w[:, 0].copy())
+            if case.life.get("resume") == t + 1:  # as scikit-learn's documentation keeps models
+                mlp, opt, weights = pickle.loads(pickle.dumps((mlp, opt, weights)))
         return [np.array(steps) for steps in path] if many else np.array(path[0])
 
-    run.supports = ("tensors",)  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "resume", "change")  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -86,6 +95,14 @@ def _check(optimizer: str, options: Mapping[str, Any]) -> None:
         if name not in known:
             has = ", ".join(known) or "none"
             raise ValueError(f"sklearn adapter: {optimizer} has no option {name!r}; it has {has}")
+
+
+def _changes(case: Any, t: int) -> dict[str, float]:
+    """Return what is another from step `t` on, from 1."""
+    new = changes(case, t)
+    if set(new) - {"learning_rate", "weight_decay"}:
+        raise Unsupported("MLPRegressor hands its optimizer nothing new: only alpha is read later")
+    return new
 
 
 def _gradients(mlp: Any, gs: Sequence[Any]) -> Any:

@@ -7,16 +7,18 @@ differ from tensor to tensor: a schedule is told which one it is for.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import thinc
 from thinc import optimizers
-from thinc.api import Schedule, get_ops
+from thinc.api import get_ops
 from thinc.compat import has_cupy_gpu
 
 from wdref.oracle import Unsupported
+
+from .driving.thinc import SUPPORTS, Training
 
 INSTALL = "pip install thinc"
 CONVENTION = "thinc"
@@ -53,23 +55,9 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
     ops = _ops(own.get("ops", "numpy"))
 
     def run(case: Any) -> Any:
-        if case.dtype != "float32":
-            raise Unsupported("Thinc computes in float32 alone")
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        weights = [ops.asarray(theta.copy()) for theta in thetas]
-        opt = make(**{**_each(words, case), words.rate: _rates(case), **words.fixed})
-        path: list[list[Any]] = [[] for _ in weights]
-        for t in range(len(case.eta)):
-            for i, g in enumerate(grads):
-                if not _waits(case, i, t):
-                    gradient = ops.asarray(np.array(g[t]))  # a copy: Thinc empties it
-                    weights[i], _ = opt((i, "W"), weights[i], gradient)
-                path[i].append(ops.to_numpy(weights[i]).astype(np.float64))
-            opt.step_schedules()
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
+        return Training(make, words, case, ops).run()
 
-    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -115,12 +103,6 @@ def _ops(name: str) -> Any:
     return get_ops(name)
 
 
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
 class _Table:
     """The words of Thinc's own functions, as `drive` asks for them."""
 
@@ -139,25 +121,3 @@ class _Table:
             what = f"thinc.optimizers.{self.optimizer} needs {missing[0]}"
             raise Unsupported(f"{what}: ask it otherwise")
         return {own: hyper[name] for own, name in words.items()}
-
-
-def _each(words: Any, case: Any) -> dict[str, Any]:
-    """Numbers, or where tensors differ schedules that ask which one is meant."""
-    own = [words({**case.hyper, **group}) for group in case.groups or [{}]]
-    if case.groups is None:
-        return dict(own[0])
-    return {word: _chosen([hyper[word] for hyper in own]) for word in own[0]}
-
-
-def _chosen(values: Sequence[float]) -> Any:
-    return Schedule("by tensor", lambda schedule, step, *, key, **_: values[key[0]])
-
-
-def _rates(case: Any) -> Any:
-    own = [{**case.hyper, **group}["learning_rate"] for group in case.groups or [{}]]
-    rates: list[list[float]] = [(rate * case.eta).tolist() for rate in own]
-
-    def rate(schedule: Any, step: int, *, key: Any, **_: Any) -> float:
-        return rates[key[0] if case.groups else 0][step]
-
-    return Schedule("prescribed", rate)

@@ -8,20 +8,17 @@ weight decay: what a case prescribes is left out, as are tensors without element
 """
 
 import inspect
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed
 from typing import Any
 
-import numpy as np
-from tinygrad import Tensor, TinyJit, dtypes
-from tinygrad.helpers import Context, getenv
+from tinygrad import Tensor
 from tinygrad.nn import optim
 
 from wdref.oracle import Unsupported
+
+from .driving.tinygrad import SUPPORTS, Training
 
 INSTALL = "pip install tinygrad"
 CONVENTION = "tinygrad"
@@ -64,46 +61,13 @@ def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], A
 
     ``words(hyper)`` are the keywords, `words.fixed` those that every object gets.
     """
-    device, state_dtype = own.get("device", "CPU"), own.get("OPTIM_DTYPE")
-    if device == "CPU" and shutil.which("clang") is None:
+    if own.get("device", "CPU") == "CPU" and shutil.which("clang") is None:
         raise ValueError("tinygrad adapter: its CPU needs clang; device=PYTHON needs no compiler")
 
     def run(case: Any) -> Any:
-        if case.dtype == "bfloat16" and device == "CPU":
-            raise Unsupported("tinygrad's CPU has bfloat16 where the compiler has it")
-        many = "tensors" in case.flags
-        thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-        full = [i for i, theta in enumerate(thetas) if theta.size]
-        if not full:
-            raise Unsupported("tinygrad's optimizers take no empty tensor")
+        return Training(make, words, case, own).run()
 
-        def tensor(x: Any) -> Any:
-            made = Tensor(np.array(x), device=device)
-            kind = getattr(dtypes, case.dtype)
-            own = made.dtype == kind and made.ndim  # a number without axes is a constant
-            return (made if own else made.cast(kind).clone()).realize()
-
-        params = [tensor(thetas[i]).is_param_(True) for i in full]
-        hypers = [{**case.hyper, **case.groups[i]} for i in full] if case.groups else [case.hyper]
-        members = [[p] for p in params] if case.groups else [params]
-        with _environment("OPTIM_DTYPE", state_dtype), Context(TRAINING=1):
-            opts = [make(its, **{**words(h), **words.fixed})
-                    for its, h in zip(members, hypers, strict=True)]  # fmt: skip
-            step = TinyJit(partial(_step, optim.OptimizerGroup(*opts) if case.groups else opts[0]))
-            path = [[np.empty(0)] * (len(case.eta) if theta.size == 0 else 0) for theta in thetas]
-            for t, eta in enumerate(case.eta.tolist()):
-                for opt, h in zip(opts, hypers, strict=True):
-                    if t == 0 or eta != case.eta[t - 1]:
-                        rate = words.fixed.get("lr", h["learning_rate"]) * eta
-                        rate = Tensor([rate], dtype=opt.lr.dtype, device=device)
-                        opt.lr.assign(rate).realize()  # not realized it would not be read
-                step(*(tensor(grads[i][t]) for i in full))
-                for i, p in zip(full, params, strict=True):
-                    path[i].append(p.numpy().astype(np.float64))
-        return [np.array(steps) for steps in path] if many else np.array(path[0])
-
-    # not "late" nor "none": a step without a gradient fails
-    run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -162,30 +126,3 @@ class _Table:
             what = f"tinygrad's {self.optimizer} needs {missing[0]}"
             raise Unsupported(f"{what}: ask it as another rule")
         return {own: hyper[name] for own, name in words.items()}
-
-
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    """Set what tinygrad reads of the environment when it makes an optimizer, and put it back."""
-    before = os.environ.get(name)
-    try:
-        if value is not None:
-            os.environ[name] = value
-        getenv.cache_clear()
-        yield
-    finally:
-        if value is not None:
-            os.environ.pop(name) if before is None else os.environ.update({name: before})
-        getenv.cache_clear()
-
-
-def _step(opt: Any, *grads: Any) -> None:
-    for p, g in zip(opt.params, grads, strict=True):
-        p.grad = g
-    try:
-        opt.step()
-    except RuntimeError as error:
-        if "assign dtype mismatch" not in str(error):
-            raise
-        reason = "its float32 buffer takes no float64; OPTIM_DTYPE=float64 helps"
-        raise Unsupported(f"tinygrad's SGD with momentum: {reason}") from error
