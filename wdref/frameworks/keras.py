@@ -161,7 +161,7 @@ def drive(
         own = floatx or ("float64" if case.dtype == "float64" else "float32")
         keras.config.set_floatx(own)
         with wide(case.dtype), where(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Gradients do not exist")  # told of every late one
+            warnings.simplefilter("ignore", UserWarning)  # Keras tells of every missing gradient
             return Training(make, words, case, jit_compile, recompile).run()
 
     run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract

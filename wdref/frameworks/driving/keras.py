@@ -56,7 +56,9 @@ class Training:
             self._before(t)
             for members, opt, step in zip(self.sets, self.opts, self.steps, strict=True):
                 opt.learning_rate = self.hyper[members[0]]["learning_rate"] * eta
-                step([self._gradient(opt, i, t) for i in members])
+                grads = [self._gradient(opt, i, t) for i in members]
+                if any(g is not None for g in grads):  # Keras refuses a step without any
+                    step(grads)
             self._after(t)
             for values, x in zip(path, self._values(), strict=True):
                 values.append(x.astype(np.float64))
