@@ -8,8 +8,8 @@ FORMULA = "m̂ = u_2 m / (1 - u_1 u_2) + … at every step, in place of the prod
 EXPECTED = "The step that Nadam takes by itself: a scale of 1 changes no gradient."
 WHY = (
     "LossScaleOptimizer.build switches the tracking of variables off, so that the product, a plain "
-    "attribute, is none of the optimizer's variables: a stateless step forgets it, and on the other "
-    "backends a saved state lacks it."
+    "attribute, is none of the optimizer's variables: a stateless step forgets it, and on the "
+    "other backends a saved state lacks it."
 )
 ISSUE = "none found"
 SEEN = "3.15.1"
