@@ -8,7 +8,10 @@ they are (``clipvalue=clip`` is the case's own bound), and beside them:
 - ``backend``: ``tensorflow``, Keras' own default, ``jax`` or ``torch``;
 - ``floatx``: Keras' default dtype, which is that of the learning rate and of Python numbers among
   tensors. By default float64 for float64, and float32, as Keras has it, for the others;
-- ``jit_compile=True``: on tensorflow, compiled by XLA.
+- ``jit_compile=True``: on tensorflow, compiled by XLA;
+- ``recompile=True``: the step is compiled anew where a hyperparameter is changed, as by
+  Model.compile; without it a compiled step goes on with what it was compiled with, as in Model.fit;
+- ``device``: what keras.device takes.
 
 A tensor without decay in the midst of others is excluded by ``exclude_from_weight_decay``.
 """
@@ -19,12 +22,13 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from wdref.oracle import Unsupported
+
+from .driving.keras import Training, compiled, wide
 
 INSTALL = "pip install keras tensorflow-cpu jax torch"
 CONVENTION = "keras"
@@ -84,8 +88,17 @@ BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2",
          "epsilon": "eps", "initial_accumulator_value": "initial",
          "weight_decay": "weight_decay"}  # fmt: skip
-OWN_OPTIONS = ("backend", "floatx", "jit_compile")  # of `drive`; the others are the constructor's
+OWN_OPTIONS = (
+    "backend",
+    "floatx",
+    "jit_compile",
+    "recompile",
+    "device",
+)  # of `drive`; the others are the constructor's
 COUNTLESS = ("SGD", "Adagrad", "RMSprop")  # which know no t
+# No maximize, which Keras has not, and no order: an optimizer is built for its variables once.
+SUPPORTS = ("tensors", "groups", "late", "none", "resume", "change", "skip", "accumulate", "clip",
+            "mixed", "count")  # fmt: skip
 
 
 def load(
@@ -94,6 +107,8 @@ def load(
     backend: str = "tensorflow",
     floatx: str | None = None,
     jit_compile: bool = False,
+    recompile: bool = False,
+    device: str | None = None,
     **options: Any,
 ) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of keras.optimizers."""
@@ -104,10 +119,10 @@ def load(
     cls = getattr(keras.optimizers, optimizer)
     known = [name for name in inspect.signature(cls).parameters if name != "kwargs"]
     if unknown := [name for name in options if name not in known]:
-        words = ", ".join([*known, "backend", "floatx", "jit_compile"])
+        words = ", ".join([*known, *OWN_OPTIONS])
         raise ValueError(f"keras adapter: {optimizer} has no option {unknown[0]!r}; it has {words}")
     driven = drive(cls, _Table(cls, options), backend=backend, floatx=floatx,
-                   jit_compile=jit_compile)  # fmt: skip
+                   jit_compile=jit_compile, recompile=recompile, device=device)  # fmt: skip
 
     def run(case: Any) -> Any:
         if case.hyper.get("dampening", 0.0):
@@ -125,6 +140,8 @@ def drive(
     backend: str | None = None,
     floatx: str | None = None,
     jit_compile: bool = False,
+    recompile: bool = False,
+    device: str | None = None,
 ) -> Callable[[Any], Any]:
     """Return `run(case)` for what `make` makes of keywords, on the backend of this process.
 
@@ -134,6 +151,7 @@ def drive(
     backend = keras.config.backend()
     names = [kind.__name__ for kind in getattr(make, "__mro__", ())]
     _check(backend, floatx, jit_compile)
+    where = partial(keras.device, device) if device else contextlib.nullcontext
 
     def run(case: Any) -> Any:
         if (case.starts or case.gaps) and not set(names) & set(COUNTLESS):
@@ -142,11 +160,11 @@ def drive(
             raise Unsupported("Nadam on PyTorch divides by NumPy's bfloat16, which PyTorch refuses")
         own = floatx or ("float64" if case.dtype == "float64" else "float32")
         keras.config.set_floatx(own)
-        with _wide(case.dtype), warnings.catch_warnings():
+        with wide(case.dtype), where(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Keras tells of every missing gradient
-            return _train(keras, make, case, words, jit_compile)
+            return Training(make, words, case, jit_compile, recompile).run()
 
-    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
+    run.supports = SUPPORTS  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -167,8 +185,8 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
 
     def on_arrays(f: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arrays: Any) -> Any:
-            with _wide(dtype):
-                return ops.convert_to_numpy(_compiled(f)(*map(ops.convert_to_tensor, arrays)))
+            with wide(dtype):
+                return ops.convert_to_numpy(compiled(f)(*map(ops.convert_to_tensor, arrays)))
 
         return call
 
@@ -202,65 +220,6 @@ def _keras(backend: str | None) -> Any:
     return keras
 
 
-def _wide(dtype: str) -> Any:
-    """JAX has float64 with its switch on only."""
-    jax = sys.modules["keras"].config.backend() == "jax" and sys.modules["jax"]
-    return jax.enable_x64(dtype == "float64") if jax else contextlib.nullcontext()
-
-
-def _compiled(f: Callable[..., Any], **options: Any) -> Any:
-    backend = sys.modules["keras"].config.backend()
-    if backend == "jax":
-        return sys.modules["jax"].jit(f)
-    return sys.modules["tensorflow"].function(f, **options) if backend == "tensorflow" else f
-
-
-def _train(keras: Any, make: Any, case: Any, words: Any, jit_compile: bool) -> Any:
-    many = "tensors" in case.flags
-    thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-    thetas, grads = ([_cast(x, case.dtype) for x in xs] for xs in (thetas, grads))
-    variables = [keras.Variable(theta, dtype=case.dtype) for theta in thetas]
-    own = [{**case.hyper, **group} for group in case.groups or [{}] * len(variables)]
-    steppers = []
-    for members in _sets(own):
-        of_set = [variables[i] for i in members]
-        opt = _built(make, words, [own[i] for i in members], of_set)
-        steppers.append((members, _stepper(keras, opt, of_set, jit_compile)))
-    path: list[list[Any]] = [[] for _ in variables]
-    for t, eta in enumerate(case.eta.tolist()):
-        for members, step in steppers:
-            given = [None if _waits(case, i, t) else grads[i][t] for i in members]
-            now = [g if g is None else keras.ops.convert_to_tensor(g, dtype=case.dtype)
-                   for g in given]  # fmt: skip
-            step(own[members[0]]["learning_rate"] * eta, now)
-        for v, values in zip(variables, path, strict=True):
-            values.append(keras.ops.convert_to_numpy(v.value).astype(np.float64))
-    return [np.array(values) for values in path] if many else np.array(path[0])
-
-
-def _cast(x: Any, dtype: str) -> Any:
-    """Cast to bfloat16 by NumPy where JAX is, which would compile that for every shape."""
-    jax = sys.modules["keras"].config.backend() == "jax" and sys.modules["jax"]
-    return x.astype(jax.numpy.bfloat16) if jax and dtype == "bfloat16" else x
-
-
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
-def _sets(own: Sequence[Any]) -> list[list[int]]:
-    """Indices of the variables that share an optimizer: all hyperparameters, but for no decay."""
-    sets: dict[Any, list[int]] = {}
-    for i in sorted(range(len(own)), key=lambda i: own[i]["weight_decay"] == 0):
-        decay = own[i]["weight_decay"]
-        others = tuple(value for name, value in own[i].items() if name != "weight_decay")
-        host = next((key for key in sets if key[0] == others and decay == 0), (others, decay))
-        sets.setdefault(host, []).append(i)
-    return list(sets.values())
-
-
 class _Table:
     """The words of Keras' own classes, as `drive` asks for them."""
 
@@ -277,40 +236,3 @@ class _Table:
         words |= {"clipvalue": "clip"} if self.clips else {}
         return {word: hyper[name] for word, name in words.items()
                 if word in self.known and name in hyper}  # fmt: skip
-
-
-def _built(make: Any, words: Any, own: Sequence[Any], variables: Sequence[Any]) -> Any:
-    """Return an optimizer for `variables`; those without decay beside others are excluded."""
-    opt = make(**{**words(own[0]), **words.fixed})
-    without = [v for v, h in zip(variables, own, strict=True) if h["weight_decay"] == 0]
-    if 0 < len(without) < len(variables):
-        opt.exclude_from_weight_decay(var_list=without)
-    opt.build(list(variables))
-    return opt
-
-
-def _stepper(keras: Any, opt: Any, variables: Sequence[Any], jit_compile: bool) -> Any:
-    """Return ``step(learning_rate, grads)``, compiled where Model.fit compiles."""
-    if keras.config.backend() == "jax":
-        return _stateless(opt, variables)
-    options = {"jit_compile": True} if jit_compile else {}
-    apply = _compiled(lambda grads: opt.apply(grads, list(variables)), **options)
-
-    def step(rate: float, grads: Any) -> None:
-        opt.learning_rate = rate
-        apply(grads)
-
-    return step
-
-
-def _stateless(opt: Any, variables: Sequence[Any]) -> Any:
-    apply = _compiled(opt.stateless_apply)
-
-    def step(rate: float, grads: Any) -> None:
-        opt.learning_rate = rate
-        state = [v.value for v in opt.variables]
-        params, state = apply(state, grads, [v.value for v in variables])
-        for v, value in zip([*variables, *opt.variables], [*params, *state], strict=True):
-            v.assign(value)
-
-    return step

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the import: its notes are no errors
 import tensorflow as tf
 
 from wdref.oracle import Unsupported
+
+from .driving.tensorflow import ByClass, Training
 
 INSTALL = "pip install tensorflow-cpu"
 CONVENTION = "tensorflow"
@@ -84,6 +84,8 @@ OPERATORS = {
 NAMES = (*CLASSES, *OPERATORS)
 OWN_OPTIONS = ("decay", "jit_compile")  # of `drive`; the others are the constructor's
 NO_KERNEL = {"ApplyAdaMax": ("bfloat16",), "ApplyProximalGradientDescent": ("float16", "bfloat16")}
+# What an operator is told is its caller's own. Nothing accumulates, goes up, or takes tensors in.
+LIVES = ("resume", "change", "skip", "clip", "mixed", "count")
 HYPER = {"momentum": "momentum", "beta1": "beta1", "beta2": "beta2", "epsilon": "eps",
          "initial_accumulator_value": "initial", "decay": "rho", "rho": "rho",
          "l1": "l1", "l2": "weight_decay"}  # fmt: skip
@@ -113,7 +115,7 @@ def load(
         )
 
     if optimizer in CLASSES:
-        make_step = partial(_by_class, _callable(optimizer), _Table(optimizer, options))
+        make_step = partial(ByClass, _callable(optimizer), _Table(optimizer, options))
     else:
         make_step = partial(_by_operator, optimizer, options, powers)
 
@@ -125,10 +127,13 @@ def load(
         if case.dtype in NO_KERNEL.get(optimizer, ()) and not jit_compile:
             raise Unsupported(f"Resource{optimizer} has no kernel for {case.dtype}")
         counts = optimizer in OPERATORS and "beta1" in case.hyper and powers == "float64"
-        return _train(case, make_step, counts=counts, whole=optimizer in CLASSES, decay=decay,
-                      jit_compile=jit_compile)  # fmt: skip
+        whole = optimizer in CLASSES
+        step = partial(make_step, life=case.life) if whole else make_step
+        return Training(case, step, counts=counts, whole=whole, decay=decay,
+                        jit_compile=jit_compile).run()  # fmt: skip
 
-    run.supports = ("tensors", "groups", "late", "none")  # type: ignore[attr-defined]  # the contract
+    lives = LIVES if optimizer in CLASSES else ()
+    run.supports = ("tensors", "groups", "late", "none", *lives)  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -146,10 +151,12 @@ def drive(
     def run(case: Any) -> Any:
         if case.starts or case.gaps:
             raise Unsupported("an optimizer of TensorFlow may count one t for all variables")
-        step = partial(_by_class if lazy else _by_attribute, make, words)
-        return _train(case, step, whole=True, decay=decay, jit_compile=jit_compile, eager=not lazy)
+        step = (partial(ByClass, make, words, life=case.life) if lazy
+                else partial(_by_attribute, make, words))  # fmt: skip
+        return Training(case, step, whole=True, decay=decay, jit_compile=jit_compile,
+                        eager=not lazy).run()  # fmt: skip
 
-    run.supports = ("tensors", "groups")  # type: ignore[attr-defined]  # the contract
+    run.supports = ("tensors", "groups", *(LIVES if lazy else ()))  # type: ignore[attr-defined]  # the contract
     return run
 
 
@@ -184,62 +191,6 @@ def _callable(name: str) -> Any:
     return getattr(tf.raw_ops, f"Resource{name}")
 
 
-def _train(
-    case: Any,
-    make_step: Callable[..., Any],
-    *,
-    decay: str,
-    jit_compile: bool,
-    whole: bool,
-    counts: bool = False,
-    eager: bool = False,
-) -> Any:
-    many = "tensors" in case.flags
-    thetas, grads = (case.theta0, case.grads) if many else ([case.theta0], [case.grads])
-    variables = [tf.Variable(tf.constant(theta, case.dtype)) for theta in thetas]
-    own = [{**case.hyper, **group} for group in case.groups or [{}] * len(thetas)]
-    whole = whole and case.groups is None  # an object for all, as users have it
-    sets = [list(range(len(thetas)))] if whole else [[i] for i in range(len(thetas))]
-    steps = [make_step([variables[i] for i in its], own[its[0]]) for its in sets]
-
-    def decayed(step: Any, its: Any) -> Any:
-        def with_l2(gs: Any, *scalars: Any) -> None:
-            lam = own[its[0]]["weight_decay"]
-            step([g if g is None else g + tf.constant(lam, g.dtype) * variables[i]
-                  for i, g in zip(its, gs, strict=True)], *scalars)  # fmt: skip
-
-        once = with_l2 if decay == "l2" else step
-        return once if eager else tf.function(once, jit_compile=jit_compile or None)
-
-    compiled = [decayed(step, its) for step, its in zip(steps, sets, strict=True)]
-    path: list[list[Any]] = [[] for _ in variables]
-    for t, eta in enumerate(case.eta.tolist()):
-        for its, step in zip(sets, compiled, strict=True):
-            gs = [None if _waits(case, i, t) else tf.constant(grads[i][t], case.dtype) for i in its]
-            if any(g is not None for g in gs):
-                scalars = _scalars(case, its[0], t, counts, own[its[0]], eta)
-                step(gs, *(tf.constant(x, case.dtype) for x in scalars))
-        for variable, values in zip(variables, path, strict=True):
-            values.append(tf.cast(variable, tf.float64).numpy())
-    return [np.array(values) for values in path] if many else np.array(path[0])
-
-
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
-def _scalars(case: Any, i: int, t: int, counts: bool, hyper: Any, eta: float) -> list[float]:
-    """What a step is told: the rate, and by an operator's caller that counts steps β^t."""
-    scalars = [hyper["learning_rate"] * eta]
-    if counts:
-        waited = sum(_waits(case, i, s) for s in range(t)) if case.starts or case.gaps else 0
-        count = t + 1 - waited
-        scalars += [hyper["beta1"] ** count, hyper["beta2"] ** count]
-    return scalars
-
-
 class _Table:
     """The words of the classes of tf.compat.v1.train, as `drive` asks for them."""
 
@@ -251,19 +202,6 @@ class _Table:
     def __call__(self, hyper: Any) -> dict[str, Any]:
         """Hyperparameters of a case in the optimizer's words."""
         return {name: {"initial": 0.0, **hyper}[HYPER[name]] for name in CLASSES[self.optimizer]}
-
-
-def _by_class(make: Any, words: Any, variables: Any, hyper: Any) -> Any:
-    """Return ``step(gradients, rate)`` of an object of tf.compat.v1.train."""
-    rate = tf.Variable(hyper["learning_rate"], dtype=variables[0].dtype)
-    opt = make(**{**words(hyper), words.rate: lambda: rate, **words.fixed})
-    opt._create_slots(variables)  # before the tf.function: slots are variables
-
-    def step(gs: Any, now: Any) -> None:
-        rate.assign(now)
-        opt.apply_gradients(zip(gs, variables, strict=True))
-
-    return step
 
 
 def _by_attribute(make: Any, words: Any, variables: Any, hyper: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Deviations found in tensorflow, one file each: see the parent."""
