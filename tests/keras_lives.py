@@ -189,5 +189,5 @@ if __name__ == "__main__":
     found = {}
     for name in sys.argv[1:]:
         cls, _, option = name.partition("+")
-        found[name] = verdicts(globals()[cls], {option: True} if option else {})
+        found[name] = verdicts(globals()[cls], {"recompile": False} if option == "once" else {})
     json.dump(found, sys.stdout)

@@ -9,8 +9,8 @@ they are (``clipvalue=clip`` is the case's own bound), and beside them:
 - ``floatx``: Keras' default dtype, which is that of the learning rate and of Python numbers among
   tensors. By default float64 for float64, and float32, as Keras has it, for the others;
 - ``jit_compile=True``: on tensorflow, compiled by XLA;
-- ``recompile=True``: the step is compiled anew where a hyperparameter is changed, as by
-  Model.compile; without it a compiled step goes on with what it was compiled with, as in Model.fit;
+- ``recompile=False``: where a hyperparameter is changed the step is not compiled anew, as who
+  changes an attribute in Model.fit forgets to: it goes on with what it was compiled with;
 - ``device``: what keras.device takes.
 
 A tensor without decay in the midst of others is excluded by ``exclude_from_weight_decay``.
@@ -40,6 +40,7 @@ OPTIMIZERS = {
     "SGD[backend=jax,clipvalue=clip]": "sgd[clip=gradient]",
     "Adam[backend=jax]": "adam",
     "AdamW[backend=jax]": "adamw",
+    "AdamW[backend=jax,recompile=False]": "adamw",
     "AdamW[backend=jax,amsgrad=True]": "adamw[amsgrad=raw]",
     "AdamW[backend=jax,floatx=float32]": "adamw",
     "Lion[backend=jax]": "lion",
@@ -107,7 +108,7 @@ def load(
     backend: str = "tensorflow",
     floatx: str | None = None,
     jit_compile: bool = False,
-    recompile: bool = False,
+    recompile: bool = True,
     device: str | None = None,
     **options: Any,
 ) -> Callable[[Any], Any]:
@@ -140,7 +141,7 @@ def drive(
     backend: str | None = None,
     floatx: str | None = None,
     jit_compile: bool = False,
-    recompile: bool = False,
+    recompile: bool = True,
     device: str | None = None,
 ) -> Callable[[Any], Any]:
     """Return `run(case)` for what `make` makes of keywords, on the backend of this process.
