@@ -27,7 +27,7 @@ from ..targets.here import located, run_here
 from ..targets.pointing import Pointing, word
 from ..targets.targets import MEMORY, TIMEOUT, Target, TargetError, parse, parse_options, start
 from .dtypes import DTYPES
-from .guesses import Guess, others, usual
+from ..identify.guesses import Guess, others, usual
 from .report import Identification, Report
 
 Answers = tuple[Sequence[Case], Sequence[Result], dict[str, Any]]

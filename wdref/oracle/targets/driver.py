@@ -49,7 +49,7 @@ def drive(
         return worker.runnable(target), None
     constructor = Constructor(target, TENSORS)
     words = _words(constructor, request)
-    framework = framework or _factory_s(target, words, hypers)
+    framework = framework or _factory_s(target, words, hypers, lenient=request["lenient"])
     module = worker.load_file(Path(request["adapters"][framework]), adapter=True)
     own = {name: value for name, value in request["options"].items()
            if name in module.OWN_OPTIONS}  # fmt: skip
@@ -70,13 +70,17 @@ def _words(constructor: Constructor, request: Mapping[str, Any]) -> Words:
     )
 
 
-def _factory_s(make: Any, words: Words, hypers: Sequence[Mapping[str, float]]) -> str:
+def _factory_s(
+    make: Any, words: Words, hypers: Sequence[Mapping[str, float]], *, lenient: bool
+) -> str:
     """Return the framework of what a factory makes; it is called once where that must be seen."""
     if any(name in TENSORS for name in Constructor(make).names[:1]):
         taker = taker_of(make)
         if taker is None:
             raise TypeError(f"{name_of(make)} takes tensors, and its file imports no framework")
         return taker
+    if lenient:  # cases of several rules: any that it knows the words of
+        hypers = [h for h in hypers if not words.refusal([h])][:1] or hypers
     refused = words.refusal(hypers)
     if refused:
         raise TypeError(refused)

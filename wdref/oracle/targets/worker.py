@@ -286,6 +286,8 @@ def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
         if hasattr(module, "defaults"):
             given = module.defaults(target["optimizer"], **target["options"])
             about["defaults"] = {str(key): repr(value) for key, value in given.items()}
+        if hasattr(module, "exported"):
+            about["exported"] = module.exported(target["optimizer"], **target["options"])
     except Exception as error:  # the verdict does not depend on it
         about["problem"] = describe(error)["message"]
     return about

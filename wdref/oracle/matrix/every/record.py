@@ -1,0 +1,125 @@
+"""What came of an optimizer of a package, as a record of plain values."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ....conventions import conventions
+from ....rules.contract import Dialect
+from ...bugs.mutants import Twisted, changes
+from ...cases.case import Case
+from ...identify.identify import Identity, describe
+from ...judge.verdict import judge_all, overall
+from ...targets.target_pool import Outcome
+from .entries import Entry
+from .guess import Nearest
+
+Record = dict[str, Any]
+# in the order in which a page has them
+VERDICTS = ("conforms", "imprecise", "deviates", "unknown", "not made", "timeout", "error")
+
+
+def unanswered(
+    entry: Entry, verdict: str, message: str, seconds: float, near: Nearest | None = None
+) -> Record:
+    """Return the record of an optimizer of which nothing is said but the message."""
+    return _record(entry, verdict, message, seconds) | {"residual": near and near.residual}
+
+
+def answered(
+    entry: Entry, identity: Identity, cases: Sequence[Case], outcome: Outcome, near: Nearest,
+    seconds: float,
+) -> Record:  # fmt: skip
+    """Return the record of an optimizer that ran: the rule that it is, or that no rule is known."""
+    rule = identity.nearest.rule
+    described = describe(rule)
+    names = sorted(described["names"], key=lambda name: _liking(name, entry.name))
+    verdict, message = "deviates", ""
+    if not identity.named:
+        verdict, message = "unknown", "; ".join(_unknown(identity, names))
+    elif identity.certified and names:
+        verdict = overall(judge_all(rule, cases, outcome.results, outcome.primitives))
+        message = "; ".join(filter(None, (*identity.remarks, _misnamed(entry.name, names))))
+    else:
+        names = names or _base(rule)
+        message = "; ".join(_buts(rule, identity, names))
+    return _record(entry, verdict, message, seconds) | {
+        "names": names if identity.named else [],
+        "rule": described["rule"] if identity.named else None,
+        "recurrence": described["recurrence"] if identity.named else [],
+        "residual": identity.nearest.residual,
+        "known_bug": identity.known_bug(),
+        "claim": near.guess[0],
+        "convention": near.guess[1],
+    }
+
+
+def _record(entry: Entry, verdict: str, message: str, seconds: float) -> Record:
+    return {
+        "package": entry.package.name,
+        "version": entry.package.version,
+        "optimizer": entry.name,
+        "target": entry.text,
+        "verdict": verdict,
+        "names": [],
+        "message": message,
+        "rule": None,
+        "recurrence": [],
+        "residual": None,
+        "known_bug": None,
+        "claim": None,
+        "convention": None,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _liking(name: str, own: str) -> tuple[bool, bool, str]:
+    """A rule's name by the word that the optimizer has itself, then PyTorch's."""
+    convention, claim = name.split(" ", 1)
+    return claim != own.lower(), convention != "pytorch", name
+
+
+def _misnamed(own: str, names: Sequence[str]) -> str:
+    """What to say of an optimizer that is called as another rule is."""
+    mine = own.lower()
+    called = {name.split(" ", 1)[1] for name in names}
+    known = {claim for rules in conventions().values() for claim in rules}
+    return f"though it is called {own}" if mine in known and mine not in called else ""
+
+
+def _base(rule: Any) -> list[str]:
+    """The name of the program's rule that is nearest to one that no program has."""
+    base = rule.base if isinstance(rule, Twisted) else rule
+    programs = [(f"{convention} {claim}", d) for convention, rules in conventions().items()
+                for claim, d in rules.items() if d.family == base.family]  # fmt: skip
+    ranked = sorted(programs, key=lambda p: (len(changes(p[1], base)), "pytorch" not in p[0]))
+    return [ranked[0][0]] if ranked else []
+
+
+def _buts(rule: Any, identity: Identity, names: Sequence[str]) -> Iterator[str]:
+    """What is other than in the rule that it is called by."""
+    if isinstance(rule, Twisted):
+        yield rule.words
+    base = rule.base if isinstance(rule, Twisted) else rule
+    for question, answer in _other(base, names).items():
+        yield f"{question} is {answer!r}"
+    bug = identity.known_bug()
+    if bug:
+        yield f"known bug {bug['id']}: {bug['title']}"
+    if identity.but:
+        why = f": {identity.but.message}" if identity.but.message else ""
+        yield f"departs from that in {identity.but}{why}"
+
+
+def _other(base: Dialect, names: Sequence[str]) -> dict[str, Any]:
+    if not names:
+        return {}
+    convention, claim = names[0].split(" ", 1)
+    return dict(changes(conventions()[convention][claim], base))
+
+
+def _unknown(identity: Identity, names: Sequence[str]) -> Iterator[str]:
+    yield "no rule that is known here"
+    if identity.helps:
+        near = names or _base(identity.nearest.rule)
+        where = f" in {near[0]}'s family" if near and not names else ""
+        yield f"the nearest is {names[0] if names else 'one'}{where}, {identity.nearest.residual:.2g} away"
