@@ -80,7 +80,7 @@ def _factory_s(
             raise TypeError(f"{name_of(make)} takes tensors, and its file imports no framework")
         return taker
     if lenient:  # cases of several rules: any that it knows the words of
-        hypers = [h for h in hypers if not words.refusal([h])][:1] or hypers
+        hypers = [min(hypers, key=lambda h: (bool(words.refusal([h])), len(words.missing(h))))]
     refused = words.refusal(hypers)
     if refused:
         raise TypeError(refused)

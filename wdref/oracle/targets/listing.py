@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from . import worker
+from .constructor import Constructor
 from .recognise import BASES, TENSORS, framework_of, is_factory
 
 MAKES = ("GradientTransformation", "Optimizer")  # what a factory says that it returns
@@ -28,18 +29,22 @@ def _nothing(case: Any) -> Any:
     raise NotImplementedError("a list has no cases")
 
 
-def exported(package: str, *, words: Collection[str], rates: Collection[str]) -> dict[str, Any]:
+def exported(
+    package: str, *, words: Collection[str], rates: Collection[str], decays: Collection[str]
+) -> dict[str, Any]:
     """Return the version and the names of optimizers, aliases and what others made aside.
 
-    `words` are those that hyperparameters go by, `rates` the learning rate's among them.
+    `words` are those that hyperparameters go by, `rates` the learning rate's among them, `decays`
+    the weight decay's: with each name stands whether its constructor has one.
     """
     module = _imported(package)
-    names, seen = [], set()
+    names, seen = {}, set()
     for name, thing in _public(module):
         if id(thing) in seen or not _is_own(thing, module.__name__):
             continue
         if _is_class(thing) or _is_maker(thing, words, rates):
-            names.append(name)
+            known = Constructor(thing, TENSORS)
+            names[name] = known.takes_any or not {*map(_bare, known.names)}.isdisjoint(decays)
             seen.add(id(thing))
     return {"version": _version(package), "names": names}
 
@@ -90,7 +95,11 @@ def _is_maker(thing: Any, words: Collection[str], rates: Collection[str]) -> boo
         said = returns if isinstance(returns, str) else getattr(returns, "__name__", str(returns))
         if not any(word in said for word in MAKES):
             return False
-    return names[0] in TENSORS or any(name.replace("_", "").lower() in rates for name in names)
+    return names[0] in TENSORS or not {*map(_bare, names)}.isdisjoint(rates)
+
+
+def _bare(word: str) -> str:
+    return word.replace("_", "").lower()
 
 
 def _version(package: str) -> str:

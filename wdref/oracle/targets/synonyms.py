@@ -24,7 +24,8 @@ COMMON = {
     "initial": "initial_accumulator_value initial_accumulator initial_scale",
     "clip": "clip clipvalue clip_value",
 }
-LAST = (("alpha", ("learning_rate",)),)  # where it is nothing else
+# where it is nothing else
+LAST = (("alpha", ("learning_rate",)), ("momentum", ("beta2",)), ("beta", ("beta2",)))
 
 
 def synonyms(claim: str = "", convention: str = "") -> list[Synonym]:

@@ -30,7 +30,7 @@ def swept(names: Sequence[str], settings: Settings, document: dict[str, Any]) ->
     found = packages(names, settings)
     if problems := [package.problem for package in found if package.problem]:
         raise Refused("; ".join(problems))
-    entries = [Entry(package, name) for package in found for name in package.optimizers]
+    entries = [Entry(package, *own) for package in found for own in package.optimizers.items()]
     rows = _tracked(entries, settings)
     place = {entry.text: i for i, entry in enumerate(entries)}
     document |= {

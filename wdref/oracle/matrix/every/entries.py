@@ -1,7 +1,7 @@
 """The optimizers of packages, each with what is needed to run it; nothing of theirs is run here."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....conventions import conventions
@@ -17,11 +17,14 @@ FILE = ".py"
 
 @dataclass(frozen=True)
 class Package:
-    """What was asked for, its version, and the optimizers in it; or the `problem` with it."""
+    """What was asked for, its version, and the optimizers in it; or the `problem` with it.
+
+    With each optimizer stands whether its constructor has a weight decay.
+    """
 
     name: str
     version: str = ""
-    optimizers: tuple[str, ...] = ()
+    optimizers: Mapping[str, bool] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -31,6 +34,7 @@ class Entry:
 
     package: Package
     name: str
+    decays: bool = True
 
     @property
     def text(self) -> str:
@@ -49,13 +53,14 @@ class Entry:
         own = (convention for convention in ("pytorch", "paper") if word in tables[convention])
         return next(((word, convention) for convention in own), ("", ""))
 
-    def target(self, claim: str, convention: str, *, decays: bool = False) -> Target:
+    def target(self, claim: str, convention: str) -> Target:
         """Return what a process runs, its words those of a claim first.
 
-        One without a weight decay may be asked as any rule; that it `decays` is known of others.
+        One without a weight decay is asked as any rule, and does not read it.
         """
-        unread = () if decays else ("weight_decay",)
-        pointing = Pointing(claim, convention, unread=unread, lenient=True)
+        unread = () if self.decays else ("weight_decay",)
+        name = claim.partition("[")[0]  # an answer changes no word
+        pointing = Pointing(name, convention, unread=unread, lenient=True)
         place = _place(self.package.name)
         driver = pointing.request({}, adapter_files())
         return Target(self.text, {**place, "function": self.name, "driver": driver})
@@ -73,16 +78,19 @@ def _package(name: str, settings: Settings) -> Package:
     if problem:
         return Package(name, problem=problem)
     found = outcome.about["exported"]
-    known = Package(name, found["version"], tuple(found["names"]))
+    known = Package(name, found["version"], found["names"])
     nothing = "" if known.optimizers else f"{name}: no optimizer is exported by it"
     return replace(known, problem=nothing)
 
 
 def _listing(name: str) -> Job:
-    rates = [_bare(word) for word in COMMON["learning_rate"].split()]
-    words = sorted({_bare(word) for word, _ in synonyms()})
-    spec = {"kind": "adapter", "file": listing.__file__, "optimizer": name,
-            "options": {"words": words, "rates": rates}}  # fmt: skip
+    words = {_bare(word): list(ours) for word, ours in reversed(synonyms())}
+    options = {
+        "words": sorted(words),
+        "rates": [_bare(word) for word in COMMON["learning_rate"].split()],
+        "decays": [word for word, ours in words.items() if ours == ["weight_decay"]],
+    }
+    spec = {"kind": "adapter", "file": listing.__file__, "optimizer": name, "options": options}
     return Job(Target(name, spec), [])
 
 

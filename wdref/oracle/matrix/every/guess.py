@@ -5,19 +5,21 @@ The probes of all claims are run at once. What an optimizer has no words for it 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ....conventions import dialect
+from ....conventions import conventions, dialect
 from ....rules.contract import Dialect
+from ...bugs.mutants import Twisted
 from ...cases.case import Case
 from ...cases.suite import regimes
 from ...identify.guesses import Guess, others, usual
 from ...identify.ranking import PROBES, noise, probes_of, ranked, rules
-from ...targets.exchange import STATE, Result
+from ...targets.exchange import Result
+from ...targets.targets import parse_options
 
 DTYPES = ("float64", "float32")
 UNKNOWN_WORD = "no parameter of"  # of another rule's hyperparameter: no fault of the optimizer
@@ -25,57 +27,82 @@ UNKNOWN_WORD = "no parameter of"  # of another rule's hyperparameter: no fault o
 
 @dataclass(frozen=True)
 class Nearest:
-    """A claim, its dialect in the program whose words it has, and the nearest rule to it."""
+    """A claim, its dialect in the program whose words it has, and how far the nearest rule is."""
 
     guess: Guess
     rule: Dialect
-    nearest: Any
     residual: float
     explained: bool  # by rounding alone
+    known: bool = False  # and the rule is one that a program has
 
 
 @cache
 def guesses() -> tuple[tuple[Guess, Dialect], ...]:
-    """Return a claim for each set of hyperparameters of each family."""
+    """Return a claim for each set of hyperparameters of each family, and those without momentum."""
     every = [*usual(), *(guess for family in others() for guess in family)]
-    return tuple((guess, dialect(*guess)) for guess in every)
+    ruled = [(guess, dialect(*guess)) for guess in every]
+    still = [((f"{claim}[buffer=False]", convention), dialect(claim, convention, buffer=False))
+             for (claim, convention), rule in ruled if getattr(rule, "buffer", False)]  # fmt: skip
+    return (*ruled, *still)
 
 
 @cache
-def probes() -> tuple[Case, ...]:
-    """Return the probes of all of them."""
+def probes() -> tuple[tuple[Case, ...], ...]:
+    """Return the probes of each of them."""
     return tuple(
-        case
+        tuple(
+            case
+            for dtype in DTYPES
+            for case in regimes(parse_options(claim)[0], rule, dtype)
+            if case.id.partition("/")[0] in PROBES
+        )
         for (claim, _), rule in guesses()
-        for dtype in DTYPES
-        for case in regimes(claim, rule, dtype)
-        if case.id.partition("/")[0] in PROBES
     )
 
 
 def nearest(name: str, results: Sequence[Result]) -> list[Nearest]:
     """Return the claims by how near an optimizer called `name` is to their families.
 
-    Of those that rounding explains, that of its own name comes first, then the one that reads most.
+    Of those that rounding explains, a program's rule comes first, then that of the optimizer's own
+    name, then the one that reads most.
     """
-    found = []
-    for guess, rule in guesses():
-        mine = [(c, r) for c, r in zip(probes(), results, strict=True) if r.values is not None
-                and (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip
-        pairs = probes_of(mine)
+    found, answers = [], iter(results)
+    for (guess, rule), cases in zip(guesses(), probes(), strict=True):
+        mine = [(case, next(answers)) for case in cases]
+        pairs = probes_of([(c, r) for c, r in mine if r.values is not None])
         if not pairs:
             continue
         ranks = ranked(rules(rule.family, frozenset(rule.hyper), None), pairs)
         residual = ranks[0].residual
         if np.isfinite(residual):
-            explained = residual <= noise(pairs)
-            found.append(Nearest(guess, rule, ranks[0].rule, residual, explained))
+            near = [each.rule for each in ranks if each.residual <= noise(pairs)]
+            known = any(is_known(each) for each in near)
+            found.append(Nearest(guess, rule, residual, bool(near), known))
     return sorted(found, key=lambda n: _order(n, name))
 
 
-def _order(found: Nearest, name: str) -> tuple[float, bool, int]:
+def is_known(rule: Any) -> bool:
+    """Whether a program has the rule, or has it with a weight decay."""
+    return not isinstance(rule, Twisted) and rule.plain() in _programs()
+
+
+@cache
+def _programs() -> frozenset[Dialect]:
+    """The rules of all programs, with their decay and without."""
+    rules = [rule for those in conventions().values() for rule in those.values()]
+    return frozenset(each.plain() for rule in rules for each in (rule, still(rule)))
+
+
+def still(rule: Any) -> Any:
+    """Return a rule without its weight decay."""
+    return replace(rule, form="none", order=type(rule)(form="none").order)
+
+
+def _order(found: Nearest, name: str) -> tuple[float, bool, int, int]:
+    claim = parse_options(found.guess[0])[0]
     distance = 0.0 if found.explained else found.residual
-    return distance, found.guess[0] not in name.lower(), -len(found.rule.hyper)
+    liked = len(claim) if claim in name.lower() else 0
+    return distance, not found.known, -liked, -len(found.rule.hyper)
 
 
 def why_not(results: Sequence[Result]) -> tuple[str, str]:

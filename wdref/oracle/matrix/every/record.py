@@ -11,9 +11,10 @@ from ...identify.identify import Identity, describe
 from ...judge.verdict import judge_all, overall
 from ...targets.target_pool import Outcome
 from .entries import Entry
-from .guess import Nearest
+from .guess import Nearest, still
 
 Record = dict[str, Any]
+NO_DECAY = "it takes no weight decay"
 # in the order in which a page has them
 VERDICTS = ("conforms", "imprecise", "deviates", "unknown", "not made", "timeout", "error")
 
@@ -32,16 +33,18 @@ def answered(
     """Return the record of an optimizer that ran: the rule that it is, or that no rule is known."""
     rule = identity.nearest.rule
     described = describe(rule)
-    names = sorted(described["names"], key=lambda name: _liking(name, entry.name))
+    without = [] if described["names"] or entry.decays else _without_decay(rule)
+    names = sorted([*described["names"], *without], key=lambda name: _liking(name, entry.name))
     verdict, message = "deviates", ""
     if not identity.named:
-        verdict, message = "unknown", "; ".join(_unknown(identity, names))
+        verdict, message = "unknown", "; ".join(_unknown(identity, names, entry))
     elif identity.certified and names:
         verdict = overall(judge_all(rule, cases, outcome.results, outcome.primitives))
-        message = "; ".join(filter(None, (*identity.remarks, _misnamed(entry.name, names))))
+        own = NO_DECAY if without else _misnamed(entry.name, names)
+        message = "; ".join(filter(None, (*identity.remarks, own)))
     else:
+        message = "; ".join(_buts(rule, identity, names or _base(rule), exact=bool(names)))
         names = names or _base(rule)
-        message = "; ".join(_buts(rule, identity, names))
     return _record(entry, verdict, message, seconds) | {
         "names": names if identity.named else [],
         "rule": described["rule"] if identity.named else None,
@@ -51,6 +54,14 @@ def answered(
         "claim": near.guess[0],
         "convention": near.guess[1],
     }
+
+
+def _without_decay(rule: Any) -> list[str]:
+    """The programs' rules that it is but for a weight decay, which it does not take."""
+    if isinstance(rule, Twisted):
+        return []
+    return [f"{convention} {claim}" for convention, rules in conventions().items()
+            for claim, d in rules.items() if still(d).plain() == rule.plain()]  # fmt: skip
 
 
 def _record(entry: Entry, verdict: str, message: str, seconds: float) -> Record:
@@ -72,10 +83,10 @@ def _record(entry: Entry, verdict: str, message: str, seconds: float) -> Record:
     }
 
 
-def _liking(name: str, own: str) -> tuple[bool, bool, str]:
+def _liking(name: str, own: str) -> tuple[int, bool, str]:
     """A rule's name by the word that the optimizer has itself, then PyTorch's."""
     convention, claim = name.split(" ", 1)
-    return claim != own.lower(), convention != "pytorch", name
+    return -len(claim) * (claim in own.lower()), convention != "pytorch", name
 
 
 def _misnamed(own: str, names: Sequence[str]) -> str:
@@ -95,19 +106,21 @@ def _base(rule: Any) -> list[str]:
     return [ranked[0][0]] if ranked else []
 
 
-def _buts(rule: Any, identity: Identity, names: Sequence[str]) -> Iterator[str]:
+def _buts(rule: Any, identity: Identity, names: Sequence[str], *, exact: bool) -> Iterator[str]:
     """What is other than in the rule that it is called by."""
     if isinstance(rule, Twisted):
-        yield rule.words
+        yield f"but {rule.words}"
     base = rule.base if isinstance(rule, Twisted) else rule
-    for question, answer in _other(base, names).items():
-        yield f"{question} is {answer!r}"
-    bug = identity.known_bug()
+    answers = _other(base, names).items()
+    other = ", ".join(f"{question}={new}, not {old}" for question, (old, new) in answers)
+    if other:
+        yield f"but {other}"
+    bug = None if exact else identity.known_bug()
     if bug:
         yield f"known bug {bug['id']}: {bug['title']}"
     if identity.but:
         why = f": {identity.but.message}" if identity.but.message else ""
-        yield f"departs from that in {identity.but}{why}"
+        yield f"but departs from that in {identity.but}{why}"
 
 
 def _other(base: Dialect, names: Sequence[str]) -> dict[str, Any]:
@@ -117,9 +130,9 @@ def _other(base: Dialect, names: Sequence[str]) -> dict[str, Any]:
     return dict(changes(conventions()[convention][claim], base))
 
 
-def _unknown(identity: Identity, names: Sequence[str]) -> Iterator[str]:
-    yield "no rule that is known here"
+def _unknown(identity: Identity, names: Sequence[str], entry: Entry) -> Iterator[str]:
+    called = f", though it is called {entry.name}" if entry.claim[0] else ""
+    yield f"no rule that is known here{called}"
     if identity.helps:
-        near = names or _base(identity.nearest.rule)
-        where = f" in {near[0]}'s family" if near and not names else ""
-        yield f"the nearest is {names[0] if names else 'one'}{where}, {identity.nearest.residual:.2g} away"
+        near = f"{names[0]}" if names else f"one like {_base(identity.nearest.rule)[0]}"
+        yield f"the nearest is {near}, {identity.nearest.residual:.2g} away"

@@ -65,7 +65,7 @@ def _groups(items: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 def _probing(entry: Entry) -> Job:
-    return Job(entry.target(*entry.claim), guess.probes())
+    return Job(entry.target(*entry.claim), [case for each in guess.probes() for case in each])
 
 
 def _probed(entry: Entry, outcome: Outcome) -> Probed | Record | None:
@@ -84,7 +84,8 @@ def _probed(entry: Entry, outcome: Outcome) -> Probed | Record | None:
         verdict, why = guess.why_not(results)
         return unanswered(entry, _kind(why, verdict), why, seconds)
     if found[0].residual > NEAR:
-        nothing = "no rule is near: a family that is not known here"
+        called = f", though it is called {entry.name}" if entry.claim[0] else ""
+        nothing = f"no rule that is known here is near{called}"
         return unanswered(entry, "unknown", nothing, seconds, found[0])
     return Probed(entry, found, seconds)
 
@@ -97,9 +98,8 @@ def _kind(message: str, verdict: str = "not made") -> str:
 
 def _asking(probed: Probed, dtypes: tuple[str, ...]) -> Job:
     best = probed.claims[0]
-    decays = getattr(best.nearest, "base", best.nearest).form != "none"
     cases = suite(best.guess[0], best.rule, dtypes)
-    return Job(probed.entry.target(*best.guess, decays=decays), cases)
+    return Job(probed.entry.target(*best.guess), cases)
 
 
 def _judged_or_why_not(probed: Probed, job: Job, outcome: Outcome) -> Record:
