@@ -165,7 +165,7 @@ def test_one_that_is_called_as_another_rule_is_said_to_be_what_it_is(shop):
 def test_what_takes_no_weight_decay_conforms_without_it_and_what_forgets_it_does_not(shop):
     found = rows(shop)
     assert found["Nothing"]["message"] == "it takes no weight decay"
-    assert found["Forgets"]["message"] == "but form=none, not l2"
+    assert found["Forgets"]["message"] == "but form=none"
 
 
 def test_a_deviation_says_what_is_other(shop):

@@ -111,8 +111,7 @@ def _buts(rule: Any, identity: Identity, names: Sequence[str], *, exact: bool) -
     if isinstance(rule, Twisted):
         yield f"but {rule.words}"
     base = rule.base if isinstance(rule, Twisted) else rule
-    answers = _other(base, names).items()
-    other = ", ".join(f"{question}={new}, not {old}" for question, (old, new) in answers)
+    other = ", ".join(f"{question}={new}" for question, new in _other(base, names).items())
     if other:
         yield f"but {other}"
     bug = None if exact else identity.known_bug()
@@ -124,10 +123,13 @@ def _buts(rule: Any, identity: Identity, names: Sequence[str], *, exact: bool) -
 
 
 def _other(base: Dialect, names: Sequence[str]) -> dict[str, Any]:
+    """The answers that are other than those of the rule that it is called by."""
     if not names:
         return {}
     convention, claim = names[0].split(" ", 1)
-    return dict(changes(conventions()[convention][claim], base))
+    named = conventions()[convention][claim]
+    return {name: getattr(base, name) for name in base.questions()
+            if getattr(base, name) != getattr(named, name)}  # fmt: skip
 
 
 def _unknown(identity: Identity, names: Sequence[str], entry: Entry) -> Iterator[str]:

@@ -113,12 +113,12 @@ def _judged_or_why_not(probed: Probed, job: Job, outcome: Outcome) -> Record:
         return unanswered(entry, "timeout", late.message, seconds)
     try:
         identity = _identity(entry, best, job, outcome)
+        if identity is not None:
+            return answered(entry, identity, job.cases, outcome, best, seconds)
     except Exception as error:
         why = f"judging it: {type(error).__name__}: {error}"
         return unanswered(entry, "error", why, seconds)
-    if identity is None:
-        return unanswered(entry, "unknown", "no probe gave a finite result", seconds)
-    return answered(entry, identity, job.cases, outcome, best, seconds)
+    return unanswered(entry, "unknown", "no probe gave a finite result", seconds)
 
 
 def _identity(
