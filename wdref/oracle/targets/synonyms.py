@@ -21,6 +21,7 @@ COMMON = {
     "momentum": "momentum mu mom beta beta1",
     "rho": "rho alpha gamma decay decay_rate smoothing beta beta2",
     "dampening": "dampening",
+    "psi": "schedule_decay",
     "initial": "initial_accumulator_value initial_accumulator initial_scale",
     "clip": "clip clipvalue clip_value",
 }
