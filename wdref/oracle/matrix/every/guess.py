@@ -89,7 +89,8 @@ def is_known(rule: Any) -> bool:
 @cache
 def _programs() -> frozenset[Dialect]:
     """The rules of all programs, with their decay and without."""
-    rules = [rule for those in conventions().values() for rule in those.values()]
+    rules: list[Any] = [rule for those in conventions().values() for rule in those.values()]
+    rules += [replace(rule, buffer=False) for rule in rules if getattr(rule, "buffer", False)]
     return frozenset(each.plain() for rule in rules for each in (rule, still(rule)))
 
 

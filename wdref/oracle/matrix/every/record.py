@@ -1,6 +1,7 @@
 """What came of an optimizer of a package, as a record of plain values."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ....conventions import conventions
@@ -14,6 +15,7 @@ from .entries import Entry
 from .guess import Nearest, still
 
 Record = dict[str, Any]
+OPTIONS = ("buffer", "nesterov", "amsgrad", "centered")  # momentum=0 is buffer=False
 NO_DECAY = "it takes no weight decay"
 # in the order in which a page has them
 VERDICTS = ("conforms", "imprecise", "deviates", "unknown", "not made", "timeout", "error")
@@ -33,8 +35,9 @@ def answered(
     """Return the record of an optimizer that ran: the rule that it is, or that no rule is known."""
     rule = identity.nearest.rule
     described = describe(rule)
-    without = [] if described["names"] or entry.decays else _without_decay(rule)
-    names = sorted([*described["names"], *without], key=lambda name: _liking(name, entry.name))
+    called = described["names"] or _with_option(rule)
+    without = [] if called or entry.decays else _without_decay(rule)
+    names = sorted([*called, *without], key=lambda name: _liking(name, entry.name))
     verdict, message = "deviates", ""
     if not identity.named:
         verdict, message = "unknown", "; ".join(_unknown(identity, names, entry))
@@ -54,6 +57,20 @@ def answered(
         "claim": near.guess[0],
         "convention": near.guess[1],
     }
+
+
+def _with_option(rule: Any) -> list[str]:
+    """PyTorch's names of a rule with one of the options that its classes have themselves."""
+    if isinstance(rule, Twisted):
+        return []
+    claims: dict[str, Any] = dict(conventions()["pytorch"])
+    return [
+        f"pytorch {claim}[{option}={getattr(rule, option)}]"
+        for claim, d in claims.items()
+        for option in OPTIONS
+        if d.family == rule.family and hasattr(rule, option)
+        and replace(d, **{option: getattr(rule, option)}).plain() == rule.plain()
+    ]  # fmt: skip
 
 
 def _without_decay(rule: Any) -> list[str]:
@@ -85,14 +102,14 @@ def _record(entry: Entry, verdict: str, message: str, seconds: float) -> Record:
 
 def _liking(name: str, own: str) -> tuple[int, bool, str]:
     """A rule's name by the word that the optimizer has itself, then PyTorch's."""
-    convention, claim = name.split(" ", 1)
+    convention, claim = name.partition("[")[0].split(" ", 1)
     return -len(claim) * (claim in own.lower()), convention != "pytorch", name
 
 
 def _misnamed(own: str, names: Sequence[str]) -> str:
     """What to say of an optimizer that is called as another rule is."""
     mine = own.lower()
-    called = {name.split(" ", 1)[1] for name in names}
+    called = {name.partition("[")[0].split(" ", 1)[1] for name in names}
     known = {claim for rules in conventions().values() for claim in rules}
     return f"though it is called {own}" if mine in known and mine not in called else ""
 

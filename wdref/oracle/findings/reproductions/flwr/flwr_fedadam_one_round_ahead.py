@@ -8,7 +8,9 @@ EXPECTED = (
     "0.1, η in the direction of the first update (the comment in the code: 'eta_norm is α_t in "
     "Kingma & Ba'); rounds start at 1, and 1 is added to them."
 )
-WHY = "The first step is 0.7425 of Adam's, the fifth 0.955: neither with the correction nor without."
+WHY = (
+    "The first step is 0.7425 of Adam's, the fifth 0.955: neither with the correction nor without."
+)
 ISSUE = "none found"
 SEEN = "1.42.0"
 
