@@ -79,7 +79,19 @@ class Nothing(Optimizer):
 
 class Forgets(Nothing):
     def __init__(self, params, lr=0.1, weight_decay=0.0):
-        super().__init__(params, lr)
+        Optimizer.__init__(self, params, dict(lr=lr, weight_decay=weight_decay))
+
+
+class Rough(Forgets):
+    'It is right in small tensors.'
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    g = p.grad + group["weight_decay"] * p
+                    p.sub_((1 if p.numel() < 64 else 2) * group["lr"] * g)
 
 
 class Raises(AdamW):
@@ -145,7 +157,7 @@ def test_each_is_told_apart(shop):
     assert {name: row["verdict"] for name, row in rows(shop).items()} == {
         "Adam": "conforms", "AdamW": "conforms", "Forgets": "deviates", "Fourfold": "deviates",
         "Model": "not made", "Momentless": "unknown", "Nothing": "conforms", "Raises": "not made",
-        "Rest": "conforms", "make_adamw": "conforms",
+        "Rest": "conforms", "Rough": "deviates", "make_adamw": "conforms",
     }  # fmt: skip
 
 
@@ -171,6 +183,12 @@ def test_what_takes_no_weight_decay_conforms_without_it_and_what_forgets_it_does
 def test_a_deviation_says_what_is_other(shop):
     row = rows(shop)["Fourfold"]
     assert (row["names"], row["message"]) == (["pytorch adamw"], "but 4 times the gradient")
+
+
+def test_one_that_departs_in_some_case_has_the_name_of_the_rule_and_the_place(shop):
+    row = rows(shop)["Rough"]
+    assert row["names"][0] == "paper sgd"
+    assert row["message"].startswith("but departs from that in case sizes/float64")
 
 
 def test_what_cannot_be_made_says_why(shop):
@@ -246,7 +264,7 @@ def test_an_export_is_what_all_says(tmp_path):
     text = "import wdref\n\n\nclass A(wdref.SGDW): ...\n\n\nclass B(wdref.SGDW): ...\n"
     (tmp_path / "own.py").write_text(text + '\n\n__all__ = ["B"]\n')
     (found,) = packages([str(tmp_path / "own.py")], SETTINGS)
-    assert found.optimizers == ("B",)
+    assert found.optimizers == {"B": True}
 
 
 def test_a_name_that_is_a_rule_s_comes_first():

@@ -100,10 +100,11 @@ def _record(entry: Entry, verdict: str, message: str, seconds: float) -> Record:
     }
 
 
-def _liking(name: str, own: str) -> tuple[int, bool, str]:
-    """A rule's name by the word that the optimizer has itself, then PyTorch's."""
+def _liking(name: str, own: str) -> tuple[int, bool, bool, str]:
+    """A rule's name by the word that the optimizer has itself, then PyTorch's and the paper's."""
     convention, claim = name.partition("[")[0].split(" ", 1)
-    return -len(claim) * (claim in own.lower()), convention != "pytorch", name
+    liked = -len(claim) * (claim in own.lower())
+    return liked, convention != "pytorch", convention != "paper", name
 
 
 def _misnamed(own: str, names: Sequence[str]) -> str:
@@ -128,8 +129,8 @@ def _buts(rule: Any, identity: Identity, names: Sequence[str], *, exact: bool) -
     if isinstance(rule, Twisted):
         yield f"but {rule.words}"
     base = rule.base if isinstance(rule, Twisted) else rule
-    other = ", ".join(f"{question}={new}" for question, new in _other(base, names).items())
-    if other:
+    answers = {} if exact else _other(base, names)
+    if other := ", ".join(f"{question}={answer}" for question, answer in answers.items()):
         yield f"but {other}"
     bug = None if exact else identity.known_bug()
     if bug:
