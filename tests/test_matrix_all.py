@@ -94,6 +94,25 @@ class Rough(Forgets):
                     p.sub_((1 if p.numel() < 64 else 2) * group["lr"] * g)
 
 
+class Fragile(Nothing):
+    'A gradient that is no number is too much for it.'
+
+    def step(self, closure=None):
+        if any(p.grad.isnan().any() for g in self.param_groups for p in g["params"]
+               if p.grad is not None):
+            raise OverflowError("no number")
+        super().step()
+
+
+class Large(Nothing):
+    'More than a hundred numbers are too much for it.'
+
+    def step(self, closure=None):
+        if any(p.numel() > 100 for g in self.param_groups for p in g["params"]):
+            raise MemoryError("too large")
+        super().step()
+
+
 class Raises(AdamW):
     def __init__(self, params, lr=0.1, weight_decay=0.0):
         raise RuntimeError("closed today")
@@ -156,8 +175,9 @@ def rows(document):
 def test_each_is_told_apart(shop):
     assert {name: row["verdict"] for name, row in rows(shop).items()} == {
         "Adam": "conforms", "AdamW": "conforms", "Forgets": "deviates", "Fourfold": "deviates",
-        "Model": "not made", "Momentless": "unknown", "Nothing": "conforms", "Raises": "not made",
-        "Rest": "conforms", "Rough": "deviates", "make_adamw": "conforms",
+        "Fragile": "conforms", "Large": "deviates", "Model": "not made", "Momentless": "unknown",
+        "Nothing": "conforms", "Raises": "not made", "Rest": "conforms", "Rough": "deviates",
+        "make_adamw": "conforms",
     }  # fmt: skip
 
 
@@ -189,6 +209,11 @@ def test_one_that_departs_in_some_case_has_the_name_of_the_rule_and_the_place(sh
     row = rows(shop)["Rough"]
     assert row["names"][0] == "paper sgd"
     assert row["message"].startswith("but departs from that in case sizes/float64")
+
+
+def test_one_that_raises_in_some_case_says_where(shop):
+    row = rows(shop)["Large"]
+    assert "but raises in case sizes/float64: MemoryError: too large" in row["message"]
 
 
 def test_what_cannot_be_made_says_why(shop):

@@ -35,7 +35,7 @@ def synonyms(claim: str = "", convention: str = "") -> list[Synonym]:
     >>> words = synonyms("rmsprop", "pytorch")
     >>> next(ours for word, ours in words if word == "alpha")
     ('rho',)
-    >>> next(ours for word, ours in synonyms("adamw", "pytorch") if word == "alpha")
+    >>> [ours for word, ours in synonyms("adamw", "pytorch") if word == "alpha"][-1]
     ('learning_rate',)
     """
     family = claims().get(claim)

@@ -42,9 +42,12 @@ def answered(
     if not identity.named:
         verdict, message = "unknown", "; ".join(_unknown(identity, names, entry))
     elif identity.certified and names:
-        verdict = overall(judge_all(rule, cases, outcome.results, outcome.primitives))
+        judged = judge_all(rule, cases, outcome.results, outcome.primitives)
+        verdict, failed = overall(judged), next((v for v in judged if v.verdict == "error"), None)
+        raised = f"but raises in case {failed.id}: {failed.message}" if failed else ""
+        verdict = "deviates" if failed else verdict
         own = NO_DECAY if without else _misnamed(entry.name, names)
-        message = "; ".join(filter(None, (*identity.remarks, own)))
+        message = "; ".join(filter(None, (*identity.remarks, own, raised)))
     else:
         message = "; ".join(_buts(rule, identity, names or _base(rule), exact=bool(names)))
         names = names or _base(rule)
