@@ -98,6 +98,8 @@ class Training:
             pairs = zip(params, map(self._given, entries), strict=True)
             groups = [{"params": [p], **h} for p, h in pairs]
             opt = self.there.optimizer(self.make, groups, **defaults)
+        if callable(getattr(opt, "train", None)):  # where a training has another point than its end
+            opt.train()
         for p in inspect.signature(opt.step).parameters.values():
             if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
                 raise TypeError(

@@ -17,6 +17,7 @@ from ..cases.case import Case
 from ..cases.suite import cases as suite
 from ..cases.suite import regimes
 from ..identify.diagnosis import Diagnosis, diagnose
+from ..identify.guesses import Guess, others, usual
 from ..identify.identify import Identity
 from ..identify.identify import identify as find
 from ..identify.ranking import PROBES
@@ -28,7 +29,6 @@ from ..targets.here import located, run_here
 from ..targets.pointing import Pointing, word
 from ..targets.targets import MEMORY, TIMEOUT, Target, TargetError, parse, parse_options, start
 from .dtypes import DTYPES
-from .guesses import Guess, others, usual
 from .report import Identification, Report
 
 Answers = tuple[Sequence[Case], Sequence[Result], dict[str, Any]]

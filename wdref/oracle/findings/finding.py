@@ -67,8 +67,9 @@ def findings() -> tuple[Finding, ...]:
 
 
 def path_of(name: str) -> Path:
-    """Return the file of a finding, in the folder of its framework."""
-    return FOLDER / name.partition("_")[0] / f"{name}.py"
+    """Return the file of a finding, in the folder of its framework, whose name may have a `_`."""
+    usual = FOLDER / name.partition("_")[0] / f"{name}.py"
+    return next(iter(FOLDER.glob(f"*/{name}.py")), usual)
 
 
 def read(path: Path) -> Finding:

@@ -111,6 +111,6 @@ def ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> lis
     return sorted(rows, key=lambda c: (c.residual, oddity(c.rule)))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)  # the probes of all families: some 70 MB
 def _trajectories(rules: tuple[Any, ...], key: CaseKey) -> Any:
     return trajectories(rules, key.case)

@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ HELD = ("conforms", "missing")  # a framework that is not installed says nothing
 
 @click.command()
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="NAME is a package, or a file: which rule is "
+              "each optimizer that it exports?")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--markdown", "markdown_to", type=FILE, help="Write a Markdown page; - is stdout.")
 @click.option("--html", "html_to", type=FILE, help="Write a page that sorts and filters.")
@@ -31,20 +34,25 @@ HELD = ("conforms", "missing")  # a framework that is not installed says nothing
               "measured aside.")  # fmt: skip
 @click.option("--row", "only", multiple=True, metavar="NAME:OPTIMIZER",
               help="Only this row; may be repeated.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0.0, min_open=True), default=300.0,
-              show_default=True, help="Seconds a row.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(min=0.0, min_open=True), default=None,
+              help="Seconds a row; by default 300, with --all 60.")  # fmt: skip
 @click.option("--memory", type=click.FloatRange(min=0.0, min_open=True), default=16.0,
               show_default=True, help="GiB that a process may allocate.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(min=1), default=None,
               help="Frameworks at once; by default one a core.")  # fmt: skip
 def matrix(
-    names: tuple[str, ...], as_json: bool, markdown_to: str | None, html_to: str | None,
-    earlier: str | None, only: tuple[str, ...], timeout: float, memory: float, jobs: int | None,
+    names: tuple[str, ...], every: bool, as_json: bool, markdown_to: str | None,
+    html_to: str | None, earlier: str | None, only: tuple[str, ...], timeout: float | None,
+    memory: float, jobs: int | None,
 ) -> int:  # fmt: skip
     """What does each installed framework do?
 
     NAME is an adapter: torch, optax, keras, …; by default all. Exit status: 0 each row conforms to
     what it is said to be, or with --compare, all is as it was; 1 not so; 2 nothing could be asked.
+
+    With --all NAME is a package, as torch.optim or timm.optim. Each optimizer that it exports
+    conforms to a rule, deviates from it, is of no family that is known here, or cannot be made.
+    Exit status: 0 none deviates, 1 one does, crashes or hangs.
     """
     document: dict[str, Any] = {"date": "", "python": "", "versions": {}, "rows": []}
     printed = document if as_json else None
@@ -55,10 +63,13 @@ def matrix(
     targets = {"--json": as_json, "--markdown -": markdown_to == "-", "--html -": html_to == "-"}
     if sum(targets.values()) > 1:
         fail(f"{' and '.join(t for t, on in targets.items() if on)}: stdout is for one of them")
-    wanted = _rows(names, only, printed)
-    settings = Settings(timeout=timeout, memory=memory)
+    settings = Settings(timeout=timeout or (60.0 if every else 300.0), memory=memory)
     if jobs is not None:
-        settings = Settings(timeout=timeout, memory=memory, cores=jobs)
+        settings = replace(settings, cores=jobs)
+    if every:
+        others = {"--row": only, "--compare": earlier, "--html": html_to}
+        return _sweep(names, settings, document, as_json, markdown_to, others)
+    wanted = _rows(names, only, printed)
     document |= {"date": datetime.date.today().isoformat(), "python": platform.python_version()}
     began = time.monotonic()
     document["rows"] = _run(wanted, settings)
@@ -82,6 +93,30 @@ def matrix(
     for line in found:
         click.echo(line, err=True)
     return 1 if found else 0
+
+
+def _sweep(
+    names: Sequence[str], settings: "Settings", document: dict[str, Any], as_json: bool,
+    markdown_to: str | None, others: dict[str, Any],
+) -> int:  # fmt: skip
+    """Say of each optimizer of a package which rule it is."""
+    from .every.ask import DTYPES, FAULTS, Refused, swept
+    from .every.show import markdown, print_sweep
+
+    printed = document if as_json else None
+    if unfit := [name for name, given in others.items() if given]:
+        fail(f"--all: {unfit[0]} is not for it", printed)
+    try:
+        swept(names, replace(settings, dtypes=DTYPES), document)
+    except Refused as error:
+        fail(str(error), printed)
+    if markdown_to is not None:
+        _put(markdown_to, markdown(document), printed)
+    if as_json:
+        emit_json(document)
+    elif markdown_to is None:
+        print_sweep(document)
+    return int(any(row["verdict"] in FAULTS for row in document["rows"]))
 
 
 def _rows(
@@ -138,11 +173,14 @@ def _write(
     for name, make in ((markdown_to, markdown), (html_to, page)):
         if name is None:
             continue
-        text = make(document)
-        if name == "-":
-            click.echo(text, nl=False)
-            continue
-        try:
-            write_text(Path(name), text)
-        except OSError as error:
-            fail(f"{name}: {error.strerror}", printed)
+        _put(name, make(document), printed)
+
+
+def _put(name: str, text: str, printed: dict[str, Any] | None) -> None:
+    if name == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        write_text(Path(name), text)
+    except OSError as error:
+        fail(f"{name}: {error.strerror}", printed)

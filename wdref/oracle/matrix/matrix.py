@@ -4,15 +4,10 @@ Processes run the frameworks and this one judges meanwhile, so that an enclosure
 for all rows that need it, and so are the candidates' trajectories.
 """
 
-import os
-import queue
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict
+from functools import lru_cache, partial
 from typing import Any
 
 from ...rules.contract import Dialect
@@ -20,26 +15,16 @@ from ..cases.case import DTYPES, Case
 from ..cases.suite import brief
 from ..identify.identify import identify
 from ..judge.verdict import CaseVerdict, judge_all, overall, worst_ratio
-from ..targets.target_pool import Job, Outcome, run_all
+from ..targets.target_pool import Job, Outcome
 from ..targets.targets import parse_options
 from .explanations import explain
+from .pool import Settings as Settings
+from .pool import run_groups
 from .rows import Row
 from .words import answers
 
-WAITING = 4  # rows whose results may wait to be judged: a row's are some 20 MB
-SHARE = 16  # rows of one process: a framework with many has several, for the other cores' sake
 ANSWERS = ("rule", "form", "order", "eps", "bias_correction", "amsgrad", "momentum", "denominator",
            "corrected", "further", "recurrence", "words")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How rows are run: `timeout` in seconds a row, `memory` in GiB a process."""
-
-    dtypes: tuple[str, ...] = DTYPES
-    timeout: float = 120.0
-    memory: float = 8.0
-    cores: int = os.cpu_count() or 1
 
 
 def matrix(rows: Sequence[Row], settings: Settings) -> Iterator[dict[str, Any]]:
@@ -66,43 +51,14 @@ def _run(rows: Sequence[Row], settings: Settings) -> Iterator[tuple[Row, Sequenc
     groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.process].append(row)
-    finished: queue.Queue[Any] = queue.Queue(WAITING)
-    stop = threading.Event()
-
-    def work(group: Sequence[Row]) -> None:
-        jobs = [_job(row, settings.dtypes) for row in group]
-        try:
-            outcomes = run_all(jobs, timeout=settings.timeout, memory=settings.memory, stop=stop)
-            for row, job, outcome in zip(group, jobs, outcomes, strict=False):
-                _put(finished, (row, job.cases, outcome), stop)
-        except Exception as error:
-            _put(finished, error, stop)
-
-    with ThreadPoolExecutor(settings.cores) as pool:
-        try:
-            for group in sorted(groups.values(), key=len, reverse=True):
-                for first in range(0, len(group), SHARE):
-                    pool.submit(work, group[first : first + SHARE])
-            for _ in rows:
-                found = finished.get()
-                if isinstance(found, Exception):
-                    raise found
-                yield found
-        finally:
-            stop.set()
+    ran = run_groups(list(groups.values()), partial(_job, dtypes=settings.dtypes), settings)
+    yield from ((row, job.cases, outcome) for row, job, outcome in ran)
 
 
 def _job(row: Row, dtypes: tuple[str, ...]) -> Job:
     if row.rule is None or row.target is None:
         raise AssertionError("rows with a problem are not run")
     return Job(row.target, suite(row.claim, row.rule, dtypes, row.part))
-
-
-def _put(finished: "queue.Queue[Any]", item: Any, stop: threading.Event) -> None:
-    while not stop.is_set():
-        with suppress(queue.Full):
-            finished.put(item, timeout=0.1)
-            return
 
 
 @lru_cache(maxsize=256)

@@ -53,6 +53,7 @@ def first_parameter(make: Any) -> str:
 def _parameters(make: Any) -> tuple[dict[str, inspect.Parameter], bool]:
     """Return the parameters by name, ``**`` followed to the base classes, and whether it ends."""
     found: dict[str, inspect.Parameter] = {}
+    positional = True
     for part in _parts(make):
         try:
             own = list(inspect.signature(part).parameters.values())
@@ -60,10 +61,21 @@ def _parameters(make: Any) -> tuple[dict[str, inspect.Parameter], bool]:
             return found, True
         own = own[1:] if inspect.isfunction(part) and part is not make else own
         variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        found = {p.name: p for p in own if p.kind not in variable} | found
-        if not any(p.kind == inspect.Parameter.VAR_KEYWORD for p in own):
+        named = [p for p in own if p.kind not in variable]
+        found = {p.name: p if positional else _given_by_the_class(p) for p in named} | found
+        kinds = {p.kind for p in own}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
             return found, False
+        positional = positional and inspect.Parameter.VAR_POSITIONAL in kinds
     return found, True
+
+
+def _given_by_the_class(p: inspect.Parameter) -> inspect.Parameter:
+    """A base's parameter where no ``*`` passes it on: what has no default the class itself gives.
+
+    So ``super().__init__(params, defaults, **rest)`` does.
+    """
+    return p.replace(default=None) if p.default is p.empty else p
 
 
 def _parts(make: Any) -> list[Any]:

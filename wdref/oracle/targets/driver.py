@@ -49,7 +49,7 @@ def drive(
         return worker.runnable(target), None
     constructor = Constructor(target, TENSORS)
     words = _words(constructor, request)
-    framework = framework or _factory_s(target, words, hypers)
+    framework = framework or _factory_s(target, words, hypers, lenient=request["lenient"])
     module = worker.load_file(Path(request["adapters"][framework]), adapter=True)
     own = {name: value for name, value in request["options"].items()
            if name in module.OWN_OPTIONS}  # fmt: skip
@@ -70,7 +70,9 @@ def _words(constructor: Constructor, request: Mapping[str, Any]) -> Words:
     )
 
 
-def _factory_s(make: Any, words: Words, hypers: Sequence[Mapping[str, float]]) -> str:
+def _factory_s(
+    make: Any, words: Words, hypers: Sequence[Mapping[str, float]], *, lenient: bool
+) -> str:
     """Return the framework of what a factory makes; it is called once where that must be seen."""
     if any(name in TENSORS for name in Constructor(make).names[:1]):
         taker = taker_of(make)
@@ -81,6 +83,8 @@ def _factory_s(make: Any, words: Words, hypers: Sequence[Mapping[str, float]]) -
     # what it does not take may be an option of the adapter's, which is not known yet
     words.fixed = {name: value for name, value in words.fixed.items()
                    if name in taken.names or taken.takes_any}  # fmt: skip
+    if lenient:  # cases of several rules: any that it knows the words of
+        hypers = [min(hypers, key=lambda h: (bool(words.refusal([h])), len(words.missing(h))))]
     refused = words.refusal(hypers)
     if refused:
         raise TypeError(refused)

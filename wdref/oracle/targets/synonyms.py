@@ -21,10 +21,12 @@ COMMON = {
     "momentum": "momentum mu mom beta beta1",
     "rho": "rho alpha gamma decay decay_rate smoothing beta beta2",
     "dampening": "dampening",
+    "psi": "schedule_decay",
     "initial": "initial_accumulator_value initial_accumulator initial_scale",
     "clip": "clip clipvalue clip_value",
 }
-LAST = (("alpha", ("learning_rate",)),)  # where it is nothing else
+# where it is nothing else
+LAST = (("alpha", ("learning_rate",)), ("momentum", ("beta2",)), ("beta", ("beta2",)))
 
 
 def synonyms(claim: str = "", convention: str = "") -> list[Synonym]:

@@ -281,9 +281,9 @@ def described(module: Any, target: dict[str, Any]) -> dict[str, Any]:
     try:
         if hasattr(module, "version"):
             about["version"] = str(module.version())
-        if hasattr(module, "defaults"):
-            given = module.defaults(target["optimizer"], **target["options"])
-            about["defaults"] = {str(key): repr(value) for key, value in given.items()}
+        for name in {"defaults", "exported"} & set(dir(module)):
+            about[name] = getattr(module, name)(target["optimizer"], **target["options"])
+        about |= {"defaults": {str(k): repr(x) for k, x in about.get("defaults", {}).items()}}
     except Exception as error:  # the verdict does not depend on it
         about["problem"] = describe(error)["message"]
     return about

@@ -1,0 +1,1 @@
+"""Deviations found in bitsandbytes, one file each: see the parent."""

@@ -1,0 +1,1 @@
+"""Deviations found in drjit, one file each: see the parent."""

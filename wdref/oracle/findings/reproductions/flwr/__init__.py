@@ -1,0 +1,1 @@
+"""Deviations found in flwr, one file each: see the parent."""

@@ -1,0 +1,1 @@
+"""Deviations found in pytorch_optimizer, one file each: see the parent."""
