@@ -32,6 +32,7 @@ SUPPORTS = (
     "mixed",
     "count",
 )
+UNREMEMBERED = {"learning_rate", "weight_decay", "eps"}  # which no product over the steps reads
 OWN_OPTIONS = ()  # of `drive`: all options are the constructor's
 CONVENTION = "paper"
 OPTIMIZERS = {
@@ -130,6 +131,8 @@ class _Training:
         """Return the parameters after each step."""
         for t, eta in enumerate(self.case.eta.tolist(), start=1):
             for k, new in self.case.life.get("change", ()):
+                if self.opt.dialect.running and not set(new) <= UNREMEMBERED:
+                    raise Unsupported("wdref's product over the steps is of the present numbers")
                 self.opt = self.opt.replace(**self.words(new)) if k == t else self.opt
             self.eta[self.state.step + 1] = eta
             now = {k: self._array(int(k), self.grads[int(k)][t - 1]) for k in self.params}
