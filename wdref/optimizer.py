@@ -325,7 +325,8 @@ class Optimizer:
     def replace(self, **arguments: Any) -> Self:
         """Return the same optimizer with other arguments of its constructor.
 
-        A state goes on with it as long as the rule is the same.
+        A state goes on with it as long as the rule is the same. A product over the steps, as
+        NAdam's of its momenta, is then that of the new numbers, as if they had always been these.
 
         >>> import wdref
         >>> wdref.SGD(learning_rate=0.1, momentum=0.5).replace(learning_rate=0.2).hyper

@@ -63,13 +63,13 @@ def run(order: Order, case: Case, dialect: Any) -> Any:
     """Trajectory of `dialect` in the order given: (T, n), a list of these for several tensors."""
     paths = [_in_pieces(order, part, dialect) for part in case.parts()]
     if "tensors" not in case.flags:
-        return paths[0]
-    return [_standing(case, i, path) for i, path in enumerate(paths)]
+        return _standing(case, 0, case.theta0, paths[0])
+    return [_standing(case, i, case.theta0[i], path) for i, path in enumerate(paths)]
 
 
-def _standing(case: Case, i: int, path: Array) -> Array:
-    """The path of a tensor with the steps at which it has no gradient."""
-    theta, rows = case.theta0[i].astype(float), []
+def _standing(case: Case, i: int, theta0: Any, path: Array) -> Array:
+    """The path of a tensor with the steps that it does not take."""
+    theta, rows = theta0.astype(float), []
     taken = case.steps_taken(i)
     for t in range(len(case.eta)):
         theta = path[taken.index(t)] if t in taken else theta
@@ -90,10 +90,13 @@ def _path(order: Order, part: Case, at: Any, dialect: Any) -> Array:
     path = [np.empty((0, len(at)))]
     with np.errstate(all="ignore"):
         for t, eta in enumerate(part.eta.tolist(), start=1):
-            for name in powers if "beta1" in part.hyper else ():
-                beta = part.hyper[name]
-                powers[name] = powers[name] * beta if order.powers == "running" else beta**t
-            step = _Step(order, machine, dialect, part.hyper, eta, t, powers)
+            hyper, count = part.hyper_at(t), part.count_at(t)
+            # a product over the steps is another function where a β changes or the count is set
+            running = order.powers == "running" and not part.life
+            for name in powers if "beta1" in hyper else ():
+                beta = hyper[name]
+                powers[name] = powers[name] * beta if running else beta**count
+            step = _Step(order, machine, dialect, hyper, eta, count, powers)
             g = machine.array(part.grads[t - 1, at])
             theta = machine.parameters(step.parameters(theta, g, slots))
             slots = [machine.state(x) for x in slots]
