@@ -75,8 +75,8 @@ def tolerance(case: Case, *, convention: str = "paper") -> tuple[Array, Array]:
 def assert_within(case: Case, got: Any, *, convention: str = "paper") -> None:
     """Raise AssertionError unless `got` is what a right program may give for a case of one tensor.
 
-    `got` are the parameters after each step, ``(T, n)`` or ``(T, *shape)``. The claim is the case's own,
-    ``case.rule``, as in `wdref.check`, in the words of `convention`.
+    `got` are the parameters after each step, ``(T, n)`` or ``(T, *shape)``. The claim is the case's
+    own, ``case.rule``, as in `wdref.check`, in the words of `convention`.
     """
     found, shape = _enclosed(case, convention)
     values = np.asarray(got).astype(np.float64)
