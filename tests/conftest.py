@@ -33,12 +33,14 @@ def assert_same_bits(got, want):
     np.testing.assert_array_equal(bits[0][~nan], bits[1][~nan])
 
 
-PADDLE = {"test_adapters_more.py", "test_words.py"}  # run it in this process
+# run it in this process; the last imports every adapter there is
+PADDLE = {"test_adapters_more.py", "test_words.py", "test_life_others.py", "test_doctests.py"}
 
 
 def pytest_collection_modifyitems(items):
     """Load Paddle before anything loads TensorFlow: the other way round its library crashes."""
-    if PADDLE & {item.path.name for item in items} and len({item.path for item in items}) > 1:
+    files = {item.path.name for item in items}
+    if PADDLE & files and (len(files) > 1 or "test_doctests.py" in files):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it imports
             importlib.import_module("paddle") if importlib.util.find_spec("paddle") else None

@@ -126,8 +126,8 @@ def test_every_page_is_in_the_table_of_contents():
         for block in blocks(page):
             if block.language == "{toctree}":
                 listed |= {line for line in block.text.split("\n") if re.fullmatch(r"\w+", line)}
-    own = {path.stem for path in (ROOT / "docs").glob("*.md") if not path.stem.endswith("_table")}
-    assert own == listed
+    pages = [path for kind in ("*.md", "*.ipynb") for path in (ROOT / "docs").glob(kind)]
+    assert {path.stem for path in pages if not path.stem.endswith("_table")} == listed
 
 
 def test_every_command_stands_in_the_overview():
