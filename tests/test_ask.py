@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 import wdref
+from wdref import cli
 from wdref.cli import json_text
 from wdref.conventions import dialect
 from wdref.oracle import Unsupported, assert_within, make_case, tolerance
 from wdref.oracle.cases.suite import regimes
-from wdref.oracle.check import commands
 from wdref.oracle.proof.lives import run as lived
 from wdref.oracle.targets.targets import TargetError
 
@@ -67,11 +67,11 @@ def test_a_wrong_one_is_told_with_its_diagnosis():
 def test_the_answers_are_those_of_the_command_line():
     for name in ("check", "identify"):
         claim = ["--claim", "sgdw", "--convention", "paper"]
+        target = "loopback:SGDW[variant=pytorch]"
         result = CliRunner().invoke(
-            getattr(commands, name),
-            ["loopback:SGDW[variant=pytorch]", *claim, "--dtype", "float64", "--json"],
+            cli._group(), [name, target, *claim, "--dtype", "float64", "--json"],
             standalone_mode=False,
-        )
+        )  # fmt: skip
         ours = getattr(wdref, name)("loopback:SGDW[variant=pytorch]", claim="sgdw",
                                     convention="paper", dtype="float64")  # fmt: skip
         assert json.loads(result.stdout) == json.loads(json_text(ours.document))

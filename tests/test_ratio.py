@@ -23,9 +23,9 @@ def test_the_precision_is_raised_until_the_truth_is_known(monkeypatch):
     """With an eighth of the bits the loop must go on until they suffice."""
     exact, asked = enclosure.load("exact"), []
 
-    def scarce(*inputs, bits, arithmetic=None):
+    def scarce(*inputs, bits, **options):
         asked.append(bits)
-        return exact.path(*inputs, bits=bits // 8, arithmetic=arithmetic)
+        return exact.path(*inputs, bits=bits // 8, **options)
 
     monkeypatch.setattr(enclosure, "load", lambda name: SimpleNamespace(path=scarce))
     case = EXAGGERATED["float64"]

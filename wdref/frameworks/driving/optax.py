@@ -164,8 +164,10 @@ class Training:
         if names:
             state = optax.tree_utils.tree_set(self.state, count=np.asarray(count))
             self.state = jax.tree.map(_like, state, self.state)
+        before = [int(x) for path, x in leaves if _is_count(path, x)]
         leaves = jax.tree_util.tree_leaves_with_path(self.state)
-        if any(int(x) != count for path, x in leaves if _is_count(path, x)):
+        after = [int(x) for path, x in leaves if _is_count(path, x)]
+        if any(new == old != count for old, new in zip(before, after, strict=True)):
             raise Unsupported("tree_set leaves a count in a nested state as it was")
 
     def _remove(self, name: str) -> None:
