@@ -53,7 +53,7 @@ api: $(VENV)/.test
 	$(BIN)/griffe check wdref --search . --against "$$last"
 
 clean:
-	rm -rf build dist *.egg-info docs/_build demo.png
+	rm -rf build dist *.egg-info docs/_build docs/jupyter_execute demo.png
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage*
 	find wdref backends analysis tests -name __pycache__ -prune -exec rm -rf {} +
 
