@@ -37,4 +37,4 @@ html_theme = "furo"
 html_title = "wdref"
 html_static_path = ["_static"]
 html_css_files = ["wdref.css"]
-exclude_patterns = ["_build", "jupyter_execute", "*_table.md"]  # what is made, and what pages include
+exclude_patterns = ["_build", "jupyter_execute", "*_table.md"]  # what is made or included
