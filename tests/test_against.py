@@ -1,12 +1,18 @@
 """One target against another: the same function on two devices, within what rounding allows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import wdref
 from wdref.conventions import dialect
+from wdref.oracle.cases.suite import regimes
+from wdref.oracle.judge import against
+from wdref.oracle.judge.against import compared
 from wdref.oracle.judge.reasons import LIMIT
 from wdref.oracle.proof.lives import run as lived
+from wdref.oracle.targets.exchange import Result
 
 pytest.importorskip("flint", reason="verdicts need python-flint: pip install 'wdref[oracle]'")
 
@@ -73,3 +79,31 @@ def test_numbers_against_none():
                          dtype="float32")  # fmt: skip
     assert report.verdict == "deviates"
     assert {v.coordinate for v in report.diagnosis.verdicts if v.verdict == "deviates"} == {1}
+
+
+class Unbounded:
+    """An enclosure of which the last coordinate has no radius."""
+
+    def __init__(self, found):
+        self.radius, self.doubt = found.radius.copy(), found.doubt
+        self.radius[:, -1] = np.nan
+
+
+def test_where_nothing_is_certified_nothing_is_said(monkeypatch):
+    """Neither that two programs agree there nor that they differ."""
+    claim = dialect("adamw", "paper")
+    case = next(regimes("adamw", claim, "float32"))
+    mine = lived(claim, case)[0]
+    theirs = mine.copy()
+    theirs[:, -1] += 1.0
+    whole = against.enclose
+    monkeypatch.setattr(against, "enclose", lambda *x, **y: Unbounded(whole(*x, **y)))
+    (found,) = compared(claim, [case], [Result("ok", mine)], [Result("ok", theirs)], {})
+    assert (found.verdict, found.undecided) == ("conforms", len(mine))
+    alone = [Result("ok", x[:, -1:]) for x in (mine, theirs)]
+    last = replace(case, theta0=case.theta0[-1:], grads=case.grads[:, -1:])
+    (found,) = compared(claim, [last], alone[:1], alone[1:], {})
+    assert found.verdict == "undecided"
+    theirs[3, 0] = np.nan
+    (found,) = compared(claim, [case], [Result("ok", mine)], [Result("ok", theirs)], {})
+    assert (found.verdict, found.step, found.coordinate) == ("deviates", 4, 0)

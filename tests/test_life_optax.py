@@ -15,7 +15,7 @@ from wdref.oracle import Unsupported
 from wdref.oracle.cases.life import WORDS
 from wdref.oracle.cases.lives import lives
 from wdref.oracle.cases.suite import regimes
-from wdref.oracle.check.ask import Subject
+from wdref.oracle.check.ask import Inquiry
 from wdref.oracle.identify.diagnosis import diagnose
 from wdref.oracle.judge.verdict import judge
 from wdref.oracle.targets.exchange import Result
@@ -184,8 +184,8 @@ def asked(factory, claim="adamw", dtype="float32", never=NEVER, **options):
         few = (c for c in regimes(name, rule, dtype) if c.id.partition("/")[0] in BESIDE)
         return [*few, *lives(name, rule, dtype)]
 
-    subject = Subject(factory, dtype=dtype, options=options)
-    cases, results, measured = subject.answers(rule, table, (claim, "optax"))
+    inquiry = Inquiry(factory, dtype=dtype, options=options)
+    cases, results, measured = inquiry.answers(rule, table, (claim, "optax"))
     found = diagnose(rule, cases, results, measured)
     wrong = {v.id.partition("/")[0]: v.verdict for v in found.verdicts if v.verdict != "conforms"}
     assert {name for name, verdict in wrong.items() if verdict == "unsupported"} == never

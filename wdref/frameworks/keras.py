@@ -89,13 +89,8 @@ BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2",
          "epsilon": "eps", "initial_accumulator_value": "initial",
          "weight_decay": "weight_decay"}  # fmt: skip
-OWN_OPTIONS = (
-    "backend",
-    "floatx",
-    "jit_compile",
-    "recompile",
-    "device",
-)  # of `drive`; the others are the constructor's
+# of `drive`; the others are the constructor's
+OWN_OPTIONS = ("backend", "floatx", "jit_compile", "recompile", "device")
 COUNTLESS = ("SGD", "Adagrad", "RMSprop")  # which know no t
 # No maximize, which Keras has not, and no order: an optimizer is built for its variables once.
 SUPPORTS = ("tensors", "groups", "late", "none", "resume", "change", "skip", "accumulate", "clip",

@@ -15,6 +15,8 @@ import numpy as np
 
 from wdref.oracle import Unsupported
 
+from .events import changes, waits
+
 FOREVER = 2**30  # steps between two growths of a scale
 
 
@@ -114,8 +116,7 @@ class Training:
     def _gradient(self, opt: Any, i: int, t: int) -> Any:
         """Return the gradient of a loss that is scaled where users scale it; None is none."""
         case, g = self.case, self.grads[i][t - 1]
-        late = case.starts is not None and t < case.starts[i]
-        if late or (case.gaps is not None and t in case.gaps[i]):
+        if waits(case, i, t):
             return None
         if "skip" in self.life:
             g = g * g.dtype.type(self.keras.ops.convert_to_numpy(opt.scale_loss(1.0)))
@@ -124,9 +125,8 @@ class Training:
     # -- what befalls it --------------------------------------------------------------------------
 
     def _before(self, t: int) -> None:
-        for k, new in self.life.get("change", ()):
-            if k == t:
-                self._change(new)
+        if new := changes(self.case, t):
+            self._change(new)
 
     def _after(self, t: int) -> None:
         if self.life.get("resume") == t:

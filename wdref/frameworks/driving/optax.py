@@ -19,6 +19,8 @@ import optax
 
 from wdref.oracle import Unsupported
 
+from .events import changes
+
 LIVES = ("resume", "change", "skip", "accumulate", "clip", "order", "mixed", "count")
 LONGEST = 2112  # steps of the longest case: of one length, that a program fits several cases
 
@@ -80,9 +82,8 @@ class Training:
         """Return the parameters after each step."""
         path: list[list[Any]] = [[] for _ in self.grads]
         for t in range(len(self.case.eta)):
-            for k, new in self.case.life.get("change", ()):
-                if k == t + 1:
-                    self._change(new)
+            if new := changes(self.case, t + 1):
+                self._change(new)
             now = {k: self._array(int(k), self.grads[int(k)][t]) for k in self.params}
             self.params, self.state = self.step(self.params, now, self.state, self.rates,
                                                 self.shift, t)  # fmt: skip

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from wdref.oracle import Unsupported
 
+from .events import changes, waits
+
 FOREVER = 2**30  # steps between two growths of a scale
 
 
@@ -81,8 +83,8 @@ class Training:
         return once if self.eager else tf.function(once, jit_compile=self.jit_compile or None)
 
     def _gradient(self, i: int, t: int) -> Any:
-        waits = _waits(self.case, i, t)
-        return None if waits else tf.constant(self.grads[i][t], self.dtypes[i])
+        none = waits(self.case, i, t + 1)
+        return None if none else tf.constant(self.grads[i][t], self.dtypes[i])
 
     def _clipped(self, gs: list[Any]) -> list[Any]:
         bound = self.life.get("clip", {})
@@ -93,13 +95,14 @@ class Training:
         return gs
 
     def _before(self, t: int) -> None:
-        for k, new in self.life.get("change", ()):
-            if k == t:
-                for i, h in enumerate(self.hyper):
-                    self.hyper[i] = {**h, **new}
-                    self.lam[i].assign(self.hyper[i]["weight_decay"])
-                for step, its in zip(self.steps, self.sets, strict=True):
-                    step.change(self.hyper[its[0]])
+        new = changes(self.case, t)
+        if not new:
+            return
+        for i, h in enumerate(self.hyper):
+            self.hyper[i] = {**h, **new}
+            self.lam[i].assign(self.hyper[i]["weight_decay"])
+        for step, its in zip(self.steps, self.sets, strict=True):
+            step.change(self.hyper[its[0]])
 
     def _resume(self) -> None:
         """Write a checkpoint, and read it into new optimizers of new variables."""
@@ -161,17 +164,10 @@ def _scaled(opt: Any) -> Any:
     return precision.MixedPrecisionLossScaleOptimizer(opt, scale)
 
 
-def _waits(case: Any, i: int, t: int) -> bool:
-    """Whether tensor `i` has no gradient at step `t`, from 0."""
-    late = case.starts is not None and t + 1 < case.starts[i]
-    return late or (case.gaps is not None and t + 1 in case.gaps[i])
-
-
 def _scalars(case: Any, i: int, t: int, counts: bool, hyper: Any, eta: float) -> list[float]:
     """What a step is told: the rate, and by an operator's caller that counts steps β^t."""
     scalars = [hyper["learning_rate"] * eta]
     if counts:
-        waited = sum(_waits(case, i, s) for s in range(t)) if case.starts or case.gaps else 0
-        count = t + 1 - waited
+        count = t + 1 - sum(waits(case, i, before) for before in range(1, t + 1))
         scalars += [hyper["beta1"] ** count, hyper["beta2"] ** count]
     return scalars

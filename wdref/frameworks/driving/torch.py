@@ -14,7 +14,7 @@ import torch
 
 from wdref.oracle import Unsupported
 
-COUNTS = ("step", "steps", "t", "count", "iteration", "step_count", "num_steps")
+from .events import COUNTS, changes, waits
 
 
 class Whole:
@@ -143,7 +143,7 @@ class Training:
     def _advance(self, t: int) -> None:
         k = self.life.get("accumulate", 1)
         for i, p in enumerate(self.params):
-            if self._waits(i, t):
+            if waits(self.case, i, t):
                 p.grad = None
                 continue
             g = self._view(i, self._sign() * self.grads[i][t - 1]) / k
@@ -181,21 +181,11 @@ class Training:
         if "norm" in bound:
             torch.nn.utils.clip_grad_norm_(self.params, bound["norm"])
 
-    def _waits(self, i: int, t: int) -> bool:
-        """Whether tensor `i` has no gradient at step `t`, from 1."""
-        case = self.case
-        joined, first = self.life.get("add", (None, 0))
-        left, last = self.life.get("remove", (None, 0))
-        late = case.starts is not None and t < case.starts[i]
-        gap = case.gaps is not None and t in case.gaps[i]
-        return late or gap or (i == joined and t < first) or (i == left and t > last)
-
     # -- what befalls it --------------------------------------------------------------------------
 
     def _before(self, t: int) -> None:
-        for k, new in self.life.get("change", ()):
-            if k == t:
-                self._change(new)
+        if new := changes(self.case, t):
+            self._change(new)
         joined, first = self.life.get("add", (None, 0))
         if first == t:
             self.opt.add_param_group({"params": [self.params[joined]]})

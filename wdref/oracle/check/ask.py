@@ -40,7 +40,7 @@ class NoAnswer(TargetError):
 
 
 @dataclass(frozen=True)
-class Subject:
+class Inquiry:
     """A target, where it runs, and with what limits."""
 
     target: Any  # a text, or the thing itself
@@ -152,18 +152,18 @@ def check(
     'the weight decay is not applied'
     """
     found = claimed(claim, convention)
-    subject = Subject(target, dtype=dtype, **where)
+    inquiry = Inquiry(target, dtype=dtype, **where)
     table = partial(_suite, parse_options(claim)[0], found, views)
-    cases, results, primitives = subject.answers(found, table, (claim, convention))
+    cases, results, primitives = inquiry.answers(found, table, (claim, convention))
     if against is None:
         diagnosis = diagnose(found, cases, results, primitives)
         other = None
     else:
-        beside = replace(subject, target=against)
+        beside = replace(inquiry, target=against)
         _, others, _ = beside.answers(found, table, (claim, convention))
         diagnosis = Diagnosis(tuple(compared(found, cases, results, others, primitives)))
         other = beside.name
-    return Report(subject.name, claim, convention, dtype, diagnosis, tuple(cases),
+    return Report(inquiry.name, claim, convention, dtype, diagnosis, tuple(cases),
                   tuple(results), primitives, other)  # fmt: skip
 
 
@@ -188,15 +188,15 @@ def identify(
     >>> wdref.identify("loopback:SGDW", dtype="float64").rule.form
     'paper'
     """
-    subject = Subject(target, dtype=dtype, **where)
-    search = _Search(subject, None if claim is None else claimed(claim, convention))
+    inquiry = Inquiry(target, dtype=dtype, **where)
+    search = _Search(inquiry, None if claim is None else claimed(claim, convention))
     if claim is not None:
         search.tried((claim, convention))
     elif not any(map(search.tried, usual())):
         search.tried_likely()
     if not search.answers or search.unsteady:
-        raise NoAnswer(f"{subject.name}: nothing to identify: {search.why()}", search.traceback())
-    return Identification(subject.name, min(search.answers, key=_rank))
+        raise NoAnswer(f"{inquiry.name}: nothing to identify: {search.why()}", search.traceback())
+    return Identification(inquiry.name, min(search.answers, key=_rank))
 
 
 def _rank(answer: Identity) -> Any:
@@ -206,8 +206,8 @@ def _rank(answer: Identity) -> Any:
 class _Search:
     """One claim after the other, until the target has a name."""
 
-    def __init__(self, subject: Subject, claim: Dialect | None) -> None:
-        self.subject, self.claim = subject, claim
+    def __init__(self, inquiry: Inquiry, claim: Dialect | None) -> None:
+        self.inquiry, self.claim = inquiry, claim
         self.answers: list[Identity] = []
         self.ran: list[Result] = []
 
@@ -216,7 +216,7 @@ class _Search:
         found = claimed(*guess)
         table = partial(_suite, parse_options(guess[0])[0], found, False)
         lenient = self.claim is None
-        cases, results, measured = self.subject.answers(found, table, guess, lenient=lenient)
+        cases, results, measured = self.inquiry.answers(found, table, guess, lenient=lenient)
         identity = find(cases, results, found.family, claim=self.claim, measured=measured)
         self.answers += [identity] if identity else []
         self.ran += results
@@ -230,7 +230,7 @@ class _Search:
             return [case for (claim, _), rule in rules for case in regimes(claim, rule, dtype)
                     if case.id.partition("/")[0] in PROBES]  # fmt: skip
 
-        cases, results, _ = self.subject.answers(None, probes, lenient=True)
+        cases, results, _ = self.inquiry.answers(None, probes, lenient=True)
         for guess, rule in rules:
             mine = [(c, r) for c, r in zip(cases, results, strict=True)
                     if (c.rule, tuple(c.hyper)) == (guess[0], rule.hyper)]  # fmt: skip

@@ -6,13 +6,8 @@ from typing import Any
 
 from ..identify.altered import unscheduled
 
-ALWAYS = (
-    "form",
-    "order",
-    "eps",
-    "bias",
-    "schedule",
-)  # asked though the claim's answer may be "none"
+# asked though the claim's answer may be "none"
+ALWAYS = ("form", "order", "eps", "bias", "schedule")
 STEP, TENSORS, LIFE, EDGES, SCHEDULE = "step", "tensors", "life", "edges", "schedule"
 TITLES = {
     "form": "form of the decay",

@@ -40,26 +40,32 @@ def _compared(
     for name, result in (("", ours), ("the other: ", theirs)):
         if result.values is None:
             return CaseVerdict(case.id, result.status, message=f"{name}{result.message}")
-    places = list(_places(dialect, case, ours, theirs, primitives))
+    places, undecided = [], 0
+    for tensor, ratio, taken in _ratios(dialect, case, ours, theirs, primitives):
+        undecided += int(np.isnan(ratio).sum())
+        places += [(w[0], taken[w[1]], w[2], tensor) for w in worst(ratio)]
     if not places:
-        return CaseVerdict(case.id, "conforms", 0.0)
-    ratio, step, coordinate, tensor = max(places)
-    verdict = "conforms" if ratio <= LIMIT else "deviates"
+        verdict, least = ("undecided", None) if undecided else ("conforms", 0.0)
+        return CaseVerdict(case.id, verdict, least, undecided=undecided)
+    far, step, coordinate, tensor = max(places)
+    verdict = "conforms" if far <= LIMIT else "deviates"
     shown = tensor if "tensors" in case.flags else None
-    return CaseVerdict(case.id, verdict, ratio, None, step + 1, coordinate, shown)
+    return CaseVerdict(case.id, verdict, far, None, step + 1, coordinate, shown, undecided)
 
 
-def _places(
+def _ratios(
     dialect: Any, case: Case, ours: Result, theirs: Result, primitives: Primitives
-) -> Iterator[tuple[float, int, int, int]]:
-    """The worst place of each tensor: its ratio, step, coordinate and number."""
+) -> Iterator[tuple[int, Any, list[int]]]:
+    """Each tensor's distances in twice the radius, nan where that is not known; and its steps."""
     many = "tensors" in case.flags
     pairs = zip(*((r.values if many else (r.values,)) for r in (ours, theirs)), strict=True)
     for i, (part, (a, b)) in enumerate(zip(case.parts(), pairs, strict=True)):
         taken = case.steps_taken(i)
         found = enclose(dialect, part, arithmetic=arithmetic_in(part.dtype, primitives))
-        same = (a[taken] == b[taken]) | (np.isnan(a[taken]) & np.isnan(b[taken]))
+        mine, other = a[taken], b[taken]
+        same = (mine == other) | (np.isnan(mine) & np.isnan(other))
         with np.errstate(all="ignore"):
-            ratio = np.where(same, 0.0, np.abs(a[taken] - b[taken]) / (2 * found.radius))
-        ratio = np.where(np.isnan(ratio) & ~found.doubt, np.inf, ratio)
-        yield from ((w[0], taken[w[1]], w[2], i) for w in worst(ratio))
+            ratio = np.abs(mine - other) / (2 * found.radius)
+        ratio = np.where(np.isfinite(mine) & np.isfinite(other), ratio, np.inf)
+        known = np.isfinite(found.radius) & ~found.doubt
+        yield i, np.where(same, 0.0, np.where(known, ratio, np.nan)), taken

@@ -104,7 +104,7 @@ class Words:
         unread: Sequence[str] = (),
     ) -> None:
         self.constructor, self.chosen, self.fixed, self.unread = constructor, chosen, fixed, unread
-        self.synonyms = [(_bare(word), tuple(ours)) for word, ours in synonyms]
+        self.synonyms = [(bare(word), tuple(ours)) for word, ours in synonyms]
         self._matched: dict[Any, dict[str, tuple[str, ...]]] = {}
 
     def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
@@ -155,11 +155,11 @@ class Words:
         key = (names, tuple(hyper))
         if key in self._matched:
             return self._matched[key]
-        bare, open_ = {_bare(name): name for name in names}, set(hyper)
-        chosen = [(_bare(word), tuple(ours)) for word, ours in self.chosen.items()]
+        known, open_ = {bare(name): name for name in names}, set(hyper)
+        chosen = [(bare(word), tuple(ours)) for word, ours in self.chosen.items()]
         for word, ours in [*chosen, *self.synonyms]:
-            if word in bare and bare[word] not in found and open_.issuperset(ours):
-                found[bare[word]] = ours
+            if word in known and known[word] not in found and open_.issuperset(ours):
+                found[known[word]] = ours
                 open_ -= set(ours)
         self._matched[key] = found
         return found
@@ -196,7 +196,7 @@ class Words:
         )
 
     def _is_word(self, name: str) -> bool:
-        return any(_bare(name) == word for word, _ in self.synonyms)
+        return any(bare(name) == word for word, _ in self.synonyms)
 
     def _needed(self, name: str, hypers: Sequence[Mapping[str, float]]) -> bool:
         """Whether cases without `name` are not enough: there are none, or it is no neutral one."""
@@ -215,5 +215,6 @@ def _values(
             for word, ours in found.items() if word not in but}  # fmt: skip
 
 
-def _bare(word: str) -> str:
+def bare(word: str) -> str:
+    """Return a word as words are compared: in small letters, without underscores."""
     return word.replace("_", "").lower()

@@ -15,7 +15,7 @@ import numpy as np
 from wdref.oracle import Unsupported
 
 from . import worker
-from .constructor import Constructor, Words, name_of, plain
+from .constructor import Constructor, Words, bare, name_of, plain
 from .recognise import TENSORS, framework_of, is_factory, made_already, taker_of
 
 
@@ -34,7 +34,7 @@ def drive(
     """
     hypers = [{**case["hyper"], **group} for case in cases for group in case["groups"] or [{}]]
     framework = framework_of(plain(target))
-    known = {word.replace("_", "").lower() for word, _ in request["synonyms"]}
+    known = {bare(word) for word, _ in request["synonyms"]}
     made = None if framework else made_already(target)
     if made:
         raise TypeError(

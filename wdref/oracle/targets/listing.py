@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from . import worker
-from .constructor import Constructor
+from .constructor import Constructor, bare
 from .recognise import BASES, TENSORS, framework_of, is_factory
 
 MAKES = ("GradientTransformation", "Optimizer")  # what a factory says that it returns
@@ -44,7 +44,7 @@ def exported(
             continue
         if _is_class(thing) or _is_maker(thing, words, rates):
             known = Constructor(thing, TENSORS)
-            names[name] = known.takes_any or not {*map(_bare, known.names)}.isdisjoint(decays)
+            names[name] = known.takes_any or not {*map(bare, known.names)}.isdisjoint(decays)
             seen.add(id(thing))
     return {"version": _version(package), "names": names}
 
@@ -95,11 +95,7 @@ def _is_maker(thing: Any, words: Collection[str], rates: Collection[str]) -> boo
         said = returns if isinstance(returns, str) else getattr(returns, "__name__", str(returns))
         if not any(word in said for word in MAKES):
             return False
-    return names[0] in TENSORS or not {*map(_bare, names)}.isdisjoint(rates)
-
-
-def _bare(word: str) -> str:
-    return word.replace("_", "").lower()
+    return names[0] in TENSORS or not {*map(bare, names)}.isdisjoint(rates)
 
 
 def _version(package: str) -> str:

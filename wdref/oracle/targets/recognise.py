@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
-from .constructor import first_parameter, plain
+from .constructor import bare, first_parameter, plain
 
 # the package and the name of a framework's base class: its adapter
 BASES = {
@@ -63,13 +63,9 @@ def is_factory(thing: Any, words: Collection[str]) -> bool:
         return False
     if not own or own[0].name == "case":
         return False
-    first, *rest = (p.name in TENSORS or _bare(p.name) in words for p in own)
+    first, *rest = (p.name in TENSORS or bare(p.name) in words for p in own)
     alone = all(p.default is not p.empty or p.kind == p.VAR_KEYWORD for p in own[1:])
     return first or sum(rest) > (1 if alone else 0)
-
-
-def _bare(word: str) -> str:
-    return word.replace("_", "").lower()
 
 
 def taker_of(make: Any) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ....conventions import conventions
 from ...targets import listing
+from ...targets.constructor import bare
 from ...targets.pointing import Pointing
 from ...targets.synonyms import COMMON, synonyms
 from ...targets.target_pool import Job, Outcome, run_all
@@ -84,10 +85,10 @@ def _package(name: str, settings: Settings) -> Package:
 
 
 def _listing(name: str) -> Job:
-    words = {_bare(word): list(ours) for word, ours in reversed(synonyms())}
+    words = {bare(word): list(ours) for word, ours in reversed(synonyms())}
     options = {
         "words": sorted(words),
-        "rates": [_bare(word) for word in COMMON["learning_rate"].split()],
+        "rates": [bare(word) for word in COMMON["learning_rate"].split()],
         "decays": [word for word, ours in words.items() if ours == ["weight_decay"]],
     }
     spec = {"kind": "adapter", "file": listing.__file__, "optimizer": name, "options": options}
@@ -109,7 +110,3 @@ def _problem(name: str, outcome: Outcome) -> str:
 def _place(name: str) -> dict[str, Any]:
     return {"kind": "file", "file": name} if name.endswith(FILE) else {
         "kind": "module", "module": name}  # fmt: skip
-
-
-def _bare(word: str) -> str:
-    return word.replace("_", "").lower()
