@@ -78,6 +78,34 @@ def endless(tmp_path, monkeypatch):
     return f"open({str(reached)!r}, 'w').close() or __import__('threading').Event().wait()"
 
 
+class Skipping:
+    """A clock that skips an hour at each look while `hangs` is there; a kill takes that away."""
+
+    def __init__(self, hangs, kill):
+        self.hangs, self._kill, self.skipped, self.sleep = hangs, kill, 0.0, time.sleep
+
+    def monotonic(self):
+        self.skipped += 3600.0 * self.hangs.exists()
+        return time.monotonic() + self.skipped
+
+    def kill(self, process):
+        self._kill(process)
+        self.hangs.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def hangs(tmp_path, monkeypatch):
+    """A file that a row of a pool writes when it hangs: its limit is reached then, not before.
+
+    One process alone may be run: of several all would feel it.
+    """
+    target_pool = pytest.importorskip("wdref.oracle.targets.target_pool", reason="the oracle's")
+    clock = Skipping(tmp_path / "hangs", target_pool.kill)
+    monkeypatch.setattr(target_pool, "time", clock)
+    monkeypatch.setattr(target_pool, "kill", clock.kill)
+    return clock.hangs
+
+
 @pytest.fixture(scope="session")
 def adamw_vectors(tmp_path_factory):
     """The vectors of AdamW under both conventions that the programs in other languages know."""

@@ -6,7 +6,6 @@ a process where they can.
 
 import json
 import sys
-import time
 
 import pytest
 
@@ -22,7 +21,6 @@ from wdref.oracle.matrix.matrix import Settings, _record, matrix
 from wdref.oracle.matrix.page import page
 from wdref.oracle.matrix.rows import rows
 from wdref.oracle.matrix.words import answers, words
-from wdref.oracle.targets import target_pool
 from wdref.oracle.targets.target_pool import Outcome
 from wdref.rules.registry import families
 
@@ -146,26 +144,8 @@ def test_what_an_adapter_says_wrongly_is_an_error_of_its_own(acme, text, words):
     assert (record["verdict"], record["message"]) == ("error", row.problem)
 
 
-class Skipping:
-    """A clock that skips an hour at each look while `hangs` is there; a kill takes that away."""
-
-    def __init__(self, hangs, kill):
-        self.hangs, self._kill, self.skipped, self.sleep = hangs, kill, 0.0, time.sleep
-
-    def monotonic(self):
-        self.skipped += 3600.0 * self.hangs.exists()
-        return time.monotonic() + self.skipped
-
-    def kill(self, process):
-        self._kill(process)
-        self.hangs.unlink(missing_ok=True)
-
-
-def test_each_costs_itself_alone(acme, tmp_path, monkeypatch):
-    clock = Skipping(tmp_path / "hangs", target_pool.kill)
-    acme(WILD.replace("HANGS", str(clock.hangs)))
-    monkeypatch.setattr(target_pool, "time", clock)
-    monkeypatch.setattr(target_pool, "kill", clock.kill)
+def test_each_costs_itself_alone(acme, hangs):
+    acme(WILD.replace("HANGS", str(hangs)))
     records = found(cores=1)  # of two processes, both would feel it
     verdicts = {name.removeprefix("acme:"): r["verdict"] for name, r in records.items()}
     assert verdicts == {
