@@ -14,6 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from .engine.half_precision import Kernel
+from .sums import Answer, answered, together
 
 Array = Any
 
@@ -64,9 +65,16 @@ class Plain:
 
     name = "plain"
 
-    def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
-        """Evaluate the kernels leaf by leaf."""
-        results = (leaf.kernel(leaf.theta, leaf.g, leaf.slots, leaf.scalars) for leaf in leaves)
+    def update(
+        self, leaves: Sequence[Leaf], /, *, sums: Answer = answered
+    ) -> list[tuple[Array, tuple[Array, ...]]]:
+        """Evaluate the kernels leaf by leaf; those that ask for `sums` go on together."""
+        asking = [
+            leaf.kernel.rounds(*leaf[1:5]) for leaf in leaves if leaf.kernel.scope != "element"
+        ]
+        asked = iter(together(asking, sums))
+        results = (leaf.kernel(*leaf[1:5]) if leaf.kernel.scope == "element" else next(asked)
+                   for leaf in leaves)  # fmt: skip
         return [(_array(theta), tuple(map(_array, slots))) for theta, slots in results]
 
     def step(self, leaves: Sequence[Leaf], /) -> None:

@@ -17,9 +17,10 @@ from .engine import memory, tree
 from .engine.begin import columns
 from .engine.half_precision import Kernel
 from .engine.plan import Plan
-from .rules.contract import Rule
+from .rules.contract import Rule, Shape
 from .rules.registry import families
 from .rules.remembering import Remembering
+from .rules.shapes import slot_shape
 from .schedules import Schedule
 
 Array = Any
@@ -119,9 +120,17 @@ class Optimizer:
             return xp.astype(p, xp.float32, copy=True) if half else xp.zeros(0, dtype=p.dtype)
         wide = half and self.state_dtype == "float32"
         dtype, start = xp.float32 if wide else p.dtype, starts[name]
+        shape = slot_shape(self._shapes[name], p.shape)
+        if shape != tuple(p.shape):
+            return xp.full(shape, start, dtype=dtype, device=device(p))
         if start == 0:
             return xp.zeros_like(p, dtype=dtype, device=device(p))
         return xp.full_like(p, start, dtype=dtype, device=device(p))
+
+    @cached_property
+    def _shapes(self) -> dict[str, Shape]:
+        """What each of the rule's slots holds of a tensor."""
+        return dict(zip(self.dialect.slots, self.dialect.shapes, strict=True))
 
     @property
     def slot_names(self) -> tuple[str, ...]:
@@ -277,7 +286,8 @@ class Optimizer:
         for name, slot in zip(self._kernels[half].slots, slots, strict=True):
             wide = name == "master" or (half and self.state_dtype == "float32")
             dtype = "float32" if wide else own
-            tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,))
+            shape = slot_shape(self._shapes.get(name, "like"), theta.shape)
+            tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,), shape)
 
     def check_state(self, state: State) -> None:
         """Raise TypeError for what is no state, ValueError for that of another optimizer."""

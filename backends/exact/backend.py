@@ -4,6 +4,7 @@ The first contains the real-number result; the second, the *envelope*, whatever 
 with that arithmetic gives.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from flint import arb
 from wdref.engine.arithmetic import Arithmetic
 from wdref.rules.contract import Rule
 from wdref.rules.remembering import Remembering
+from wdref.rules.shapes import slot_shape
+from wdref.sums import answered, together
 
 from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
 
@@ -32,10 +35,67 @@ class Path(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Course:
+    """What one tensor of a tree goes through: the arguments of `Exact.path`.
+
+    `taken` are the steps of the tree, from 0, at which it has the gradients: all, unless given.
+    """
+
+    theta0: Sequence[Real]
+    grads: Sequence[Sequence[Real]]
+    hyper: Mapping[str, Real | Callable[[int], Real]]
+    eta: Sequence[float]
+    times: Sequence[int] | None = None
+    shape: tuple[int, ...] | None = None
+    counts: tuple[int, ...] | None = None
+    steps: Sequence[int] | None = None
+
+    @property
+    def taken(self) -> Sequence[int]:
+        """The steps of the tree that the tensor takes."""
+        return range(len(self.grads)) if self.steps is None else self.steps
+
+
+class _Tensor:
+    """A tensor on its way: its balls, its slots, and what computes its scalars."""
+
+    def __init__(self, dialect: Rule, course: Course, arithmetic: Arithmetic | None) -> None:
+        self.course, self.arithmetic = course, arithmetic
+        self.host = _Host(arithmetic, dialect)
+        known = Context.of(arithmetic.compute, arithmetic.primitives) if arithmetic else EXACT
+        self.context = known.again(course.counts)  # doubts of its own
+        self.store, self.keep = _storage(arithmetic)
+        self.theta = Balls(course.theta0, self.context, course.shape)
+        self.slots = _begun(dialect, course.hyper, self.theta)
+        self.path: list[list[arb]] = []
+        self.doubts: dict[int, int] = {}
+
+    def inputs(self) -> tuple[Any, ...]:
+        """What the rule is given of the next step."""
+        t = len(self.path) + 1
+        c = self.course
+        h = {name: x(t) if callable(x) else x for name, x in c.hyper.items()}
+        count = t if c.times is None else c.times[t - 1]
+        s = self.host.scalars(h, count, c.eta[t - 1], c.eta[max(t - 2, 0)])
+        s = type(s)(*(_to_array_dtype(value, self.context.every) for value in s))
+        s = _cancelling(s, self.arithmetic)
+        return self.theta, Balls(c.grads[t - 1], self.context, c.shape), self.slots, s
+
+    def take(self, theta: Balls, slots: Sequence[Any]) -> None:
+        """Keep what the rule returned."""
+        self.theta = _rounded(theta, self.store)
+        self.slots = [_rounded(x, self.keep) for x in slots]
+        self.path.append(self.theta.items)
+        t = len(self.path)
+        self.doubts |= {i: t for i in self.context.doubts if i not in self.doubts}
+
+
+@dataclass(frozen=True)
 class Exact:
     """Trajectories of a dialect in ball arithmetic; reached as ``wdref.backend.load("exact")``."""
 
     name: str = "exact"
+    course = Course
 
     def trajectory(self, *inputs: Any, **options: Any) -> list[list[arb]]:
         """Return the balls of `path`."""
@@ -50,6 +110,8 @@ class Exact:
         eta: Sequence[float],
         *,
         times: Sequence[int] | None = None,
+        shape: tuple[int, ...] | None = None,
+        counts: tuple[int, ...] | None = None,
         arithmetic: Arithmetic | None = None,
         bits: int = BITS,
     ) -> Path:
@@ -58,27 +120,36 @@ class Exact:
         Without `arithmetic` the balls enclose the real-number result for exactly these inputs.
         With it they enclose every evaluation that rounds as it says. A hyperparameter may be a
         function of the step, as the optimizers' ``weight_decay`` may. `times` is the rule's t of
-        each step, where these are not 1, 2, 3, ….
+        each step, where these are not 1, 2, 3, ….  `shape` is the tensor's, where that is not of
+        one dimension; `counts` say how often each coordinate stands in it, where the tensor is
+        these coordinates over and over.
         """
+        alone = Course(theta0, grads, hyper, eta, times=times, shape=shape, counts=counts)
+        return self.paths(dialect, [alone], arithmetic=arithmetic, bits=bits)[0]
+
+    def paths(
+        self,
+        dialect: Rule,
+        courses: Sequence[Course],
+        *,
+        arithmetic: Arithmetic | Sequence[Arithmetic] | None = None,
+        bits: int = BITS,
+    ) -> list[Path]:
+        """Return the `path` of every tensor of a tree, which a rule may look at together."""
+        several = not (arithmetic is None or isinstance(arithmetic, Arithmetic))
+        each: Any = arithmetic if several else [arithmetic] * len(courses)
         with self.precision(bits):
-            host = _Host(arithmetic, dialect)
-            context = Context.of(arithmetic.compute, arithmetic.primitives) if arithmetic else EXACT
-            context = Context(context.every, context.sqrt, context.divide)  # doubts of its own
-            store, keep = _storage(arithmetic)
-            theta = Balls(theta0, context)
-            slots = _begun(dialect, hyper, len(theta), context)
-            path, doubts = [], dict[int, int]()
-            for t, g in enumerate(grads, start=1):
-                h = {name: x(t) if callable(x) else x for name, x in hyper.items()}
-                count = t if times is None else times[t - 1]
-                s = host.scalars(h, count, eta[t - 1], eta[max(t - 2, 0)])
-                s = type(s)(*(_to_array_dtype(value, context.every) for value in s))
-                s = _cancelling(s, arithmetic)
-                theta, new = dialect.apply(theta, Balls(g, context), slots, s)
-                theta, slots = _rounded(theta, store), [_rounded(x, keep) for x in new]
-                doubts |= {i: t for i in context.doubts if i not in doubts}
-                path.append(theta.items)
-            return Path(path, doubts)
+            tensors = [_Tensor(dialect, c, a) for c, a in zip(courses, each, strict=True)]
+            steps = sorted({t for c in courses for t in c.taken})
+            for t in steps:
+                now = [x for x in tensors if t in x.course.taken]
+                if dialect.scope == "element":
+                    results = [dialect.apply(*x.inputs()) for x in now]
+                else:
+                    results = together([dialect.rounds(*x.inputs()) for x in now], answered)
+                for x, result in zip(now, results, strict=True):
+                    x.take(*result)
+            return [Path(x.path, x.doubts) for x in tensors]
 
     def step(
         self,
@@ -132,10 +203,18 @@ class Exact:
 backend = Exact()
 
 
-def _begun(dialect: Rule, hyper: Mapping[str, Any], n: int, context: Context) -> Sequence[Balls]:
+def _begun(dialect: Rule, hyper: Mapping[str, Any], theta: Balls) -> list[Any]:
     """The slots before the first step."""
     h = {name: value(1) if callable(value) else value for name, value in hyper.items()}
-    return [Balls([x] * n, context) for x in dialect.starts(h)]
+    pairs = zip(dialect.starts(h), dialect.shapes, strict=True)
+    return [_slot(start, kind, theta) for start, kind in pairs]
+
+
+def _slot(start: Any, kind: Any, theta: Balls) -> Any:
+    if kind == "scalar":
+        return Number(start, theta.context.number)
+    shape = slot_shape(kind, theta.shape)
+    return Balls([start] * math.prod(shape), theta.context, shape)
 
 
 class _Host:
@@ -195,8 +274,10 @@ def _storage(arithmetic: Arithmetic | None) -> tuple[Widen | None, Widen | None]
     return store, keep
 
 
-def _rounded(x: Balls, widen: Widen | None) -> Balls:
-    return x.map(widen, lambda a: a) if widen else x
+def _rounded(x: Any, widen: Widen | None) -> Any:
+    if widen is None:
+        return x
+    return x.map(widen, lambda a: a) if isinstance(x, Balls) else Number(widen(x.ball), x.widen)
 
 
 def _to_array_dtype(value: Any, widen: Widen | None) -> arb | None:

@@ -7,13 +7,16 @@ that it contains whatever a correctly rounded evaluation gives, fused multiply-a
 What cannot be certified is not a number: a ball without finite radius says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from flint import arb
 
 from wdref.engine.arithmetic import CORRECT, Primitives
+from wdref.sums.rounds import AXES
 
 Real = float | arb  # a number given exactly, or a ball around one
 Verdicts = list[bool | None]  # None: the balls overlap, the answer is undecided
@@ -86,6 +89,8 @@ class Context:
     every: Widen | None = None
     sqrt: Widen | None = None
     divide: Widen | None = None
+    number: Widen | None = None  # of numbers made of sums, which may be of the arrays' dtype
+    counts: tuple[int, ...] | None = None  # how often each column stands in the whole tensor
     doubts: set[int] = field(default_factory=set)
 
     @staticmethod
@@ -96,30 +101,46 @@ class Context:
             Widen.by(dtype, flush=flush),
             Widen.by(dtype, units=primitives.sqrt, flush=flush),
             Widen.by(dtype, units=primitives.divide, flush=flush),
+            Widen.by(dtype, units=max(1.0, primitives.sqrt, primitives.divide), flush=flush),
         )
+
+    def again(self, counts: tuple[int, ...] | None = None) -> "Context":
+        """Return the same roundings with doubts of their own."""
+        return replace(self, counts=counts, doubts=set())
 
 
 EXACT = Context()
 
 
 class Balls:
-    """A one-dimensional array of balls.
+    """An array of balls, laid flat, of one dimension unless it has another `shape`.
 
     A `difference`, or a sum with one, may be below 0 where the balls are: its root may be no
     number. What is none is a sum of squares, of which the balls alone reach below 0.
     """
 
-    __slots__ = ("context", "difference", "items")
+    __slots__ = ("context", "difference", "items", "shape")
 
-    def __init__(self, items: Iterable[Any], context: Context = EXACT) -> None:
+    def __init__(
+        self,
+        items: Iterable[Any],
+        context: Context = EXACT,
+        shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.items = [x if isinstance(x, arb) else arb(x) for x in items]
         self.context, self.difference = context, False
+        self.shape = (len(self.items),) if shape is None else shape
 
     def __iter__(self) -> Iterator[arb]:
         return iter(self.items)
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
 
     @property
     def dtype(self) -> str:
@@ -132,9 +153,35 @@ class Balls:
 
     def map(self, widen: Widen | None, f: Callable[..., Any], *others: Any) -> "Balls":
         """Apply `f` elementwise and round once, where `widen` says how."""
-        columns = [_column(x, len(self)) for x in others]
-        values = [f(*row) for row in zip(self.items, *columns, strict=True)]
-        return Balls(map(widen, values) if widen else values, self.context)
+        whole = self._shaped(*others)
+        columns = [_column(x, whole) for x in others]
+        values = [f(*row) for row in zip(_column(self, whole), *columns, strict=True)]
+        return Balls(map(widen, values) if widen else values, self.context, whole)
+
+    def _shaped(self, *others: Any) -> tuple[int, ...]:
+        """The shape of this array and the others together."""
+        shapes = {x.shape for x in (self, *others) if isinstance(x, Balls)}
+        return self.shape if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+
+    def summed(self, over: str, rest: Sequence["Balls"] = ()) -> Any:
+        """Return the sum over the tensor, with the `rest` of its tree, or along one of its axes.
+
+        It holds what any order of additions gives: n - 1 of them lose at most γ Σ|x|, with
+        γ = (n - 1) u / (1 - (n - 1) u). Higham, Accuracy and Stability, (4.4).
+        """
+        if over in AXES:
+            axis = AXES[over] % self.ndim
+            places = np.arange(len(self)).reshape(self.shape)
+            rows = np.moveaxis(places, axis, -1).reshape(-1, self.shape[axis])
+            sums = [_sum([(self.items[i], 1) for i in row], self.context.every) for row in rows]
+            shape = tuple(1 if k == axis else n for k, n in enumerate(self.shape))
+            return Balls(sums, self.context, shape)
+        terms = [pair for x in (self, *rest) for pair in x._counted()]
+        return Number(_sum(terms, self.context.every), self.context.number)
+
+    def _counted(self) -> Iterable[tuple[arb, int]]:
+        counts = self.context.counts
+        return zip(self.items, counts or (1,) * len(self), strict=True)
 
     def __add__(self, other: Any) -> "Balls":
         total = self.map(self.context.every, lambda a, b: a + b, other)
@@ -186,7 +233,7 @@ class Balls:
         return self._compare(lambda a, b: (a >= b, a < b), other)
 
     def _compare(self, f: Callable[[arb, arb], tuple[bool, bool]], other: Any) -> Verdicts:
-        rows = zip(self.items, _column(other, len(self)), strict=True)
+        rows = zip(self.items, _column(other, self.shape), strict=True)
         return [True if yes else False if no else None for yes, no in (f(*row) for row in rows)]
 
     def doubt(self, where: Iterable[bool]) -> None:
@@ -232,14 +279,14 @@ class Namespace:
         """Choice; where it is undecided, in doubt, a ball that contains both."""
         like = x if isinstance(x, Balls) else y
         like.doubt(c is None for c in condition)
-        rows = zip(condition, _column(x, len(like)), _column(y, len(like)), strict=True)
+        rows = zip(condition, _column(x, like.shape), _column(y, like.shape), strict=True)
         values = (a.union(b) if c is None else a if c else b for c, a, b in rows)
-        return Balls(values, like.context)
+        return Balls(values, like.context, like.shape)
 
     @staticmethod
     def full_like(x: Balls, value: Any, /) -> Balls:
         """Repeat a scalar."""
-        return Balls(_column(value, len(x)), x.context)
+        return Balls(_column(value, x.shape), x.context, x.shape)
 
 
 class Number:
@@ -268,24 +315,36 @@ class Number:
         return Number(widen(ball) if widen else ball, widen)
 
     def __add__(self, other: Any) -> "Number":
+        if isinstance(other, Balls):
+            return NotImplemented
         return self._new(self.ball + as_ball(other), other)
 
     def __sub__(self, other: Any) -> "Number":
+        if isinstance(other, Balls):
+            return NotImplemented
         return self._new(self.ball - as_ball(other), other)
 
     def __rsub__(self, other: Any) -> "Number":
+        if isinstance(other, Balls):
+            return NotImplemented
         return self._new(as_ball(other) - self.ball, other)
 
     def __neg__(self) -> "Number":
         return Number(-self.ball, self.widen)
 
     def __mul__(self, other: Any) -> "Number":
+        if isinstance(other, Balls):
+            return NotImplemented
         return self._new(self.ball * as_ball(other), other)
 
     def __truediv__(self, other: Any) -> "Number":
+        if isinstance(other, Balls):
+            return NotImplemented
         return self._new(self.ball / as_ball(other), other)
 
     def __rtruediv__(self, other: Any) -> "Number":
+        if isinstance(other, Balls):
+            return NotImplemented
         return self._new(as_ball(other) / self.ball, other)
 
     def constant(self, value: float) -> "Number":
@@ -357,8 +416,28 @@ def _repeat(widen: Widen, ball: arb, times: int) -> arb:
     return ball
 
 
-def _column(x: Any, n: int) -> list[arb]:
-    return x.items if isinstance(x, Balls) else [as_ball(x)] * n
+def _column(x: Any, shape: tuple[int, ...]) -> list[arb]:
+    """The balls of an array, or of one number, for every place of `shape`."""
+    if not isinstance(x, Balls):
+        return [as_ball(x)] * math.prod(shape)
+    if x.shape == shape:
+        return x.items
+    places = np.broadcast_to(np.arange(len(x)).reshape(x.shape), shape)
+    return [x.items[i] for i in places.reshape(-1)]
+
+
+def _sum(terms: Iterable[tuple[arb, int]], every: Widen | None) -> arb:
+    """The sum of terms that stand there several times; with roundings, of any order."""
+    total, size, n = arb(0), arb(0), 0
+    for x, count in terms:
+        total, n = total + x * count, n + count
+        size += abs(x) * count if every else 0
+    if every is None or n < 2 or size.is_zero():
+        return total
+    lost = (every.factor - 1).abs_upper() * (n - 1)
+    if not size < every.overflow or lost >= 1:
+        return arb.nan()
+    return total + arb(0, ((size * lost / (1 - lost)).abs_upper() + every.lost * n))
 
 
 def _square(x: arb) -> arb:

@@ -50,13 +50,13 @@ def _copied(
     tree.check_leaf(where, spec, i, x)
     place, parameter = (tree.location(name, spec, i) for name in (where, "params"))
     dtype = tree.dtype_name(theta)
-    if tuple(zero.shape) != tuple(theta.shape):  # the master copy of what is no half
+    if slot == "master" and tuple(zero.shape) != tuple(theta.shape):  # of what is no half
         if tuple(x.shape) != tuple(zero.shape):
             raise ValueError(
                 f"{place} has shape {tuple(x.shape)}: {parameter} is {dtype} and has an empty one"
             )
         return zero
-    tree.check_like(where, spec, i, x, theta, (tree.dtype_name(zero),))
+    tree.check_like(where, spec, i, x, theta, (tree.dtype_name(zero),), tuple(zero.shape))
     xp = array_namespace(x)
     if slot == "master" and bool(xp.any((xp.astype(x, theta.dtype) != theta) & (theta == theta))):
         raise ValueError(f"{place} is not {parameter} before it was rounded to {dtype}")

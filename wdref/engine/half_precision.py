@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ..rules.contract import Rule
+from ..sums import Rounds, alone
 
 Array = Any
 
@@ -29,10 +30,43 @@ class Kernel:
         """Names of the state arrays, the master copy first."""
         return ("master", *self.dialect.slots) if self.master else self.dialect.slots
 
+    @property
+    def scope(self) -> str:
+        """What the rule looks at: an element, its tensor, or the tree."""
+        return self.dialect.scope
+
+    @property
+    def shapes(self) -> tuple[str, ...]:
+        """What each slot holds of a tensor."""
+        return ("like", *self.dialect.shapes) if self.master else self.dialect.shapes
+
+    def rounds(self, theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
+        """Run one step of a rule that asks for sums, round by round."""
+        kinds = self.shapes
+        given = [
+            _number(x) if kind == "scalar" else x for kind, x in zip(kinds, slots, strict=True)
+        ]
+        if self.wide:
+            source, g, given = self._cast(theta, g, given)
+        else:
+            source = theta
+        new, kept = yield from self.dialect.rounds(source, g, given, s)
+        result = (new, *kept) if self.master else kept
+        whole = (_kept(x, old) for x, old in zip(result, slots, strict=True))
+        return _kept(new, theta), tuple(whole)
+
+    def _cast(self, theta: Array, g: Array, slots: Sequence[Array]) -> tuple[Array, Array, Any]:
+        xp = array_namespace(theta, g)
+        source, rest = (slots[0], slots[1:]) if self.master else (theta, slots)
+        wide = [x if isinstance(x, float) else xp.astype(x, xp.float32) for x in rest]
+        return xp.astype(source, xp.float32), xp.astype(g, xp.float32), wide
+
     def __call__(
         self, theta: Array, g: Array, slots: Sequence[Array], s: Any, /
     ) -> tuple[Array, tuple[Array, ...]]:
-        """Run one step, a pure function of arrays."""
+        """Run one step of one tensor, a pure function of arrays."""
+        if self.scope != "element":
+            return alone(self.rounds, theta, g, slots, s)
         if not self.wide:
             return self.dialect.apply(theta, g, slots, s)
         xp = array_namespace(theta, g)
@@ -43,3 +77,22 @@ class Kernel:
         if self.master:
             return xp.astype(new, theta.dtype), (new, *kept)
         return xp.astype(new, theta.dtype), kept
+
+
+def _number(x: Array) -> Any:
+    """A slot of one number as the host's, where it has one yet."""
+    own = getattr(x, "number", None)  # of symbols
+    if own is not None:
+        return own()
+    try:
+        return float(x)
+    except (TypeError, RuntimeError, ValueError):  # under jax.jit, torch.func
+        return x
+
+
+def _kept(x: Any, old: Array) -> Array:
+    """What a rule returns, in the dtype and the place of the old one."""
+    xp = array_namespace(old)
+    if isinstance(x, int | float):
+        return xp.full_like(old, x)
+    return x if x.dtype == old.dtype else xp.astype(x, old.dtype)

@@ -111,15 +111,21 @@ def check_structure(name: str, spec: optree.PyTreeSpec, other: optree.PyTreeSpec
 
 
 def check_like(
-    name: str, spec: optree.PyTreeSpec, index: int, x: Array, p: Array, dtypes: Sequence[str]
-) -> None:
-    """Refuse a leaf `x` of `name` that does not fit the parameter `p` beside it."""
+    name: str, spec: optree.PyTreeSpec, index: int, x: Array, p: Array, dtypes: Sequence[str],
+    shape: tuple[int, ...] | None = None,
+) -> None:  # fmt: skip
+    """Refuse a leaf `x` of `name` that does not fit the parameter `p` beside it.
+
+    Its `shape` is that of `p`, unless it is given.
+    """
     if type(x) is not type(p):
         library, own = _library(x), _library(p)
         if library != own:
             _mismatch(name, spec, index, f"library {library}", f"library {own}")
-    if x.shape != p.shape:
-        _mismatch(name, spec, index, f"shape {tuple(x.shape)}", f"shape {tuple(p.shape)}")
+    shape = tuple(p.shape) if shape is None else shape
+    if tuple(x.shape) != shape:
+        of = "" if shape == tuple(p.shape) else f" beside its {tuple(p.shape)}"
+        _mismatch(name, spec, index, f"shape {tuple(x.shape)}", f"shape {shape}{of}")
     if dtype_name(x) not in dtypes:
         _mismatch(name, spec, index, f"dtype {dtype_name(x)}", f"dtype {' or '.join(dtypes)}")
     if is_jax_array(p) or is_jax_array(x):

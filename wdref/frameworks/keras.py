@@ -81,6 +81,9 @@ OPTIMIZERS = {
     "RMSprop[backend=tensorflow]": "rmsprop",
     "RMSprop[backend=tensorflow,centered=True]": "rmsprop[centered=True]",
     "Nadam[backend=tensorflow]": "nadamw",
+    "Lamb[backend=jax]": "lamb",
+    "Lamb[backend=torch]": "lamb",
+    "Lamb[backend=tensorflow]": "lamb",
 }
 
 MORE = ("Nadam",)  # that may be asked as another rule

@@ -63,6 +63,8 @@ OPTIMIZERS = {
     "RAdamW": "radamw",
     "RAdamW[variant=pytorch]": "radamw[form=lr,threshold=over_5,eps=hat]",
     "Rprop": "rprop",
+    "LAMB": "lamb",
+    "LAMB[backend=plain]": "lamb",
     "ASGD": "asgd",
 }
 

@@ -61,6 +61,8 @@ OPTIMIZERS = {
     "amsgrad[decay=after]": "adamw[amsgrad=hat]",
     "amsgrad[bias_correction_mu=False,bias_correction_nu=False]":
         "adam[form=none,bias=none,amsgrad=raw]",
+    "lamb": "lamb",
+    "lamb[x64=True]": "lamb",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",

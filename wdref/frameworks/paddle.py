@@ -36,6 +36,8 @@ OPTIMIZERS = {
     "RMSProp": "rmsprop",
     "RMSProp[centered=True]": "rmsprop[centered=True]",
     "Rprop": "rprop",
+    "Lamb": "lamb",
+    "Lamb[always_adapt=True]": "lamb[undecayed=ratio]",
     # the average gradient of SAG; of one batch, which is its default, that is the gradient
     "ASGD": "sgd[buffer=False]",
 }
@@ -56,6 +58,13 @@ HYPER: dict[str, dict[str, Any]] = {
     "Adadelta": {**_ALL, "rho": "rho", "epsilon": "eps"},
     "Adagrad": {**_ALL, "epsilon": "eps", "initial_accumulator_value": "initial"},
     "ASGD": _ALL,
+    "Lamb": {
+        "learning_rate": "learning_rate",
+        "lamb_weight_decay": "weight_decay",
+        "beta1": "beta1",
+        "beta2": "beta2",
+        "epsilon": "eps",
+    },
     "Rprop": {
         "learning_rate": "learning_rate",
         "etas": ("shrink", "grow"),

@@ -28,6 +28,7 @@ OPTIMIZERS = {
     "AdamW[fused=True]": "adamw",
     "AdamW[OPTIM_DTYPE=float64]": "adamw",
     "Adam": "adam",
+    "LAMB": "lamb",
     "SGD": "sgd",
     "SGD[OPTIM_DTYPE=float64]": "sgd",
     "SGD[nesterov=True]": "sgd[nesterov=True]",

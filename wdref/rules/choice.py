@@ -3,8 +3,12 @@
 A branch on t and the hyperparameters is a choice of scalars: the lines of a rule stay the same.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
 
 Value = Callable[[], Any]
 
@@ -33,4 +37,49 @@ def chosen(condition: Any, yes: Value, no: Value) -> Any:
     between = getattr(condition, "between", None)
     if between is not None:
         return between(yes(), no())
+    if getattr(condition, "ndim", 0) or type(condition).__module__.partition(".")[0] == "jax":
+        xp = array_namespace(condition)
+        return xp.where(condition, yes(), no())
     return yes() if condition else no()
+
+
+def root(x: Any) -> Any:
+    """Return √x of a number, whatever its kind; NaN below 0.
+
+    >>> root(9.0)
+    3.0
+    """
+    if isinstance(x, float):
+        return math.sqrt(x) if x >= 0.0 else math.nan
+    own = getattr(x, "sqrt", None)
+    return own() if own is not None else array_namespace(x).sqrt(x)
+
+
+def quotient(x: Any, y: Any) -> Any:
+    """Return x / y by IEEE 754, whatever kind of number: Python's own raises where y is 0.
+
+    >>> quotient(1.0, 0.0)
+    inf
+    """
+    if isinstance(x, float) and isinstance(y, float):
+        with np.errstate(all="ignore"):
+            return float(np.float64(x) / np.float64(y))
+    return x / y
+
+
+def larger(x: Any, y: Any) -> Any:
+    """Return the larger number, x where both are one.
+
+    >>> larger(1.0, 2.0)
+    2.0
+    """
+    return chosen(y > x, lambda: y, lambda: x)
+
+
+def smaller(x: Any, y: Any) -> Any:
+    """Return the smaller number, x where both are one.
+
+    >>> smaller(1.0, 2.0)
+    1.0
+    """
+    return chosen(y < x, lambda: y, lambda: x)

@@ -8,17 +8,24 @@ rule it asks through these.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar, get_args
 
+from ..sums import Rounds, alone
 from . import decay
-from .decay import Clip, Form, Hyper, Order, Reading
+from .decay import AnyForm, AnyOrder, Clip, Form, Hyper, Order, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
+Asking = Callable[[Any, Any, Sequence[Any], Any], Rounds]
+Scope = Literal["element", "tensor", "tree"]
+# what a slot holds of a tensor: as many numbers, one, or one for each row or column; a vector is
+# like the tensor, and kept where this has no rows
+Shape = Literal["like", "scalar", "row", "column", "vector"]
 Sqrt = Callable[[Any], Any]
 Answers = Mapping[Any, Any]
 NONE: Answers = MappingProxyType({})
@@ -32,11 +39,11 @@ class Rule(Protocol):
         """Name of the family."""
 
     @property
-    def form(self) -> Form:
+    def form(self) -> AnyForm:
         """Form of the decay."""
 
     @property
-    def order(self) -> Order:
+    def order(self) -> AnyOrder:
         """Whether the decay reads θ before the step or after it."""
 
     @property
@@ -57,7 +64,19 @@ class Rule(Protocol):
 
     @property
     def apply(self) -> Apply:
-        """The rule as a pure function of arrays."""
+        """The rule as a pure function of the arrays of one tensor."""
+
+    @property
+    def scope(self) -> Scope:
+        """What the rule looks at: an element, its tensor, or the tree of all tensors."""
+
+    @property
+    def rounds(self) -> Asking:
+        """The rule as a generator that asks for sums, where it looks at more than an element."""
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What each slot holds of a tensor."""
 
     def scalars(
         self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
@@ -127,8 +146,8 @@ class Dialect:
     """
 
     family: ClassVar[str]
-    form: Form
-    order: Order = "together"
+    form: AnyForm
+    order: AnyOrder = "together"
     schedule: Reading = "now"
     clip: Clip = "none"
 
@@ -150,8 +169,26 @@ class Dialect:
 
     @property
     def apply(self) -> Apply:
-        """The rule as a pure function of arrays."""
+        """The rule as a pure function of the arrays of one tensor."""
+        if self.scope == "element":
+            raise NotImplementedError
+        return partial(alone, self.rounds)
+
+    @property
+    def scope(self) -> Scope:
+        """What the rule looks at: an element, its tensor, or the tree of all tensors."""
+        return "element"
+
+    @property
+    def rounds(self) -> Asking:
+        """The rule as a generator that asks for sums, where it looks at more than an element."""
         raise NotImplementedError
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What each slot holds of a tensor: as many numbers, unless the family says otherwise."""
+        like: Shape = "like"
+        return (like,) * len(self.slots)
 
     def scalars(
         self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt

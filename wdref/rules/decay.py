@@ -14,6 +14,11 @@ Hyper = Mapping[str, Any]
 Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2", "proximal",
                "corrected", "masked"]  # fmt: skip
 Order = Literal["together", "after"]
+# of a rule that reads θ, by its norm or as a mask: to decay first is another function
+ByNorm = Literal["together", "before", "after"]
+# λ θ as a part of what a trust ratio is taken of
+AnyForm = Literal["ratio", Form]
+AnyOrder = ByNorm
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 Clip = Literal["none", "sum", "gradient"]  # of g by value: after the L2 term is added, or before
 
@@ -24,12 +29,16 @@ UNSCHEDULED = ("fixed", "initial_lr")  # forms whose decay does not follow the s
 UNWRITTEN = ("proximal", "masked")  # forms whose lines no paper's file has
 UNWRITTEN_DIVIDED = ("scaled_l2", *UNWRITTEN)  # and none of a rule that divides its step
 # forms that have one order: θ' / (1 + k) is taken of the stepped θ', a mask is of the θ before it
-ORDERS: Mapping[str, Order] = MappingProxyType({"proximal": "after", "masked": "together"})
+ORDERS: Mapping[str, Order] = MappingProxyType(
+    {"proximal": "after", "masked": "together", "ratio": "together"}
+)
 # the order in which programs ship the forms that few have; all read the multiplier of this step
-SHIPPED: Mapping[str, Order] = MappingProxyType({**ORDERS, "corrected": "together"})
+SHIPPED: Mapping[str, Order] = MappingProxyType(
+    {"proximal": "after", "masked": "together", "corrected": "together"}
+)
 
 
-def coefficients(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
+def coefficients(form: AnyForm, h: Hyper, eta: Any) -> dict[str, Any]:
     """Return the coefficient of θ in the gradient (l2) or in the step (decay), by form."""
     lam, alpha = h["weight_decay"], h["learning_rate"]
     if form == "none" or lam is None:
@@ -38,6 +47,8 @@ def coefficients(form: Form, h: Hyper, eta: Any) -> dict[str, Any]:
         return {"l2": lam}
     if form == "scaled_l2":
         return {"l2": lam / alpha}
+    if form == "ratio":
+        return {"decay": lam}
     if form in ("fixed", "initial_lr"):
         return {"decay": lam if form == "fixed" else alpha * lam}
     if form == "paper":
@@ -84,7 +95,7 @@ def decaying(d: Any, theta: Any, step: Any) -> Any:
     return xp.where(step * theta >= 0.0, theta, xp.full_like(theta, 0.0))
 
 
-def order_fault(form: Form, order: Order | None) -> str:
+def order_fault(form: AnyForm, order: AnyOrder | None) -> str:
     """Return why a form cannot be in an order, or nothing; None is the order that it has."""
     own = ORDERS.get(form)
     if own is None or order in (None, own):
@@ -95,7 +106,7 @@ def order_fault(form: Form, order: Order | None) -> str:
 # -- in words -------------------------------------------------------------------------------------
 
 
-def gradient_line(form: Form, scale: str, clip: Clip) -> str:
+def gradient_line(form: AnyForm, scale: str, clip: Clip) -> str:
     """Return the line of the recurrence that makes g."""
     note = "   (s: the denominator of the step before)" if form + scale == "scaled_l2s" else ""
     gradient = "clip(∇f(θ))" if clip == "gradient" else "∇f(θ)"
@@ -104,7 +115,7 @@ def gradient_line(form: Form, scale: str, clip: Clip) -> str:
     return f"g ← {whole}{note}"
 
 
-def step_lines(form: Form, order: Order, step: str) -> tuple[str, ...]:
+def step_lines(form: AnyForm, order: AnyOrder, step: str) -> tuple[str, ...]:
     """Return the lines of the recurrence that take `step` and the decay from θ."""
     if form == "proximal":
         return (f"θ ← (θ - {step})/(1 + η α λ)",)
@@ -116,6 +127,8 @@ def step_lines(form: Form, order: Order, step: str) -> tuple[str, ...]:
         return (f"θ ← θ - {step}",)
     if order == "after":
         return (f"θ ← θ - {step}", f"θ ← θ - {k} θ")
+    if order == "before":
+        return (f"θ ← θ - {k} θ", f"θ ← θ - {step}")
     return (f"θ ← θ - {step} - {k} θ",)
 
 
@@ -124,7 +137,7 @@ def read_lines(schedule: Reading, *lines: str) -> tuple[str, ...]:
     return tuple(line.replace("η", "η_{t-1}") if schedule == "late" else line for line in lines)
 
 
-def words(form: Form, order: Order, before: str) -> str:
+def words(form: AnyForm, order: AnyOrder, before: str) -> str:
     """Describe the decay in a sentence; `before` is what an L2 term enters: moments, momentum."""
     if form == "none":
         return "No decay."
@@ -132,6 +145,8 @@ def words(form: Form, order: Order, before: str) -> str:
         return f"L2: λ θ is added to the gradient, before the {before}."
     if form == "scaled_l2":
         return "L2 scaled by the denominator of the step before."
+    if form == "ratio":
+        return "Inside the trust ratio: λ θ is a part of the direction whose length the ratio sets."
     if form == "proximal":
         return "Proximal: the stepped θ is divided by 1 + η α λ."
     factors = {
@@ -142,7 +157,8 @@ def words(form: Form, order: Order, before: str) -> str:
         "fixed": "times neither learning rate nor schedule",
         "initial_lr": "times the initial learning rate, not the schedule",
     }[form]
-    reads = (
-        "after the step, from the stepped θ" if order == "after" else "from the θ before the step"
-    )
+    reads = {
+        "after": "after the step, from the stepped θ",
+        "before": "first, so that the step reads what is left",
+    }.get(order, "from the θ before the step")
     return f"Decoupled: λ θ {factors}, taken {reads}."

@@ -56,6 +56,23 @@ class Twisted:
         return self.base.slots
 
     @property
+    def shapes(self) -> tuple[Any, ...]:
+        """What each slot holds of a tensor."""
+        return self.base.shapes
+
+    @property
+    def scope(self) -> Any:
+        """What the rule looks at; a step of its own is one of a tensor."""
+        return (
+            "tensor" if self.step is not None and self.base.scope != "element" else self.base.scope
+        )
+
+    @property
+    def rounds(self) -> Any:
+        """The rule as a generator that asks for sums."""
+        return self.base.rounds
+
+    @property
     def hyper(self) -> tuple[str, ...]:
         """Names of the hyperparameters."""
         return self.base.hyper

@@ -49,6 +49,8 @@ class Case:
     layout: str = "contiguous"
     life: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     template: "Case | None" = None  # its columns, over and over, are this case's: certified once
+    shape: tuple[int, ...] | None = None  # of a part, which is flat: what its tensor has
+    whole: "tuple[Case, int] | None" = None  # of a part: the case, and which of its tensors
 
     def parts(self) -> "tuple[Case, ...]":
         """Return a flat case for each tensor: its own hyperparameters, the steps it takes."""
@@ -90,6 +92,8 @@ class Case:
             gaps=None,
             groups=None,
             life=life.alone(self.life, taken),
+            shape=tuple(theta.shape),
+            whole=(self, i) if many else None,
         )
 
 

@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 
 from ...rules.remembering import Remembering
+from ...rules.shapes import slot_shape
+from ...sums import Sum
+from ...sums import together as in_rounds
+from ...sums.rounds import AXES
 from .case import Array, Case
 from .trajectory import multipliers
 
@@ -59,19 +63,45 @@ def _scalars(d: Any, case: Case) -> list[Any]:
 
 
 def _together(structure: Any, rows: Sequence[Sequence[Any]], case: Case) -> Array:
-    shape = (len(rows), case.grads.shape[1])
-    theta = np.broadcast_to(case.theta0.astype(float), shape)
-    slots: Sequence[Any] = [np.full(shape, x) for x in structure.starts(case.hyper)]
+    flat = case.grads.shape[1]
+    # an element has no need to know the shape of its tensor
+    own = case.shape if structure.scope != "element" and case.shape is not None else (flat,)
+    shape = (len(rows), *own)
+    theta = np.broadcast_to(case.theta0.astype(float).reshape(own), shape)
+    pairs = zip(structure.starts(case.hyper), structure.shapes, strict=True)
+    slots: Sequence[Any] = [np.full(_place(kind, shape), x) for x, kind in pairs]
     rule = structure.rule()  # not `apply`: the paper's own file knows no scalar of a dialect's
     path = []
     for t, row in enumerate(case.grads.astype(float)):
-        g = np.broadcast_to(row, shape)
+        g = np.broadcast_to(row.reshape(own), shape)
         each = [steps[t] for steps in rows]
-        stacked = type(each[0])(*(_column(values) for values in zip(*each, strict=True)))
-        theta, slots = rule(theta, g, slots, stacked)
-        path.append(theta)
+        columns = (_column(values, len(own)) for values in zip(*each, strict=True))
+        stacked = type(each[0])(*columns)
+        if structure.scope == "element":
+            theta, slots = rule(theta, g, slots, stacked)
+        else:
+            theta, slots = in_rounds([rule(theta, g, slots, stacked)], _summed)[0]
+        path.append(theta.reshape(len(rows), flat))
     return np.stack(path, axis=1)
 
 
-def _column(values: Sequence[Any]) -> Any:
-    return None if values[0] is None else np.array(values, dtype=float)[:, None]
+def _column(values: Sequence[Any], axes: int) -> Any:
+    if values[0] is None:
+        return None
+    return np.array(values, dtype=float).reshape(-1, *(1,) * axes)
+
+
+def _place(kind: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a slot of as many tensors as `shape` begins with."""
+    count, *own = shape
+    return (count, *([1] * len(own) if kind == "scalar" else slot_shape(kind, own)))
+
+
+def _summed(sums: Sequence[Sequence[Sum]]) -> list[list[Any]]:
+    """Sums of each tensor, of no more digits than ranking needs."""
+    return [[_sum(x.terms, x.over) for x in own] for own in sums]
+
+
+def _sum(terms: Any, over: str) -> Any:
+    axes = (AXES[over],) if over in AXES else tuple(range(1, terms.ndim))
+    return np.sum(terms, axis=axes, keepdims=True)

@@ -6,6 +6,7 @@ rounding error of the dtype. The distance from the exact value that this envelop
 *radius*, and an implementation is judged by ``ratio = |got - exact| / radius``.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -65,32 +66,64 @@ def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -
     precision is raised until the exact values are known to a millionth of the radius, or to the
     smallest float.
     """
-    source = case.template or case
-    found = _enclose(dialect, CaseKey(source), arithmetic or Arithmetic.of(case.dtype))
+    arithmetic = arithmetic or Arithmetic.of(case.dtype)
+    if dialect.scope == "tree" and case.whole is not None:
+        whole, i = case.whole
+        return _of_tree(dialect, CaseKey(whole), arithmetic)[i]
+    found = _enclose(dialect, CaseKey(_source(dialect, case), _counts(dialect, case)), arithmetic)
+    return _tiled(found, case)
+
+
+def _source(dialect: Any, case: Case) -> Case:
+    """The case whose balls are computed: the columns that are repeated, where sums allow it."""
+    template = case.template
+    if template is None or (dialect.scope != "element" and len(case.shape or (1,)) != 1):
+        return replace(case, template=None)
     n = len(case.theta0)
-    if case.template is None:
+    if dialect.scope == "element" or n >= len(template.theta0):
+        return template
+    return replace(template, theta0=template.theta0[:n], grads=template.grads[:, :n])
+
+
+def _counts(dialect: Any, case: Case) -> tuple[int, ...] | None:
+    """How often each column of the source stands in the tensor, for a rule that sums them."""
+    n, source = len(case.theta0), len(_source(dialect, case).theta0)
+    if dialect.scope == "element" or n <= source:
+        return None
+    return tuple(n // source + (j < n % source) for j in range(source))
+
+
+def _tiled(found: Enclosure, case: Case) -> Enclosure:
+    n, own = len(case.theta0), found.high.shape[1]
+    if n == own:
         return found
-    times = -(-n // len(source.theta0)) or 1
+    times = -(-n // own) or 1
     return Enclosure(*(np.tile(x, (1, times))[:, :n] for x in vars(found).values()))
 
 
 class CaseKey:
     """A case as a key: its data, not its name."""
 
-    def __init__(self, case: Case) -> None:
-        self.case = case
+    def __init__(self, case: Case, counts: tuple[int, ...] | None = None) -> None:
+        self.case, self.counts = case, counts
         self.theta0, self.grads = case.theta0, case.grads
         self.eta, self.hyper = case.eta, case.hyper
-        hyper = tuple(sorted(case.hyper.items()))
-        arrays = (x.tobytes() for x in (self.theta0, self.grads, self.eta))
-        kind = (str(self.theta0.dtype), self.grads.shape, repr(dict(case.life)))
-        self._key = (*kind, hyper, *arrays)
+        self._key = (*_data(case), counts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CaseKey) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+
+def _data(case: Case) -> tuple[Any, ...]:
+    several = isinstance(case.theta0, list)
+    arrays = [*case.theta0, *case.grads] if several else [case.theta0, case.grads]
+    groups = tuple(tuple(sorted(own.items())) for own in (case.hyper, *(case.groups or ())))
+    kinds = tuple((str(x.dtype), x.shape) for x in arrays)
+    return (kinds, case.shape, repr(dict(case.life)), groups, case.starts, case.gaps,
+            *(x.tobytes() for x in (*arrays, case.eta)))  # fmt: skip
 
 
 class _Exact(NamedTuple):
@@ -106,22 +139,78 @@ def _enclose(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> Enclosure:
     while True:
         exact = _exact(dialect, key, bits)
         path = _path(dialect, key, bits, arithmetic)
-        radius = _table(
-            (_up(wide - x) for wide, x in zip(*rows, strict=True))
-            for rows in zip(path.balls, exact.balls, strict=True)
-        ).reshape(key.grads.shape)
-        known = exact.error <= np.maximum(radius * 2.0**-20, SMALLEST)
-        if np.all(known | ~np.isfinite(radius) | (radius == 0)) or bits > 2000:
-            doubt, broken = _doubt(path.doubts, key.grads.shape), _broken(dialect, key.case)
-            doubt |= np.logical_or.accumulate(~np.isfinite(key.grads)) & ~broken
-            return Enclosure(*exact[1:], radius, doubt, broken)
+        radius = _radius(path, exact)
+        if _known(exact, radius) or bits > 2000:
+            broken = _broken(dialect, key.case)
+            return _certified(dialect, exact, path, radius, key.grads, broken)
         bits *= 2
+
+
+def _radius(path: Any, exact: _Exact) -> Array:
+    return _table(
+        (_up(wide - x) for wide, x in zip(*rows, strict=True))
+        for rows in zip(path.balls, exact.balls, strict=True)
+    ).reshape(exact.high.shape)
+
+
+def _known(exact: _Exact, radius: Array) -> bool:
+    """Whether the exact values are known well enough beside what is allowed around them."""
+    known = exact.error <= np.maximum(radius * 2.0**-20, SMALLEST)
+    return bool(np.all(known | ~np.isfinite(radius) | (radius == 0)))
+
+
+def _certified(
+    dialect: Any, exact: _Exact, path: Any, radius: Array, grads: Array,
+    broken: NDArray[np.bool_],
+) -> Enclosure:  # fmt: skip
+    doubt = _doubt(path.doubts, grads.shape)
+    spoiled = ~np.isfinite(grads)
+    if dialect.scope != "element":  # a sum with what is no number is none: all that read it
+        spoiled = spoiled.any(axis=1, keepdims=True) | np.zeros_like(spoiled)
+    doubt |= np.logical_or.accumulate(spoiled) & ~broken
+    return Enclosure(*exact[1:], radius, doubt, broken)
+
+
+@lru_cache(maxsize=512)
+def _of_tree(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> list[Enclosure]:
+    """The enclosures of all tensors of a case, which the rule looks at together."""
+    bits, case = 192, key.case
+    parts = case.parts()
+    sources = [_source(dialect, part) for part in parts]
+    while True:
+        courses = []
+        for i, (part, source) in enumerate(zip(parts, sources, strict=True)):
+            given, options = _course(dialect, source)
+            counts = _counts(dialect, part)
+            courses.append((given, {**options, "counts": counts, "steps": case.steps_taken(i)}))
+        each = [arithmetic if part.dtype == case.dtype else Arithmetic.of(part.dtype)
+                for part in parts]  # fmt: skip
+        exact = [_split(path.balls, source.grads.shape) for path, source
+                 in zip(_paths(dialect, courses, bits, None), sources, strict=True)]  # fmt: skip
+        paths = _paths(dialect, courses, bits, each)
+        radii = [_radius(path, own) for path, own in zip(paths, exact, strict=True)]
+        if all(map(_known, exact, radii)) or bits > 2000:
+            break
+        bits *= 2
+    found = [
+        _certified(dialect, own, path, radius, source.grads, _broken(dialect, source))
+        for own, path, radius, source in zip(exact, paths, radii, sources, strict=True)
+    ]
+    return [_tiled(x, part) for x, part in zip(found, parts, strict=True)]
+
+
+def _paths(dialect: Any, courses: Any, bits: int, arithmetic: Any) -> Any:
+    exact = load("exact")
+    tensors = [exact.course(*given, **options) for given, options in courses]
+    return exact.paths(dialect, tensors, arithmetic=arithmetic, bits=bits)
 
 
 @lru_cache(maxsize=4096)
 def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
-    balls = _path(dialect, key, bits, None).balls
-    shape = key.grads.shape
+    return _split(_path(dialect, key, bits, None).balls, key.grads.shape)
+
+
+def _split(balls: Any, shape: tuple[int, ...]) -> _Exact:
     high = _table((float(x.mid()) for x in row) for row in balls).reshape(shape)
     low = _table((float(x.mid() - float(x.mid())) for x in row) for row in balls).reshape(shape)
     error = _table(
@@ -133,13 +222,21 @@ def _exact(dialect: Any, key: CaseKey, bits: int) -> _Exact:
 
 def _path(dialect: Any, key: CaseKey, bits: int, arithmetic: Arithmetic | None) -> Any:
     case = key.case
-    grads = np.where(np.isfinite(key.grads), key.grads, 0.0)
-    eta = multipliers(dialect, key.eta)
-    times = [case.count_at(t) for t in range(1, len(grads) + 1)]
+    given, options = _course(dialect, case)
     return load("exact").path(
-        dialect, key.theta0.tolist(), grads.tolist(), _hyper(case), eta.tolist(),
-        times=times, arithmetic=arithmetic, bits=bits,
-    )  # fmt: skip
+        dialect, *given, **options, counts=key.counts, arithmetic=arithmetic, bits=bits
+    )
+
+
+def _course(dialect: Any, case: Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `Exact.path` is given of a case of one tensor, which is flat."""
+    grads = np.where(np.isfinite(case.grads), case.grads, 0.0)
+    eta = multipliers(dialect, case.eta)
+    times = [case.count_at(t) for t in range(1, len(grads) + 1)]
+    n = len(case.theta0)
+    shape = case.shape if case.shape is not None and math.prod(case.shape) == n else None
+    given = (case.theta0.tolist(), grads.tolist(), _hyper(case), eta.tolist())
+    return given, {"times": times, "shape": shape}
 
 
 def _hyper(case: Case) -> Mapping[str, Any]:

@@ -26,9 +26,11 @@ def held(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic, limit:
 
     ``learning_rate`` is η α, rounded after the schedule has multiplied it. `case` is one tensor.
     """
-    column = _worst_column(dialect, case, values)
-    if column is None:
+    worst = _worst_column(dialect, case, values)
+    if worst is None:
         return ""
+    # of a rule that sums no column goes without the others
+    column = slice(worst, worst + 1) if dialect.scope == "element" else slice(None)
     choices = [(names, _changed(case, own)) for names, own in _choices(dialect, case)]
     far = [_distance(dialect, changed, values, column) for _, changed in choices]
     best = min(far)
@@ -75,16 +77,16 @@ def _changed(case: Case, own: dict[str, float]) -> Case:
     return replace(case, **changes, template=template)
 
 
-def _distance(dialect: Any, case: Case, values: Array, column: int) -> float:
+def _distance(dialect: Any, case: Case, values: Array, column: slice) -> float:
     one = replace(
         case,
-        theta0=case.theta0[column : column + 1],
-        grads=case.grads[:STEPS, column : column + 1],
+        theta0=case.theta0[column],
+        grads=case.grads[:STEPS, column],
         eta=case.eta[:STEPS],
         template=None,
     )
     with np.errstate(all="ignore"):
-        far = np.abs(trajectories([dialect], one)[0] - values[:STEPS, column : column + 1])
+        far = np.abs(trajectories([dialect], one)[0] - values[:STEPS, column])
     return float(np.max(far, initial=0.0)) if np.all(np.isfinite(far)) else np.inf
 
 

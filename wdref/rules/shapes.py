@@ -1,0 +1,26 @@
+"""Shapes of slots: what a rule keeps of a tensor, by the tensor's shape."""
+
+from collections.abc import Sequence
+
+from .contract import Shape
+
+
+def slot_shape(kind: Shape, shape: Sequence[int], /) -> tuple[int, ...]:
+    """Return the shape of a slot of `kind` beside a tensor of `shape`.
+
+    A row's number is a sum along the last axis, a column's one along the axis before it; a tensor
+    of fewer than two axes has neither, and an empty array keeps the place.
+
+    >>> slot_shape("row", (2, 3, 5)), slot_shape("column", (2, 3, 5)), slot_shape("row", (5,))
+    ((2, 3, 1), (2, 1, 5), (0,))
+    """
+    own = tuple(shape)
+    if kind == "like":
+        return own
+    if kind == "scalar":
+        return ()
+    if kind == "vector":
+        return own if len(own) < 2 else (0,)
+    if len(own) < 2:
+        return (0,)
+    return (*own[:-1], 1) if kind == "row" else (*own[:-2], 1, own[-1])

@@ -1,0 +1,88 @@
+"""Sums of arrays of any library: as float64 numbers of the host, or along an axis as arrays."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_cupy_array, is_dask_array, is_torch_array
+
+from . import partial
+from .partial import Exact, Partial
+
+Array = Any
+
+
+def total(x: Array, /) -> Any:
+    """Return the sum of all terms, correctly rounded to float64.
+
+    Of arrays that have no numbers yet (under ``jax.jit``, ``torch.func``) the library's own sum,
+    in its widest dtype: the same real number, whose bits depend on the library.
+
+    >>> total(np.array([1e16, 1.0, -1e16]))
+    1.0
+    """
+    return total_of_all([x])
+
+
+def total_of_all(arrays: Sequence[Array], /) -> Any:
+    """Return the sum of all terms of several arrays, as one."""
+    blocks = [hosted(x) for x in arrays]
+    if any(own is None for own in blocks):
+        return sum(map(_own, arrays))
+    terms = [block for own in blocks for block in own or ()]
+    return partial.value([partial.of(b) for b in terms], lambda: map(partial.exactly, terms))
+
+
+def partial_of(x: Array, /) -> tuple[Partial, Callable[[], Exact]]:
+    """Return the partial sum of the terms, and what gives the exact one."""
+    terms = hosted(x) or []
+    found = partial.combined(partial.of(b) for b in terms)
+    return found, lambda: sum(map(partial.exactly, terms), Exact())
+
+
+def along(x: Array, axis: int, /) -> Array:
+    """Return sums along an axis, which is kept with length 1: each correctly rounded to float64.
+
+    They are then rounded to the dtype of `x`, as every number that meets an array is.
+    """
+    xp = array_namespace(x)
+    terms = hosted(x)
+    if terms is None:
+        return xp.sum(x, axis=axis, keepdims=True)
+    rows = np.moveaxis(np.concatenate(terms) if len(terms) > 1 else terms[0], axis, -1)
+    sums = np.array([_row(row) for row in rows.reshape(-1, rows.shape[-1])])
+    shaped = np.expand_dims(sums.reshape(rows.shape[:-1]), axis)
+    if isinstance(x, np.ndarray | np.generic):
+        return shaped.astype(x.dtype)
+    return xp.asarray(shaped.astype(str(x.dtype).rpartition(".")[2]))
+
+
+def _row(row: Array) -> float:
+    return partial.value([partial.of(row)], lambda: [partial.exactly(row)])
+
+
+def hosted(x: Array, /) -> list[Array] | None:
+    """Return the numbers of `x` as NumPy arrays, block by block; None where it has none yet."""
+    if isinstance(x, np.ndarray | np.generic):
+        return [np.asarray(x)]
+    try:
+        if is_dask_array(x):
+            return [np.asarray(block) for block in _blocks(x)]
+        if is_torch_array(x):
+            return [x.detach().cpu().numpy()]
+        if is_cupy_array(x):
+            return [x.get()]
+        return [np.asarray(x) if hasattr(x, "__array__") else np.from_dlpack(x)]
+    except (TypeError, RuntimeError, ValueError):  # JAX's tracers and torch.func's tensors
+        return None
+
+
+def _blocks(x: Array) -> list[Array]:
+    dask: Any = import_module("dask")  # who has a dask array has it
+    return list(dask.compute(*x.to_delayed().ravel()))
+
+
+def _own(x: Array) -> Array:
+    xp = array_namespace(x)
+    return xp.sum(x)
