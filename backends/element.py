@@ -13,11 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from wdref.rules.choice import larger, quotient, root, smaller
+
 from .trace import WIDTH, Node, Program, TraceError
 
 HOST = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",
-        "negative": "-{}"}  # fmt: skip
-LITERALS = {"inf": math.inf, "nan": math.nan}  # as `repr` writes them
+        "negative": "-{}",
+        # of numbers that follow from sums
+        "quotient": "quotient({}, {})", "sqrt": "root({})", "abs": "abs({})",
+        "where": "{1} if {0} else {2}", "maximum": "larger({}, {})", "minimum": "smaller({}, {})",
+        "less": "{} < {}", "less_equal": "{} <= {}", "greater": "{} > {}",
+        "greater_equal": "{} >= {}", "equal": "{} == {}", "not_equal": "{} != {}"}  # fmt: skip
+# as `repr` writes them, and the functions of numbers
+LITERALS: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "quotient": quotient, "root": root,
+                            "larger": larger, "smaller": smaller}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,15 @@ class Element:
     def _host_arrays(self) -> Callable[..., list[Any]]:
         return self._printed("{dtype}({weak})")
 
+    @cached_property
+    def numbers(self) -> Callable[..., list[float]]:
+        """The outputs of a program of the host alone, as a function of the scalars."""
+        weak = _weak(self.program)
+        head = ", ".join(map(scalar_name, self.program.fields))
+        results = ", ".join(f"float({weak[i]})" for i in self.program.outputs)
+        computed: Callable[..., list[float]] = eval(f"lambda {head}: [{results}]", dict(LITERALS))
+        return computed
+
     def _printed(self, template: str) -> Callable[..., list[Any]]:
         weak = _weak(self.program)
         results = ", ".join(template.format(dtype=dtype, weak=weak[i]) for i, dtype in self.scalars)
@@ -119,8 +137,11 @@ class _Lowering:
                 loads.append(node.dtype)
             elif node.dtype != "weak":
                 self._statement(i, node)
-        kept = (loads[0], *loads[2:])  # what is written has the dtype of what it replaces
-        stores = [self._stored(i, to) for i, to in zip(self.program.outputs, kept, strict=True)]
+        if self.program.terms:  # of the host alone there are none
+            stores = [self.names[i] for i in self.program.outputs if i in self.names]
+        else:
+            kept = (loads[0], *loads[2:])  # what is written has the dtype of what it replaces
+            stores = [self._stored(i, to) for i, to in zip(self.program.outputs, kept, strict=True)]
         return Element(
             self.program, tuple(loads), tuple(self.statements), tuple(stores), tuple(self.scalars)
         )

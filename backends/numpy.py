@@ -5,7 +5,7 @@ runs on a block of some hundred thousand elements into scratch that stays in the
 memory is read and written once. The operations and their order are the rule's, and so the bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,8 +13,11 @@ import numpy as np
 
 from wdref.backend import PLAIN, Leaf, write
 from wdref.engine.tree import dtype_name
+from wdref.sums import Exact, Partial, partial
 
 from .element import HOST, LITERALS, scalar_name
+from .phases import Phases
+from .rounds import run_rounds
 from .threads import spread
 from .trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
 
@@ -44,7 +47,10 @@ class NumPy:
 
     def _run(self, leaves: Sequence[Leaf], outputs: Sequence[Sequence[Array]]) -> None:
         jobs: list[Job] = []
+        asking = run_rounds(leaves, outputs, rounds)
         for leaf, outs in zip(leaves, outputs, strict=True):
+            if leaf.kernel.scope != "element":
+                continue
             inputs = [leaf.theta, leaf.g, *leaf.slots]
             compiled = _compiled(leaf) if flat((*inputs, *outs)) else None
             if compiled is None:
@@ -54,6 +60,7 @@ class NumPy:
                 jobs.append((compiled, ins, places, leaf.scalars))
         for compiled, ins, places, scalars in jobs:
             compiled.run(ins, places, scalars)
+        asking()
 
 
 backend = NumPy()
@@ -91,6 +98,47 @@ def _compiled(leaf: Leaf) -> "_Compiled | None":
     return _compile(leaf.kernel, dtypes, scalars, present)
 
 
+class _Phased:
+    """The programs of a rule that asks for sums, compiled."""
+
+    def __init__(self, found: Phases) -> None:
+        self.rounds = [_Compiled(each.program) for each in found.rounds]
+        self.last = _Compiled(found.last)
+
+    def sums(self, number: int, inputs: list[Array], scalars: Sequence[Any]) -> list[Partial]:
+        """Return the partial sums of a round, block by block."""
+        return _each(self.rounds[number], inputs, scalars, partial.of, partial.combined)
+
+    def exact(self, number: int, inputs: list[Array], scalars: Sequence[Any]) -> list[Exact]:
+        """Return its exact sums."""
+        return _each(self.rounds[number], inputs, scalars, partial.exactly, _added)
+
+    def apply(self, inputs: list[Array], outputs: list[Array], scalars: Sequence[Any]) -> None:
+        """Take the step."""
+        self.last.run(inputs, outputs, scalars)
+
+
+def rounds(found: Phases) -> _Phased:
+    """Return what sums and steps by blocks."""
+    return _Phased(found)
+
+
+def _added(sums: Iterable[Exact]) -> Exact:
+    return sum(sums, Exact())
+
+
+def _each(program: "_Compiled", inputs: Any, scalars: Any, of: Any, joined: Any) -> list[Any]:
+    """What `of` makes of the terms of every block, joined term by term."""
+    rows: list[list[Any]] = []
+
+    def span(bounds: tuple[int, int]) -> None:
+        program.terms(inputs, scalars, *bounds, lambda terms: rows.append([of(x) for x in terms]))
+
+    spread(inputs[0].size, BLOCK, span)
+    columns = list(zip(*rows, strict=True)) or [()] * len(program.outs)
+    return [joined(column) for column in columns]
+
+
 @cache
 def _compile(kernel: Any, dtypes: Any, scalars: Any, present: Any) -> "_Compiled | None":
     try:
@@ -106,6 +154,7 @@ class _Compiled:
         printer = _Printer(program)
         self.source = printer.text()
         self.scratch = printer.scratch
+        self.outs = [program.nodes[i].dtype for i in program.outputs]
         names = {name: getattr(np, name) for name in UFUNCS}
         self.names: dict[str, Any] = {**names, **LITERALS, "cast": _cast, "where": _where}
         exec(compile(self.source, "<wdref trace>", "exec"), self.names)  # our own text
@@ -128,6 +177,16 @@ class _Compiled:
                 block(*[x[low:high] for x in arrays], *scratch, *scalars)
 
 
+    def terms(self, inputs: Any, scalars: Any, start: int, stop: int, take: Any) -> None:
+        """Evaluate a program of terms block by block; `take` gets those of a block."""
+        places = [np.empty(min(BLOCK, stop - start), dtype) for dtype in self.outs]
+        for low in range(start, stop, BLOCK):
+            high = min(low + BLOCK, stop)
+            own = [x[: high - low] for x in places]
+            self._span([*(x[low:high] for x in inputs), *own], scalars, 0, high - low)
+            take(own)
+
+
 class _Printer:
     """Prints a program as a Python function, one ufunc call a line, the place of its result last.
 
@@ -136,7 +195,7 @@ class _Printer:
     """
 
     def __init__(self, program: Program) -> None:
-        self.nodes, self.outputs = program.nodes, program.outputs
+        self.nodes, self.outputs, self.terms = program.nodes, program.outputs, program.terms
         self.fields = program.fields
         self.last, self.direct = program.last_use(), _direct(program)
         self.inputs = [i for i, node in enumerate(self.nodes) if node.op == "array"]
@@ -162,6 +221,8 @@ class _Printer:
 
     def _keep_inputs(self) -> None:
         # an input that the rule hands on to another output is read before it is overwritten
+        if self.terms:
+            return
         for i, old in zip(self.outputs, _old(self.inputs), strict=True):
             if i in self.inputs and i != old and i not in self.register:
                 source, self.place[i] = self.place[i], self._take(i)
@@ -206,6 +267,8 @@ def _old(inputs: Sequence[int]) -> list[int]:
 def _direct(program: Program) -> dict[int, int]:
     """Nodes that may be written straight to an output: its old value is read no more."""
     nodes, last = program.nodes, program.last_use()
+    if program.terms:
+        return {}
     inputs = [i for i, node in enumerate(nodes) if node.op == "array"]
     found: dict[int, int] = {}
     for k, (i, old) in enumerate(zip(program.outputs, _old(inputs), strict=True)):

@@ -12,6 +12,7 @@ from typing import Any
 
 from wdref.engine.half_precision import Kernel
 
+HOST = ("weak", "number", "choice")  # dtypes of what the host computes: numbers, and comparisons
 WIDTH = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
@@ -35,12 +36,14 @@ class Node:
 class Program:
     """Operations in the order of the rule; `outputs` are the indices of theta and of the slots.
 
-    `fields` are the names of the scalars that the rule takes, whether it reads them or not.
+    `fields` are the names of the scalars that the rule takes, whether it reads them or not. The
+    outputs of a program of `terms` are what a rule wants summed, and take no array's place.
     """
 
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
     fields: tuple[str, ...]
+    terms: bool = False
 
     def last_use(self) -> list[int]:
         """For each node the index of the last node that reads it; outputs are never dropped."""
@@ -58,7 +61,7 @@ def trace(
     kernel: Kernel, dtypes: tuple[str, ...], scalars: type, present: tuple[bool, ...]
 ) -> Program:
     """Record `kernel` for arrays of `dtypes` (theta, g, slots) and the scalars that are present."""
-    recorder = _Recorder()
+    recorder = Recorder()
     names = ("theta", "g", *kernel.slots)
     theta, g, *slots = (
         recorder.add("array", (), dtype, name) for name, dtype in zip(names, dtypes, strict=True)
@@ -72,24 +75,33 @@ def trace(
     return Program(tuple(recorder.nodes), tuple(x.index for x in (new, *new_slots)), fields)
 
 
-class _Recorder:
+class Recorder:
+    """The operations of a rule that runs on symbols, in their order."""
+
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.namespace = Namespace(self)  # arrays that meet must name the very same object
 
     def add(self, op: str, args: tuple[int, ...], dtype: str, name: Any = None) -> "Symbol":
+        """Record a node, and return its symbol."""
         self.nodes.append(Node(op, args, dtype, name))
         return Symbol(self, len(self.nodes) - 1)
 
     def apply(self, op: str, *operands: Any) -> "Symbol":
+        """Record an operation."""
         symbols = [self.lift(op, x) for x in operands]
         dtypes = [x.dtype for x in symbols]
         if op == "where":
-            if dtypes[0] != "bool":
+            if dtypes[0] not in ("bool", "choice"):
                 raise TraceError(f"where needs a comparison as its condition, not {dtypes[0]}")
-            dtypes = dtypes[1:]
+            host = "number" if dtypes[0] == "choice" else "weak"
+            dtypes = [host if dtype == "weak" else dtype for dtype in dtypes[1:]]
+            if host == "number" and not set(dtypes) <= {"number"}:
+                raise TraceError("where of arrays by a comparison of numbers: choose a number")
         common = self._common(op, dtypes)
-        result = "bool" if op in COMPARISONS else common
+        result = common
+        if op in COMPARISONS:
+            result = "choice" if common == "number" else "bool"
         return self.add(op, tuple(x.index for x in symbols), result)
 
     def lift(self, op: str, x: Any) -> "Symbol":
@@ -101,13 +113,15 @@ class _Recorder:
         raise TraceError(f"{op} of a {type(x).__name__}: a rule may use arrays and Python floats")
 
     def _common(self, op: str, dtypes: Sequence[str]) -> str:
-        arrays = {dtype for dtype in dtypes if dtype != "weak"}
+        arrays = {dtype for dtype in dtypes if dtype not in HOST[:2]}
         if "bfloat16" in arrays:
             raise TraceError(f"{op} on bfloat16: NumPy widens it, so cast to float32 first")
-        if "bool" in arrays:
+        if arrays & {"bool", "choice"}:
             raise TraceError(f"{op} of a comparison: choose with where instead")
         if len(arrays) > 1:
             raise TraceError(f"{op} of mixed dtypes {', '.join(sorted(arrays))}: cast first")
+        if not arrays and "number" in dtypes:
+            return "number"
         if not arrays and op not in ARITHMETIC:
             raise TraceError(f"{op} of scalars alone: compute it on the host, with the scalars")
         return arrays.pop() if arrays else "weak"
@@ -139,7 +153,7 @@ class Symbol:
 
     __slots__ = ("index", "recorder")
 
-    def __init__(self, recorder: _Recorder, index: int) -> None:
+    def __init__(self, recorder: Recorder, index: int) -> None:
         self.recorder, self.index = recorder, index
 
     @property
@@ -165,6 +179,20 @@ class Symbol:
 
     def __abs__(self) -> "Symbol":
         return self.recorder.apply("abs", self)
+
+    # -- numbers that follow from sums, which the host computes ---------------------------------
+
+    def number(self) -> "Symbol":
+        """Return a slot of one number, which is one already."""
+        return self
+
+    def sqrt(self) -> "Symbol":
+        """Record √ of a number (see `wdref.rules.choice`)."""
+        return self.recorder.apply("sqrt", self)
+
+    def between(self, yes: Any, no: Any) -> "Symbol":
+        """Record a choice by this comparison of numbers (see `wdref.rules.choice`)."""
+        return self.recorder.apply("where", self, yes, no)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # asked by those who want to know what this is
@@ -194,19 +222,19 @@ class Namespace:
     _FUNCTIONS = ("sqrt", "abs", "sign", "negative", "where", "maximum", "minimum", "add",
                   "subtract", "multiply", "divide", *COMPARISONS)  # fmt: skip
 
-    def __init__(self, recorder: _Recorder) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
     def astype(self, x: Symbol, dtype: str, /, *, copy: bool = True) -> Symbol:
         """Cast, rounding to nearest even; a cast to the same dtype is nothing."""
-        if dtype not in WIDTH or x.dtype == "weak":
+        if dtype not in WIDTH or x.dtype in HOST:
             raise TraceError(f"cast of {x.dtype} to {dtype}: not traced")
         return x if x.dtype == dtype else self._recorder.add("cast", (x.index,), dtype)
 
     def full_like(self, x: Symbol, value: Any, /) -> Symbol:
         """Repeat a scalar, rounded to the dtype of `x` here and not after more arithmetic."""
         scalar = self._recorder.lift("full_like", value)
-        if x.dtype not in WIDTH or scalar.dtype != "weak":
+        if x.dtype not in WIDTH or scalar.dtype not in HOST[:2]:
             raise TraceError(f"full_like of {x.dtype} with {scalar.dtype}: not traced")
         return self._recorder.add("cast", (scalar.index,), x.dtype)
 

@@ -46,19 +46,21 @@ class Kernel:
         given = [
             _number(x) if kind == "scalar" else x for kind, x in zip(kinds, slots, strict=True)
         ]
+        source = theta
         if self.wide:
-            source, g, given = self._cast(theta, g, given)
-        else:
-            source = theta
+            source, g, given = self._widened(theta, g, given)
         new, kept = yield from self.dialect.rounds(source, g, given, s)
         result = (new, *kept) if self.master else kept
-        whole = (_kept(x, old) for x, old in zip(result, slots, strict=True))
-        return _kept(new, theta), tuple(whole)
+        return _kept(new, theta), tuple(map(_kept, result, slots))
 
-    def _cast(self, theta: Array, g: Array, slots: Sequence[Array]) -> tuple[Array, Array, Any]:
+    def _widened(
+        self, theta: Array, g: Array, slots: Sequence[Any]
+    ) -> tuple[Array, Array, list[Any]]:
         xp = array_namespace(theta, g)
         source, rest = (slots[0], slots[1:]) if self.master else (theta, slots)
-        wide = [x if isinstance(x, float) else xp.astype(x, xp.float32) for x in rest]
+        kinds = self.dialect.shapes
+        wide = [x if kind == "scalar" else xp.astype(x, xp.float32)
+                for kind, x in zip(kinds, rest, strict=True)]  # fmt: skip
         return xp.astype(source, xp.float32), xp.astype(g, xp.float32), wide
 
     def __call__(

@@ -4,9 +4,20 @@ A sum here is the exact sum of its terms, rounded once to float64: no order of t
 thread, library or shard changes its bits. Knows no rule. Everything else of wdref may import it.
 """
 
-from .arrays import partial_of, total
-from .partial import Partial, exactly, rounded
-from .rounds import Answer, Over, Rounds, Sum, alone, answered, together
+from .arrays import total
+from .partial import Exact, Partial
+from .rounds import (
+    Answer,
+    Exchange,
+    Over,
+    Part,
+    Rounds,
+    Sum,
+    alone,
+    answered,
+    exchanged,
+    together,
+)
 
-__all__ = ["Answer", "Over", "Partial", "Rounds", "Sum", "alone", "answered", "exactly",
-           "partial_of", "rounded", "together", "total"]  # fmt: skip
+__all__ = ["Answer", "Exact", "Exchange", "Over", "Part", "Partial", "Rounds", "Sum", "alone",
+           "answered", "exchanged", "together", "total"]  # fmt: skip

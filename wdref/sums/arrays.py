@@ -1,6 +1,6 @@
 """Sums of arrays of any library: as float64 numbers of the host, or along an axis as arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -16,28 +16,22 @@ Array = Any
 def total(x: Array, /) -> Any:
     """Return the sum of all terms, correctly rounded to float64.
 
-    Of arrays that have no numbers yet (under ``jax.jit``, ``torch.func``) the library's own sum,
-    in its widest dtype: the same real number, whose bits depend on the library.
+    Of arrays that have no numbers yet (under ``jax.jit``, ``torch.func``) the library's own sum:
+    the same real number, whose bits depend on the library.
 
     >>> total(np.array([1e16, 1.0, -1e16]))
     1.0
     """
-    return total_of_all([x])
+    part = partial_of(x)
+    return own_sum(x) if part is None else partial.value([part[0]], lambda: [part[1]()])
 
 
-def total_of_all(arrays: Sequence[Array], /) -> Any:
-    """Return the sum of all terms of several arrays, as one."""
-    blocks = [hosted(x) for x in arrays]
-    if any(own is None for own in blocks):
-        return sum(map(_own, arrays))
-    terms = [block for own in blocks for block in own or ()]
-    return partial.value([partial.of(b) for b in terms], lambda: map(partial.exactly, terms))
-
-
-def partial_of(x: Array, /) -> tuple[Partial, Callable[[], Exact]]:
-    """Return the partial sum of the terms, and what gives the exact one."""
-    terms = hosted(x) or []
-    found = partial.combined(partial.of(b) for b in terms)
+def partial_of(x: Array, /) -> tuple[Partial, Callable[[], Exact]] | None:
+    """Return the partial sum of the terms, and what gives the exact one; None without numbers."""
+    terms = hosted(x)
+    if terms is None:
+        return None
+    found = partial.combined(partial.of(block) for block in terms)
     return found, lambda: sum(map(partial.exactly, terms), Exact())
 
 
@@ -83,6 +77,6 @@ def _blocks(x: Array) -> list[Array]:
     return list(dask.compute(*x.to_delayed().ravel()))
 
 
-def _own(x: Array) -> Array:
-    xp = array_namespace(x)
-    return xp.sum(x)
+def own_sum(x: Array, /) -> Array:
+    """Return the library's own sum."""
+    return array_namespace(x).sum(x)

@@ -10,14 +10,16 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import arrays
+from . import arrays, partial
+from .partial import Exact, Partial
 
 Array = Any
 Over = Literal["tensor", "tree", "rows", "columns"]
 AXES = {"rows": -1, "columns": -2}  # that a sum along the rows, or the columns, does away with
 Result = tuple[Array, tuple[Array, ...]]
-Answer = Callable[[Sequence[Sequence["Sum"]]], Sequence[Sequence[Any]]]
-Rounds = Generator[tuple["Sum", ...], Sequence[Any], Result]
+Rounds = Generator[tuple["Asked", ...], Sequence[Any], Result]
+Answer = Callable[[Sequence[Sequence["Asked"]]], Sequence[Sequence[Any]]]
+Exchange = Callable[[list[Any]], Sequence[list[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,37 +29,31 @@ class Sum:
     terms: Array
     over: Over = "tensor"
 
+    def part(self) -> "Part | None":
+        """Return the partial sum of the terms; None where they have no numbers yet."""
+        found = arrays.partial_of(self.terms)
+        return found and Part(self.over, *found)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A sum of which a backend has made its part: quick, and the exact one when it is asked."""
+
+    over: Over
+    partial: Partial
+    exact: Callable[[], Exact]
+
+    def part(self) -> "Part":
+        """Return itself."""
+        return self
+
+
+Asked = Sum | Part
+
 
 def alone(rounds: Callable[..., Rounds], *inputs: Any) -> Result:
     """Return a step of one tensor, which is the whole tree."""
     return together([rounds(*inputs)], answered)[0]
-
-
-def answered(sums: Sequence[Sequence[Sum]]) -> list[list[Any]]:
-    """Return the sums that several tensors ask for in a round, tensor by tensor."""
-    trees: dict[int, Any] = {}
-    for i, own in enumerate(zip(*sums, strict=True)) if sums else ():
-        if own[0].over == "tree":
-            trees[i] = _of_tree([each.terms for each in own])
-    return [[trees[i] if i in trees else of_tensor(each) for i, each in enumerate(own)]
-            for own in sums]  # fmt: skip
-
-
-def of_tensor(asked: Sum) -> Any:
-    """Return the sum over one tensor, its rows or its columns."""
-    own = getattr(asked.terms, "summed", None)  # symbols and balls know how
-    if own is not None:
-        return own(asked.over)
-    if asked.over in AXES:
-        return arrays.along(asked.terms, AXES[asked.over])
-    return arrays.total(asked.terms)
-
-
-def _of_tree(terms: Sequence[Array]) -> Any:
-    own = getattr(terms[0], "summed", None)
-    if own is not None:
-        return own("tree", terms[1:])
-    return arrays.total_of_all(terms)
 
 
 def together(rounds: Sequence[Rounds], sums: Answer) -> list[Result]:
@@ -72,11 +68,90 @@ def together(rounds: Sequence[Rounds], sums: Answer) -> list[Result]:
 
 def _advance(
     rounds: Sequence[Rounds], who: Sequence[int], answers: Any, results: list[Result | None]
-) -> dict[int, tuple[Sum, ...]]:
-    asked: dict[int, tuple[Sum, ...]] = {}
+) -> dict[int, tuple[Asked, ...]]:
+    asked: dict[int, tuple[Asked, ...]] = {}
     for k, i in enumerate(who):
         try:
             asked[i] = next(rounds[i]) if answers is None else rounds[i].send(answers[k])
         except StopIteration as end:
             results[i] = end.value
     return asked
+
+
+def answered(sums: Sequence[Sequence[Asked]]) -> list[list[Any]]:
+    """Return the sums that several tensors ask for in a round, tensor by tensor."""
+    trees = {k: _of_tree([own[k] for own in sums])
+             for k, first in enumerate(sums[0]) if first.over == "tree"}  # fmt: skip
+    return [[trees[k] if k in trees else _of_tensor(each) for k, each in enumerate(own)]
+            for own in sums]  # fmt: skip
+
+
+def _of_tensor(asked: Asked) -> Any:
+    """Return the sum over one tensor, its rows or its columns."""
+    if isinstance(asked, Sum):
+        own = getattr(asked.terms, "summed", None)  # symbols and balls know how
+        if own is not None:
+            return own(asked.over)
+        if asked.over in AXES:
+            return arrays.along(asked.terms, AXES[asked.over])
+    return _of_tree([asked])
+
+
+def _of_tree(asked: Sequence[Asked]) -> Any:
+    first = asked[0]
+    if isinstance(first, Sum) and hasattr(first.terms, "summed"):
+        rest = [each.terms for each in asked[1:] if isinstance(each, Sum)]
+        return first.terms.summed("tree", rest)
+    parts = [each.part() for each in asked]
+    if any(part is None for part in parts):
+        return sum(arrays.own_sum(each.terms) for each in asked if isinstance(each, Sum))
+    known = [part for part in parts if part is not None]
+    return partial.value([part.partial for part in known], lambda: [p.exact() for p in known])
+
+
+def exchanged(exchange: Exchange, /) -> Answer:
+    """Return what answers with the sums over all shards of a tree, each of which has its part.
+
+    ``exchange(own)`` hands over this shard's list and returns those of all, its own among them, in
+    the same order on each. It is called once a round, and again where a sum is left open.
+    """
+
+    def answer(sums: Sequence[Sequence[Asked]]) -> list[list[Any]]:
+        parts = [_shared(each) for own in sums for each in own]
+        mine = _joined(parts, sums)
+        shards = exchange([p.partial for p in mine])
+        totals = [partial.settled(partial.combined(column)) for column in zip(*shards, strict=True)]
+        if any(total is None for total in totals):
+            exact = exchange([p.exact() for p in mine])
+            totals = [partial.rounded(sum(column, Exact())) for column in zip(*exact, strict=True)]
+        return _dealt(totals, sums)
+
+    return answer
+
+
+def _shared(asked: Asked) -> Part:
+    part = None if asked.over in AXES else asked.part()
+    if part is None:
+        what = f"sums along {asked.over}" if asked.over in AXES else "arrays without numbers"
+        raise ValueError(f"shards exchange sums of whole tensors and trees, not {what}")
+    return part
+
+
+def _joined(parts: Sequence[Part], sums: Sequence[Sequence[Asked]]) -> list[Part]:
+    """The parts of tensors one by one, then those of the tree, each of all tensors together."""
+    count = len(sums[0]) if sums else 0
+    trees = [k for k in range(count) if sums[0][k].over == "tree"]
+    single = [p for i, p in enumerate(parts) if i % count not in trees]
+    return single + [_whole(parts[k::count]) for k in trees]
+
+
+def _whole(parts: Sequence[Part]) -> Part:
+    both = partial.combined(p.partial for p in parts)
+    return Part("tree", both, lambda: sum((p.exact() for p in parts), Exact()))
+
+
+def _dealt(totals: Sequence[Any], sums: Sequence[Sequence[Asked]]) -> list[list[Any]]:
+    trees = [k for k, each in enumerate(sums[0]) if each.over == "tree"] if sums else []
+    singles = iter(totals[: len(totals) - len(trees)])
+    shared = dict(zip(trees, totals[len(totals) - len(trees) :], strict=True))
+    return [[shared[k] if k in shared else next(singles) for k in range(len(own))] for own in sums]
