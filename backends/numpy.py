@@ -176,7 +176,6 @@ class _Compiled:
                     scratch = [x[: high - low] for x in scratch]
                 block(*[x[low:high] for x in arrays], *scratch, *scalars)
 
-
     def terms(self, inputs: Any, scalars: Any, start: int, stop: int, take: Any) -> None:
         """Evaluate a program of terms block by block; `take` gets those of a block."""
         places = [np.empty(min(BLOCK, stop - start), dtype) for dtype in self.outs]

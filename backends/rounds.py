@@ -69,8 +69,10 @@ def _asking(leaf: Leaf, outputs: Sequence[Array], compiled: Callable[[Phases], P
         now = list(values)
         partials = own.sums(number, inputs, now)
         exact = _Exacts(own, number, inputs, now)
-        values += yield tuple(Part(over, p, exact.at(k))
-                              for k, (over, p) in enumerate(zip(each.over, partials, strict=True)))
+        values += yield tuple(
+            Part(over, p, exact.at(k))
+            for k, (over, p) in enumerate(zip(each.over, partials, strict=True))
+        )
     return lambda: _take(leaf, outputs, own, inputs, values, numbers)  # type: ignore[return-value]
 
 

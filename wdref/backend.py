@@ -87,9 +87,24 @@ class Plain:
 
         A scalar is a number or a float64 NumPy array (K,), rounded once to the dtype that it meets.
         """
+        if any(leaf.kernel.scope != "element" for leaf in leaves):
+            for k in range(len(leaves[0].theta)):  # a sum is of one entry
+                self.step([_entry(leaf, k) for leaf in leaves])
+            return
         for leaf in leaves:
             placed = type(leaf.scalars)(*(_placed(s, leaf) for s in leaf.scalars))
             self.step([leaf._replace(scalars=placed)])
+
+
+def _entry(leaf: Leaf, k: int) -> Leaf:
+    scalars = (float(s[k]) if isinstance(s, np.ndarray) else s for s in leaf.scalars)
+    return leaf._replace(
+        theta=leaf.theta[k, ...],
+        g=leaf.g[k, ...],
+        slots=tuple(x[k, ...] for x in leaf.slots),
+        scalars=type(leaf.scalars)(*scalars),
+        addresses=None,
+    )
 
 
 def _placed(scalar: Any, leaf: Leaf) -> Any:

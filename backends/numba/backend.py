@@ -12,7 +12,7 @@ from typing import Any
 import numba  # noqa: F401  # what is generated needs it: told here, not in the first step
 import numpy as np
 
-from wdref.backend import Leaf
+from wdref.backend import PLAIN, Leaf
 from wdref.engine.memory import address
 
 from ..element import Element, element
@@ -20,7 +20,9 @@ from ..numpy import Array, check, evaluate, flat
 from ..threads import spread
 from ..trace import TraceError, trace
 from . import entries as numba_entries
+from ..rounds import run_rounds
 from .cache import load
+from .phased import Phased
 from .source import printable, source
 
 GRADIENT = 3  # column of its address
@@ -43,7 +45,9 @@ class Numba:
         _run(leaves, None)
 
     def prepare(self, leaves: Sequence[Leaf], /) -> "_Tables | None":
-        """Fill the tables for steps to come; None if a leaf has to be evaluated plain."""
+        """Fill the tables for steps to come; None if a leaf is evaluated plain or in rounds."""
+        if any(leaf.kernel.scope != "element" for leaf in leaves):
+            return None
         tables, plain = _gather(leaves, None)
         return None if plain else _Tables(list(tables.values()))
 
@@ -53,6 +57,9 @@ class Numba:
         A scalar is a number or a float64 array (K,).
         """
         check(self.name, leaves)
+        if any(leaf.kernel.scope != "element" for leaf in leaves):
+            PLAIN.step_entries(leaves)
+            return
         groups: dict[tuple[int, ...], list[Leaf]] = {}
         for leaf in leaves:
             groups.setdefault((id(leaf.kernel), id(leaf.scalars)), []).append(leaf)
@@ -64,6 +71,13 @@ backend = Numba()
 
 
 def _run(leaves: Sequence[Leaf], fresh: Sequence[Sequence[Array]] | None) -> None:
+    if any(leaf.kernel.scope != "element" for leaf in leaves):
+        check("numba", leaves)
+        outputs = fresh or [(leaf.theta, *leaf.slots) for leaf in leaves]
+        run_rounds(leaves, outputs, Phased)()
+        rest = [i for i, leaf in enumerate(leaves) if leaf.kernel.scope == "element"]
+        _run([leaves[i] for i in rest], fresh and [fresh[i] for i in rest])
+        return
     tables, plain = _gather(leaves, fresh)
     for i in plain:
         leaf = leaves[i]
