@@ -56,9 +56,9 @@ def phases(
     names: tuple[str, ...] = scalars._fields  # type: ignore[attr-defined]  # a NamedTuple
     values = (recorder.add("scalar", (), "number", name) if there else None
               for name, there in zip(names, present, strict=True))  # fmt: skip
-    asked: list[tuple[Sum, ...]] = []
+    asked: list[tuple[Any, ...]] = []
 
-    def answer(sums: Sequence[Sequence[Sum]]) -> list[list[Any]]:
+    def answer(sums: Sequence[Sequence[Any]]) -> list[list[Any]]:
         (own,) = sums
         found = [_sum(recorder, len(asked), k, each) for k, each in enumerate(own)]
         asked.append(tuple(own))

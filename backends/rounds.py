@@ -115,7 +115,8 @@ def _programs(
     arrays = (leaf.theta, leaf.g, *leaf.slots)
     dtypes = tuple(dtype_name(x) for x, kind in zip(arrays, kinds, strict=True) if kind == "like")
     present = tuple(value is not None for value in leaf.scalars)
-    return _compile(leaf.kernel, dtypes, type(leaf.scalars), present, compiled)
+    scalars: Any = type(leaf.scalars)
+    return _compile(leaf.kernel, dtypes, scalars, present, compiled)
 
 
 @cache

@@ -17,10 +17,10 @@ from wdref.engine.memory import address
 
 from ..element import Element, element
 from ..numpy import Array, check, evaluate, flat
+from ..rounds import run_rounds
 from ..threads import spread
 from ..trace import TraceError, trace
 from . import entries as numba_entries
-from ..rounds import run_rounds
 from .cache import load
 from .phased import Phased
 from .source import printable, source

@@ -83,5 +83,5 @@ class _Loop:
         return [partial.combined(column) for column in columns]
 
     def _joined(self, lanes: Array, count: int) -> list[Partial]:
-        return [partial.of_lanes(*rows, count, same=same)
-                for rows, same in zip(lanes, self.signless, strict=True)]  # fmt: skip
+        return [partial.of_lanes(high, low, size, count, same=same)
+                for (high, low, size), same in zip(lanes, self.signless, strict=True)]  # fmt: skip

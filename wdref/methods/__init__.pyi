@@ -34,6 +34,8 @@ class SGD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -56,6 +58,8 @@ class SGDW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -78,6 +82,8 @@ class Adam(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -100,6 +106,8 @@ class AdamW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -121,6 +129,8 @@ class Adadelta(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -143,6 +153,8 @@ class Adagrad(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -165,6 +177,8 @@ class AdagradW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -186,6 +200,8 @@ class Adamax(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -207,6 +223,8 @@ class AdamaxW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -229,6 +247,29 @@ class ASGD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class LAMB(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        betas: tuple[float, float] = ...,
+        eps: float = ...,
+        trust: Literal["free", "bounded"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -249,6 +290,8 @@ class Lion(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -269,6 +312,8 @@ class Tiger(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -289,6 +334,8 @@ class Signum(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -308,6 +355,8 @@ class SignSGD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -330,6 +379,8 @@ class NAdam(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -352,6 +403,8 @@ class NAdamW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -373,6 +426,8 @@ class RAdam(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -394,6 +449,8 @@ class RAdamW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -419,6 +476,8 @@ class RMSprop(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -444,6 +503,8 @@ class RMSpropW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -467,6 +528,8 @@ class Rprop(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,

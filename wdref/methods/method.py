@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 from ..backend import available
 from ..conventions import dialect
 from ..optimizer import Optimizer, Predicate
-from ..rules.contract import Claim, Dialect, Family
+from ..rules.contract import Claim, Clip, Dialect, Family
 from ..schedules import Constant
 from ..words import defaults, meant
 from .arguments import check_program, decay_number, hyper_numbers, items, overrides, pair
@@ -34,7 +34,7 @@ class Method(Optimizer):
         given = _bound(type(self), arguments)
         answers, clip, variant = given["answers"], given.get("clip"), str(given["variant"])
         own = self._answers(given)
-        found = self._dialect(variant, own, answers, clip)
+        found = self._dialect(variant, own, answers, clip, given.get("clip_by"))
         still = given.get("momentum") == 0 and not any(
             "momentum" in over for _, over in items(given["groups"])
         )
@@ -97,10 +97,14 @@ class Method(Optimizer):
         own: Mapping[str, Any],
         answers: Mapping[str, Any] | None,
         clip: float | None,
+        by: str | None,
     ) -> Dialect:
         """The convention's dialect under the caller's own answers."""
         given = {name: value for name, value in own.items() if value is not None}
-        given |= {} if clip is None else {"clip": "sum"}
+        given |= {} if clip is None else {"clip": by or "sum"}
+        if by is not None and (clip is None or by not in get_args(Clip)[1:]):
+            known = ", ".join(get_args(Clip)[1:])
+            raise ValueError(f"clip_by={by!r} with clip={clip!r}: give a bound, and one of {known}")
         found = dialect(self.claim, variant, **{**given, **(answers or {})})
         if (found.clip == "none") != (clip is None):
             raise ValueError(f"clip={clip!r} with answers clip={found.clip!r}: give both or none")
@@ -177,7 +181,7 @@ def signature(family: Family, record: Claim) -> Signature:
     own["betas"] = (own.get("beta1"), own.get("beta2"))
     options = {name: own.get(name) for name in family.options}
     found |= options if record.options is None else record.options
-    clip = {"clip": None} if "clip" in numbers else {}
+    clip = {"clip": None, "clip_by": None} if "clip" in numbers else {}
     found |= {**BEFORE, **clip, **BEHIND}
     return Signature([Parameter(name, Parameter.KEYWORD_ONLY, default=x)
                       for name, x in found.items()])  # fmt: skip

@@ -5,8 +5,9 @@
 
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
-from ..rules.contract import Claim, Family
+from ..rules.contract import Claim, Clip, Family
 from ..rules.registry import families
 from .method import signature
 
@@ -35,6 +36,7 @@ TYPES = {
     "weight_decay": "WeightDecay | None", "betas": "tuple[float, float]",
     "schedule": "Schedule | None", "variant": "str", "form": "Form | None",
     "order": "Order | None", "answers": "Mapping[str, Any] | None", "clip": "float | None",
+    "clip_by": "Literal[" + ", ".join(f'"{by}"' for by in get_args(Clip)[1:]) + "] | None",
     "decay_mask": "Predicate | Tree | None",
     "groups": "Mapping[str | Predicate, Mapping[str, Any]] | None",
     "state_dtype": 'Literal["float32", "params"]', "master_weights": "bool",

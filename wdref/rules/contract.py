@@ -8,13 +8,14 @@ rule it asks through these.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import partial, wraps
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar, get_args
 
 from ..sums import Rounds, alone
 from . import decay
+from .clip import NORMS, clipped_first
 from .decay import AnyForm, AnyOrder, Clip, Form, Hyper, Order, Reading
 
 if TYPE_CHECKING:
@@ -151,11 +152,21 @@ class Dialect:
     schedule: Reading = "now"
     clip: Clip = "none"
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let every family's rule clip by a norm, before it reads the gradient."""
+        super().__init_subclass__(**options)
+        for name, wrapped in (("apply", _clipping), ("rounds", _clipping_rounds),
+                              ("rule", _clipping_rule), ("scope", _clipping_scope)):  # fmt: skip
+            if name in cls.__dict__:
+                setattr(cls, name, wrapped(cls.__dict__[name]))
+
     def __post_init__(self) -> None:
-        """A form that has one order is in that one."""
+        """A form that has one order is in that one; λ/α s θ is part of no norm."""
         order = decay.ORDERS.get(self.form, self.order)
         if order != self.order:
             object.__setattr__(self, "order", order)  # it is frozen
+        if self.form == "scaled_l2" and self.clip in ("tree_sum", "tensor_sum"):
+            object.__setattr__(self, "clip", self.clip.removesuffix("_sum"))
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -170,18 +181,18 @@ class Dialect:
     @property
     def apply(self) -> Apply:
         """The rule as a pure function of the arrays of one tensor."""
-        if self.scope == "element":
-            raise NotImplementedError
         return partial(alone, self.rounds)
 
     @property
     def scope(self) -> Scope:
         """What the rule looks at: an element, its tensor, or the tree of all tensors."""
-        return "element"
+        return _wider("element", self.clip)
 
     @property
     def rounds(self) -> Asking:
         """The rule as a generator that asks for sums, where it looks at more than an element."""
+        if self.clip in NORMS:
+            return partial(clipped_first, self)
         raise NotImplementedError
 
     @property
@@ -267,8 +278,8 @@ class Dialect:
         change: dict[str, Any] = {}
         if self.order != "together" and self.form not in decay.DECOUPLED:
             change["order"] = "together"
-        if self.clip == "sum" and self.form not in decay.COUPLED:
-            change["clip"] = "gradient"
+        if self.clip.endswith("sum") and self.form not in decay.COUPLED:
+            change["clip"] = "gradient" if self.clip == "sum" else self.clip.removesuffix("_sum")
         return _replaced(self, change)
 
     @classmethod
@@ -284,8 +295,43 @@ class Dialect:
         for answers in product(*axes.values()):
             given = dict(zip(axes, answers, strict=True))
             found = cls(**given)
-            if found.order == given.get("order", found.order) and (twins or found.plain() == found):
+            same = all(getattr(found, name) == answer for name, answer in given.items())
+            if same and (twins or found.plain() == found):
                 yield found
+
+
+# A family's own members, around which the base puts what it answers for all of them.
+
+
+def _clipping(apply: Any) -> property:
+    return property(
+        lambda d: partial(alone, d.rounds) if d.clip in NORMS else apply.fget(d), doc=apply.__doc__
+    )
+
+
+def _clipping_rounds(rounds: Any) -> property:
+    return property(
+        lambda d: partial(clipped_first, d) if d.clip in NORMS else rounds.fget(d),
+        doc=rounds.__doc__,
+    )
+
+
+def _clipping_rule(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(rule)
+    def own(d: Any) -> Any:
+        return partial(clipped_first, d) if d.clip in NORMS else rule(d)
+
+    return own
+
+
+def _clipping_scope(scope: Any) -> property:
+    return property(lambda d: _wider(scope.fget(d), d.clip), doc=scope.__doc__)
+
+
+def _wider(scope: Scope, clip: Clip) -> Scope:
+    """What a rule looks at that clips its gradient by a norm."""
+    own = NORMS.get(clip)
+    return scope if own is None or scope == "tree" else own  # type: ignore[return-value]  # no axis
 
 
 D = TypeVar("D", bound=Dialect)

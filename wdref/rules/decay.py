@@ -20,7 +20,12 @@ ByNorm = Literal["together", "before", "after"]
 AnyForm = Literal["ratio", Form]
 AnyOrder = ByNorm
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
-Clip = Literal["none", "sum", "gradient"]  # of g by value: after the L2 term is added, or before
+# of g by value, after the L2 term is added or before; or by its norm, that of its tensor or of the
+# tree, without the L2 term or of the sum
+Clip = Literal["none", "sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+CLIPS = {"sum": "clip({})", "gradient": "clip({})", "tensor": "clip({}, ‖·‖)",
+         "tensor_sum": "clip({}, ‖·‖)", "tree": "clip({}, ‖·‖ of the tree)",
+         "tree_sum": "clip({}, ‖·‖ of the tree)"}  # fmt: skip
 
 COUPLED = ("l2", "scaled_l2")  # the forms that enter the gradient
 # the forms that differ in scalars alone
@@ -109,9 +114,9 @@ def order_fault(form: AnyForm, order: AnyOrder | None) -> str:
 def gradient_line(form: AnyForm, scale: str, clip: Clip) -> str:
     """Return the line of the recurrence that makes g."""
     note = "   (s: the denominator of the step before)" if form + scale == "scaled_l2s" else ""
-    gradient = "clip(∇f(θ))" if clip == "gradient" else "∇f(θ)"
     term = {"l2": " + λ θ", "scaled_l2": f" + (λ/α) {scale} θ"}.get(form, "")
-    whole = f"clip({gradient}{term})" if clip == "sum" else f"{gradient}{term}"
+    around = CLIPS.get(clip, "{}")
+    whole = around.format(f"∇f(θ){term}") if clip.endswith("sum") else around.format("∇f(θ)") + term
     return f"g ← {whole}{note}"
 
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from ...rules.remembering import Remembering
 from ...rules.shapes import slot_shape
-from ...sums import Sum
 from ...sums import together as in_rounds
 from ...sums.rounds import AXES
 from .case import Array, Case
@@ -97,7 +96,7 @@ def _place(kind: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return (count, *([1] * len(own) if kind == "scalar" else slot_shape(kind, own)))
 
 
-def _summed(sums: Sequence[Sequence[Sum]]) -> list[list[Any]]:
+def _summed(sums: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Sums of each tensor, of no more digits than ranking needs."""
     return [[_sum(x.terms, x.over) for x in own] for own in sums]
 

@@ -50,8 +50,10 @@ moments.'
     family = families()[rule.family]
     said = [decay.words(rule.form, rule.order, family.enters)]
     if rule.clip != "none":
-        what = "with the L2 term" if rule.clip == "sum" else "without the L2 term"
-        said.append(f"The gradient is clipped, {what}.")
+        what = "with the L2 term" if rule.clip.endswith("sum") else "without the L2 term"
+        norm = {"tensor": " by the norm of its tensor", "tree": " by the norm of the tree"}
+        by = norm.get(rule.clip.removesuffix("_sum"), "")
+        said.append(f"The gradient is clipped{by}, {what}.")
     said += family.words(rule)
     if rule.schedule == "late":
         said.append("The schedule is read one step late.")
