@@ -22,6 +22,7 @@ from .rules.registry import families
 from .rules.remembering import Remembering
 from .rules.shapes import slot_shape
 from .schedules import Schedule
+from .sums import Exchange, exchanged
 
 Array = Any
 Tree = Any
@@ -144,15 +145,23 @@ class Optimizer:
 
     # -- one update ---------------------------------------------------------------------------
 
-    def update(self, params: Tree, grads: Tree, state: State, /) -> tuple[Tree, State]:
+    def update(
+        self, params: Tree, grads: Tree, state: State, /, *, exchange: Exchange | None = None
+    ) -> tuple[Tree, State]:
         """Return new parameters and the new state; nothing is written.
+
+        Where `params` are one shard of a tree, each of whose tensors is parted among processes, a
+        rule that looks at a whole tensor or tree needs the sums of all shards: ``exchange(own)`` is
+        given this shard's list and returns the lists of all shards, in the same order on each
+        (``allgather`` of MPI, ``all_gather_object`` of torch.distributed). The bits are those of
+        the whole.
 
         Raises TypeError or ValueError, naming the leaf, where trees, shapes, dtypes or devices of
         `params`, `grads` and `state` do not fit. NaN and infinite gradients propagate by IEEE 754.
         """
         self.check_state(state)
         t = state.step + 1
-        new, slots = self._update(params, grads, state.slots, self.scalars(t))
+        new, slots = self._update(params, grads, state.slots, self.scalars(t), exchange)
         return new, _state(t, slots, state.rule)
 
     def step(self, params: Tree, grads: Tree, state: State, /) -> State:
@@ -228,10 +237,18 @@ class Optimizer:
     # -- the parts of an update ---------------------------------------------------------------
 
     def _update(
-        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
+        self,
+        params: Tree,
+        grads: Tree,
+        slots: Mapping[str, Tree],
+        scalars: Sequence[Any],
+        exchange: Exchange | None = None,
     ) -> tuple[Tree, dict[str, Tree]]:
         leaves, spec = self.leaves(params, grads, slots, scalars)
-        results = self._backend_for(leaves).update(leaves)
+        if exchange is not None:
+            results = PLAIN.update(leaves, sums=exchanged(exchange))
+        else:
+            results = self._backend_for(leaves).update(leaves)
         before = {name: tree.flatten(slots[name])[0] for name in self.slot_names}
         columns: dict[str, list[Array]] = {name: [] for name in self.slot_names}
         for i, (leaf, (_, new)) in enumerate(zip(leaves, results, strict=True)):
