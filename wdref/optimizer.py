@@ -20,7 +20,7 @@ from .engine.plan import Plan
 from .rules.contract import Rule, Shape
 from .rules.registry import families
 from .rules.remembering import Remembering
-from .rules.shapes import slot_shape
+from .rules.shapes import shapes_of, slot_shape
 from .schedules import Schedule
 from .sums import Exchange, exchanged
 
@@ -131,7 +131,7 @@ class Optimizer:
     @cached_property
     def _shapes(self) -> dict[str, Shape]:
         """What each of the rule's slots holds of a tensor."""
-        return dict(zip(self.dialect.slots, self.dialect.shapes, strict=True))
+        return dict(zip(self.dialect.slots, shapes_of(self.dialect), strict=True))
 
     @property
     def slot_names(self) -> tuple[str, ...]:

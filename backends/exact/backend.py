@@ -16,7 +16,7 @@ from flint import arb
 from wdref.engine.arithmetic import Arithmetic
 from wdref.rules.contract import Rule
 from wdref.rules.remembering import Remembering
-from wdref.rules.shapes import slot_shape
+from wdref.rules.shapes import scope_of, shapes_of, slot_shape
 from wdref.sums import answered, together
 
 from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
@@ -143,7 +143,7 @@ class Exact:
             steps = sorted({t for c in courses for t in c.taken})
             for t in steps:
                 now = [x for x in tensors if t in x.course.taken]
-                if dialect.scope == "element":
+                if scope_of(dialect) == "element":
                     results = [dialect.apply(*x.inputs()) for x in now]
                 else:
                     results = together([dialect.rounds(*x.inputs()) for x in now], answered)
@@ -206,7 +206,7 @@ backend = Exact()
 def _begun(dialect: Rule, hyper: Mapping[str, Any], theta: Balls) -> list[Any]:
     """The slots before the first step."""
     h = {name: value(1) if callable(value) else value for name, value in hyper.items()}
-    pairs = zip(dialect.starts(h), dialect.shapes, strict=True)
+    pairs = zip(dialect.starts(h), shapes_of(dialect), strict=True)
     return [_slot(start, kind, theta) for start, kind in pairs]
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from ...rules.contract import Rule
 from ...rules.remembering import Remembering
-from ...rules.shapes import slot_shape
+from ...rules.shapes import shapes_of, slot_shape
 from .case import Case
 
 
 def begun(rule: Rule, theta: Any, hyper: Mapping[str, float]) -> tuple[Any, ...]:
     """Return the slots before the first step; one of a single number is the host's."""
-    pairs = zip(rule.starts(hyper), rule.shapes, strict=True)
+    pairs = zip(rule.starts(hyper), shapes_of(rule), strict=True)
     return tuple(_slot(theta, start, kind) for start, kind in pairs)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...backend import load
 from ...engine.arithmetic import Arithmetic
+from ...rules.shapes import scope_of
 from ..cases.case import Case
 from ..cases.trajectory import multipliers, trajectory
 
@@ -67,7 +68,7 @@ def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -
     smallest float.
     """
     arithmetic = arithmetic or Arithmetic.of(case.dtype)
-    if dialect.scope == "tree" and case.whole is not None:
+    if scope_of(dialect) == "tree" and case.whole is not None:
         whole, i = case.whole
         return _of_tree(dialect, CaseKey(whole), arithmetic)[i]
     found = _enclose(dialect, CaseKey(_source(dialect, case), _counts(dialect, case)), arithmetic)
@@ -77,10 +78,10 @@ def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -
 def _source(dialect: Any, case: Case) -> Case:
     """The case whose balls are computed: the columns that are repeated, where sums allow it."""
     template = case.template
-    if template is None or (dialect.scope != "element" and len(case.shape or (1,)) != 1):
+    if template is None or (scope_of(dialect) != "element" and len(case.shape or (1,)) != 1):
         return replace(case, template=None)
     n = len(case.theta0)
-    if dialect.scope == "element" or n >= len(template.theta0):
+    if scope_of(dialect) == "element" or n >= len(template.theta0):
         return template
     return replace(template, theta0=template.theta0[:n], grads=template.grads[:, :n])
 
@@ -88,7 +89,7 @@ def _source(dialect: Any, case: Case) -> Case:
 def _counts(dialect: Any, case: Case) -> tuple[int, ...] | None:
     """How often each column of the source stands in the tensor, for a rule that sums them."""
     n, source = len(case.theta0), len(_source(dialect, case).theta0)
-    if dialect.scope == "element" or n <= source:
+    if scope_of(dialect) == "element" or n <= source:
         return None
     return tuple(n // source + (j < n % source) for j in range(source))
 
@@ -165,7 +166,7 @@ def _certified(
 ) -> Enclosure:  # fmt: skip
     doubt = _doubt(path.doubts, grads.shape)
     spoiled = ~np.isfinite(grads)
-    if dialect.scope != "element":  # a sum with what is no number is none: all that read it
+    if scope_of(dialect) != "element":  # a sum with what is no number is none: all that read it
         spoiled = spoiled.any(axis=1, keepdims=True) | np.zeros_like(spoiled)
     doubt |= np.logical_or.accumulate(spoiled) & ~broken
     return Enclosure(*exact[1:], radius, doubt, broken)

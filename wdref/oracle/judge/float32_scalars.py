@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.arithmetic import Arithmetic
+from ...rules.shapes import scope_of
 from ..cases.case import Array, Case
 from ..cases.together import trajectories
 from .enclosure import enclose
@@ -30,7 +31,7 @@ def held(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic, limit:
     if worst is None:
         return ""
     # of a rule that sums no column goes without the others
-    column = slice(worst, worst + 1) if dialect.scope == "element" else slice(None)
+    column = slice(worst, worst + 1) if scope_of(dialect) == "element" else slice(None)
     choices = [(names, _changed(case, own)) for names, own in _choices(dialect, case)]
     far = [_distance(dialect, changed, values, column) for _, changed in choices]
     best = min(far)
