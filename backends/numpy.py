@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf, write
+from wdref.backend import PLAIN, Leaf, asks, write
 from wdref.engine.tree import dtype_name
 from wdref.sums import Exact, Partial, partial
 
@@ -49,7 +49,7 @@ class NumPy:
         jobs: list[Job] = []
         asking = run_rounds(leaves, outputs, rounds)
         for leaf, outs in zip(leaves, outputs, strict=True):
-            if leaf.kernel.scope != "element":
+            if asks(leaf):
                 continue
             inputs = [leaf.theta, leaf.g, *leaf.slots]
             compiled = _compiled(leaf) if flat((*inputs, *outs)) else None

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from wdref.backend import Leaf, write
+from wdref.backend import Leaf, asks, write
 from wdref.engine.half_precision import Kernel
 from wdref.engine.tree import dtype_name
 from wdref.sums import Exact, Part, Partial, Rounds, answered, together
@@ -42,7 +42,7 @@ def run_rounds(
     Nothing is written before: a sum that is beyond the range leaves all as it was.
     """
     pairs = [(leaf, outs) for leaf, outs in zip(leaves, outputs, strict=True)
-             if leaf.kernel.scope != "element"]  # fmt: skip
+             if asks(leaf)]  # fmt: skip
     with np.errstate(all="ignore"):  # IEEE values propagate, as in blocks
         steps = together([_asking(leaf, outs, compiled) for leaf, outs in pairs], answered)
 

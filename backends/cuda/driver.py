@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf, write
+from wdref.backend import PLAIN, Leaf, asks, write
 from wdref.engine.tree import dtype_name
 
 from ..element import element
@@ -254,7 +254,7 @@ class Work:
             if fresh is None:
                 self.touched.setdefault(library, []).extend(outputs)
             size = math.prod(leaf.theta.shape)
-            if leaf.kernel.scope != "element":
+            if asks(leaf):
                 self.asking.append((leaf, outputs))
             elif size:
                 self._leaf(leaf, library, outputs, size, in_place=fresh is None)

@@ -74,6 +74,10 @@ class _Tensor:
         """What the rule is given of the next step."""
         t = len(self.path) + 1
         c = self.course
+        if len(c.grads[t - 1]) != len(self.theta):
+            raise ValueError(
+                f"a gradient of {len(c.grads[t - 1])} numbers for {len(self.theta)} parameters"
+            )
         h = {name: x(t) if callable(x) else x for name, x in c.hyper.items()}
         count = t if c.times is None else c.times[t - 1]
         s = self.host.scalars(h, count, c.eta[t - 1], c.eta[max(t - 2, 0)])

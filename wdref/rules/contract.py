@@ -284,11 +284,12 @@ class Dialect:
 
     @classmethod
     def every(cls, *, clip: bool = False, twins: bool = False) -> "Iterator[Self]":
-        """Yield each function once, in its plainest words; with `clip` those that clip g.
+        """Yield each function once, in its plainest words; with `clip` those that clip g by value.
 
         With `twins` also what is the same function in other words.
         """
-        axes = {name: tuple(a for a in answers if name != "clip" or (a != "none") == clip)
+        by_value = ("sum", "gradient") if clip else ("none",)
+        axes = {name: tuple(a for a in answers if name != "clip" or a in by_value)
                 for name, answers in cls.questions().items()}  # fmt: skip
         if clip and "clip" not in axes:
             return
