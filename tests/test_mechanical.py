@@ -9,6 +9,10 @@ pytest.importorskip("flint", reason="needs wdref[oracle]")
 SCALED = 'if s.l2 is not None and d.form == "scaled_l2":'
 HAT = 'return h["eps"] / sqrt(bias2) if self.eps == "hat" and bias2 != 1.0 else h["eps"]'
 COUNT = "return 1 - {}**count if count > 0 else 1.0"
+LARS_GUARDS = (
+    "return chosen(theta2 > 0.0, lambda: chosen(g2 > 0.0, rate, lambda: 1.0), lambda: 1.0)",
+    "return 1.0 if needed is None else chosen(needed > 0.0, guarded, lambda: 1.0)",
+)
 # (family, line as it stands): why it is the same function on every case
 EQUIVALENT = {
     # `is not None` asks for a mask, which no case has; tests/test_optimizer.py masks
@@ -27,6 +31,10 @@ EQUIVALENT = {
     # ε > 0 alone: 0/√ε is the 0 of the guard
     ("adagrad", 'if d.eps == "guarded":'),
     ("adagrad", "direction = xp.where(v > zero, direction, zero * g)"),
+    # a norm is not below 0, nor is κ or λ: greater than 0 is other than 0
+    *(("lars", line) for line in LARS_GUARDS),
+    # absent is λ where a mask leaves it out, which no case has; tests/test_lars.py masks
+    ("lars", 'if d.norms == "parts" and d.form == "ratio" and s.decay is not None:'),
     # an average of the wrong sign, whose square alone is read
     ("rmsprop", "mean = s.rho * mean + s.one_minus_rho * g if d.centered else None"),
 }  # fmt: skip

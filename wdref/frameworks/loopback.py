@@ -65,6 +65,9 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "LAMB": "lamb",
     "LAMB[backend=plain]": "lamb",
+    "LARS": "lars",
+    "LARS[variant=optax]": "lars[norms=sum,eps=outside]",
+    "LARS[nesterov=True]": "lars[nesterov=True]",
     "ASGD": "asgd",
 }
 

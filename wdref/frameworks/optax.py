@@ -63,6 +63,9 @@ OPTIMIZERS = {
         "adam[form=none,bias=none,amsgrad=raw]",
     "lamb": "lamb",
     "lamb[x64=True]": "lamb",
+    "lars": "lars",
+    "lars[nesterov=True]": "lars[nesterov=True]",
+    "lars[x64=True]": "lars",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
@@ -100,7 +103,7 @@ NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MO
 WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
-         "max_step_size": "largest"}  # fmt: skip
+         "max_step_size": "largest", "trust_coefficient": "trust_coefficient"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
         "jit": (True, False), "device": (None,)}  # fmt: skip

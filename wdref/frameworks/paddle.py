@@ -1,11 +1,12 @@
 """Adapter for paddle.optimizer on its CPU: ``paddle:AdamW[amsgrad=True]``.
 
-Options go to the constructor as they are. The schedule calls ``set_lr`` before each step.
+`LarsMomentumOptimizer` is of paddle.incubate.optimizer. Options go to the constructor as they are. The schedule calls ``set_lr`` before each step.
 """
 
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 with warnings.catch_warnings():
@@ -38,6 +39,7 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "Lamb": "lamb",
     "Lamb[always_adapt=True]": "lamb[undecayed=ratio]",
+    "LarsMomentumOptimizer": "lars",
     # the average gradient of SAG; of one batch, which is its default, that is the gradient
     "ASGD": "sgd[buffer=False]",
 }
@@ -45,6 +47,7 @@ OPTIMIZERS = {
 # paddle's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
 _ALL = {"learning_rate": "learning_rate", "weight_decay": "weight_decay"}
 _ADAM = {**_ALL, "beta1": "beta1", "beta2": "beta2", "epsilon": "eps"}
+LARS = "LarsMomentumOptimizer"  # of paddle.incubate
 OWN = ("psi",)  # of one rule alone: asked as another it has its own
 HYPER: dict[str, dict[str, Any]] = {
     "AdamW": _ADAM,
@@ -63,6 +66,13 @@ HYPER: dict[str, dict[str, Any]] = {
         "lamb_weight_decay": "weight_decay",
         "beta1": "beta1",
         "beta2": "beta2",
+        "epsilon": "eps",
+    },
+    "LarsMomentumOptimizer": {
+        "learning_rate": "learning_rate",
+        "momentum": "momentum",
+        "lars_coeff": "trust_coefficient",
+        "lars_weight_decay": "weight_decay",
         "epsilon": "eps",
     },
     "Rprop": {
@@ -84,6 +94,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     def run(case: Any) -> Any:
         if optimizer == "Rprop" and case.groups:
             raise Unsupported("paddle.optimizer.Rprop has one rate for all groups")
+        if optimizer == LARS and case.groups:
+            raise Unsupported(f"paddle's {LARS} has one decay for all groups")
         if optimizer == "Rprop" and "scheduler" in case.life:
             # "'<=' not supported between instances of 'float' and 'LambdaDecay'"
             raise Unsupported("paddle.optimizer.Rprop fails with a scheduler")
@@ -116,7 +128,8 @@ def version() -> str:
 def defaults(optimizer: str, **options: Any) -> dict[str, Any]:
     """Return the constructor's defaults, but for those that choose an implementation."""
     own = inspect.signature(_class(optimizer, options)).parameters.values()
-    how = ("parameters", "name", "multi_precision", "use_multi_tensor", "use_lowprecision_moment")
+    how = ("parameters", "parameter_list", "name", "multi_precision", "use_multi_tensor",
+           "use_lowprecision_moment")  # fmt: skip
     return {p.name: p.default for p in own if p.default is not p.empty and p.name not in how}
 
 
@@ -140,7 +153,7 @@ def primitives(dtype: str) -> dict[str, Callable[..., Any]]:
 def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     if optimizer not in HYPER:
         raise ValueError(f"paddle adapter: no {optimizer!r}; it knows {', '.join(HYPER)}")
-    cls = getattr(paddle.optimizer, optimizer)
+    cls: Any = _lars() if optimizer == LARS else getattr(paddle.optimizer, optimizer)
     known = list(inspect.signature(cls).parameters)
     for name in options:
         if name not in known:
@@ -148,6 +161,17 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
                 f"paddle adapter: {optimizer} has no option {name!r}; it has {', '.join(known)}"
             )
     return cls
+
+
+def _lars() -> Any:
+    """LARS, which takes its parameters by another name than all others."""
+    cls = getattr(paddle.incubate.optimizer, LARS)
+
+    @wraps(cls)
+    def make(parameters: Any, **options: Any) -> Any:
+        return cls(parameter_list=parameters, **options)
+
+    return make
 
 
 class _Table:

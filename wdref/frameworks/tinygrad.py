@@ -29,6 +29,10 @@ OPTIMIZERS = {
     "AdamW[OPTIM_DTYPE=float64]": "adamw",
     "Adam": "adam",
     "LAMB": "lamb",
+    "LARS": "lars",
+    "LARS[classic=False]": "lars[kept=gradient]",
+    "LARS[nesterov=True]": "lars[nesterov=True]",
+    "LARS[OPTIM_DTYPE=float64]": "lars",
     "SGD": "sgd",
     "SGD[OPTIM_DTYPE=float64]": "sgd",
     "SGD[nesterov=True]": "sgd[nesterov=True]",
@@ -42,7 +46,12 @@ HYPER = {
     "Adam": _ADAM,
     "LAMB": {**_ADAM, "weight_decay": "weight_decay"},
     "SGD": {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"},
-    "LARS": {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"},
+    "LARS": {
+        "lr": "learning_rate",
+        "momentum": "momentum",
+        "tcoef": "trust_coefficient",
+        "weight_decay": "weight_decay",
+    },
     "Muon": {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"},
 }
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ...rules.contract import Apply, Dialect, Hyper
+from ...sums import Rounds
 from ..cases.case import Array
 
 Twist = Callable[[Any, Hyper, int], Any]  # (scalars, hyper, t) -> scalars
@@ -70,7 +71,12 @@ class Twisted:
     @property
     def rounds(self) -> Any:
         """The rule as a generator that asks for sums."""
-        return self.base.rounds
+        return self.base.rounds if self.step is None else self._stepped
+
+    def _stepped(self, theta: Any, g: Any, slots: Any, s: Any, /) -> Rounds:
+        """The step of its own among rules that ask for sums: what it sums it sums itself."""
+        yield from ()  # a generator all the same
+        return self.apply(theta, g, slots, s)
 
     @property
     def hyper(self) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ class Twisted:
 
     def rule(self) -> Apply:
         """The rule with all its questions."""
-        return self.apply
+        return self.apply if self.scope == "element" else self.rounds
 
     def structure(self) -> Any:
         """Return what has the same lines: that of the base, unless the step is another."""

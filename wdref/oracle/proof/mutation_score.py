@@ -12,7 +12,7 @@ import inspect
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from math import sqrt
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 from ...conventions import conventions
 from ...rules.decay import SHIPPED
 from ...rules.registry import families
+from ...sums import alone
 from ..cases.suite import regimes
 from ..judge.verdict import judge
 from ..targets.targets import Result
@@ -40,7 +41,9 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
 }  # fmt: skip
 REGIMES = ("exaggerated", "bursts", "sparse", "first", "eps-rules")
-RATES = ("rate-0", "rate-2")  # where a first step is beyond its bounds: for what survives the rest
+# For what survives the rest: a first step beyond its bounds, norms and a decay of 0; and with these
+# all cases at a bound of a hyperparameter.
+BRANCHES = ("rate-2", "origin", "no-decay")
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _swapper(node: ast.BinOp) -> Any:
 def is_caught(module: str, spoiled: types.ModuleType) -> bool:
     """Whether the spoiled copy deviates, or cannot run, on some case of some dialect."""
     return any(_differs(d, subject, case, right)
-               for names in (REGIMES, RATES) for d, subject in _spoiled(module, spoiled)
+               for names in (REGIMES, BRANCHES) for d, subject in _spoiled(module, spoiled)
                for case, right in _suite(d, names))  # fmt: skip
 
 
@@ -171,14 +174,17 @@ def _spoiled(module: str, spoiled: types.ModuleType) -> Iterator[tuple[Any, Any]
     copies = dict[str, types.ModuleType]()
     for dialect in dialects(module):
         own = type(dialect).__module__
-        name = getattr(dialect.apply, "__name__", "")  # of the paper's own function
+        asks = dialect.scope != "element"
+        # of the paper's own function
+        name = getattr(dialect.rounds if asks else dialect.apply, "__name__", "")
         if module == own:
             yield dialect, getattr(spoiled, type(dialect).__name__)(**asdict(dialect))
         elif module in SHARED:
             copy = copies.get(own) or copies.setdefault(own, _copy(own, module, spoiled))
             yield dialect, getattr(copy, type(dialect).__name__)(**asdict(dialect))
         elif name in subjects()[module]:
-            yield dialect, _Spoiled(dialect, getattr(spoiled, name))
+            own_rule = getattr(spoiled, name)
+            yield dialect, _Spoiled(dialect, partial(alone, own_rule) if asks else own_rule)
 
 
 def _copy(own: str, module: str, spoiled: types.ModuleType) -> types.ModuleType:
@@ -194,7 +200,8 @@ def _copy(own: str, module: str, spoiled: types.ModuleType) -> types.ModuleType:
 def _suite(dialect: Any, names: tuple[str, ...]) -> list[tuple[Any, Any]]:
     """Cases, and what the rule itself gives, which conforms."""
     found = regimes(dialect.family, dialect, "float64")
-    return [(case, plainly(dialect, case)) for case in found if case.id.split("/")[0] in names]
+    return [(case, plainly(dialect, case)) for case in found
+            if case.id.split("/")[0] in names or (names == BRANCHES and "bound" in case.flags)]  # fmt: skip
 
 
 @cache
