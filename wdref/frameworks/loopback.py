@@ -65,6 +65,8 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "LAMB": "lamb",
     "LAMB[backend=plain]": "lamb",
+    "NovoGrad": "novograd",
+    "NovoGrad[averaging=all,start=again]": "novograd[averaging=all,start=again]",
     "ASGD": "asgd",
 }
 

@@ -63,6 +63,8 @@ OPTIMIZERS = {
         "adam[form=none,bias=none,amsgrad=raw]",
     "lamb": "lamb",
     "lamb[x64=True]": "lamb",
+    "novograd": "novograd",
+    "novograd[x64=True]": "novograd",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
