@@ -27,6 +27,10 @@ EQUIVALENT = {
     # ε > 0 alone: 0/√ε is the 0 of the guard
     ("adagrad", 'if d.eps == "guarded":'),
     ("adagrad", "direction = xp.where(v > zero, direction, zero * g)"),
+    # v is not below 0; before the first step it is 0, whatever it is multiplied by
+    ("novograd", 'v = chosen(v > 0.0, lambda: new, lambda: g2) if d.start == "again" else new'),
+    ("novograd", 'beta2=0.0 if begins else h["beta2"],'),
+    *(("novograd", f"if s.decay is not None{rest}:") for rest in ("", ' and d.form == "moment"')),
     # an average of the wrong sign, whose square alone is read
     ("rmsprop", "mean = s.rho * mean + s.one_minus_rho * g if d.centered else None"),
 }  # fmt: skip

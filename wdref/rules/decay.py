@@ -35,8 +35,7 @@ UNWRITTEN = ("proximal", "masked")  # forms whose lines no paper's file has
 UNWRITTEN_DIVIDED = ("scaled_l2", *UNWRITTEN)  # and none of a rule that divides its step
 # forms that have one order: θ' / (1 + k) is taken of the stepped θ', a mask is of the θ before it
 ORDERS: Mapping[str, Order] = MappingProxyType(
-    {"proximal": "after", "masked": "together", "ratio": "together",
-     "moment": "together"}
+    {"proximal": "after", "masked": "together", "ratio": "together", "moment": "together"}
 )
 # the order in which programs ship the forms that few have; all read the multiplier of this step
 SHIPPED: Mapping[str, Order] = MappingProxyType(

@@ -12,7 +12,7 @@ import inspect
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from math import sqrt
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 from ...conventions import conventions
 from ...rules.decay import SHIPPED
 from ...rules.registry import families
+from ...sums import alone
 from ..cases.suite import regimes
 from ..judge.verdict import judge
 from ..targets.targets import Result
@@ -171,14 +172,16 @@ def _spoiled(module: str, spoiled: types.ModuleType) -> Iterator[tuple[Any, Any]
     copies = dict[str, types.ModuleType]()
     for dialect in dialects(module):
         own = type(dialect).__module__
-        name = getattr(dialect.apply, "__name__", "")  # of the paper's own function
+        asks = dialect.scope != "element"
+        name = getattr(dialect.rounds if asks else dialect.apply, "__name__", "")  # the paper's own
         if module == own:
             yield dialect, getattr(spoiled, type(dialect).__name__)(**asdict(dialect))
         elif module in SHARED:
             copy = copies.get(own) or copies.setdefault(own, _copy(own, module, spoiled))
             yield dialect, getattr(copy, type(dialect).__name__)(**asdict(dialect))
         elif name in subjects()[module]:
-            yield dialect, _Spoiled(dialect, getattr(spoiled, name))
+            rule = getattr(spoiled, name)
+            yield dialect, _Spoiled(dialect, partial(alone, rule) if asks else rule)
 
 
 def _copy(own: str, module: str, spoiled: types.ModuleType) -> types.ModuleType:

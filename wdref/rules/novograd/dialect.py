@@ -7,9 +7,9 @@ that begins with the second step differ in the host's scalars alone.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from ...sums import Rounds, Sum
 from ..choice import chosen, root
@@ -145,6 +145,15 @@ class NovogradDialect(Dialect):
                  *(("m̂ ← m/(1-β1^t)",) if corrected else ())]  # fmt: skip
         step = f"η α {m_hat}/{below}" if raw else f"η α {m_hat}"
         return read_lines(self.schedule, *lines, *step_lines(self.form, self.order, step))
+
+    def plain(self) -> Self:
+        """Return the same function in the plainest words.
+
+        Without ε a first gradient of 0 is 0/0, and no v after it is 0.
+        """
+        found = super().plain()
+        again = found.eps == "later" and found.start == "again"
+        return replace(found, start="first") if again else found
 
     def _later(self) -> str:
         """What is other in the first step."""

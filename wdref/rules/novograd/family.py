@@ -59,8 +59,13 @@ FAMILY = Family(
     cited="Ginsburg et al., Stochastic Gradient Methods with Layer-wise Adaptive Moments, 2019, "
     "Algorithm 1",
     dialect=NovogradDialect,
-    hyper=(LEARNING_RATE, replace(BETA1, default=0.95), replace(BETA2, default=0.98), EPS,
-           WEIGHT_DECAY),  # fmt: skip
+    hyper=(
+        LEARNING_RATE,
+        replace(BETA1, default=0.95),
+        replace(BETA2, default=0.98),
+        EPS,
+        WEIGHT_DECAY,
+    ),
     slots=(Slot("m", "m"), Slot("v", "v", square=True)),
     claims=(Claim("novograd", "NovoGrad", _NOVOGRAD, decays=True),),
     options=("betas", "eps", "averaging", "start"),
@@ -72,9 +77,13 @@ FAMILY = Family(
     },
     enters="norm is taken",
     coupling="changes the norm that the gradient is divided by, so that no λ' serves all",
-    columns=lambda rule: {"moment": rule.moment, "averaging": rule.averaging,
-                          "bias_correction": rule.bias, "start": rule.start,
-                          "eps": rule.eps},  # fmt: skip
+    columns=lambda rule: {
+        "moment": rule.moment,
+        "averaging": rule.averaging,
+        "bias_correction": rule.bias,
+        "start": rule.start,
+        "eps": rule.eps,
+    },
     denominator=denominator,
     words=words,
     subjects={
