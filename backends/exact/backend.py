@@ -265,8 +265,9 @@ def _cancelling(s: Any, arithmetic: Arithmetic | None) -> Any:
     head = "one_minus_"
     pairs = {name: (getattr(s, name), getattr(s, name.removeprefix(head)))
              for name in s._fields if name.startswith(head)}  # fmt: skip
-    wider = {name: kept + beta * unit for name, (kept, beta) in pairs.items() if beta is not None}
-    return s._replace(**wider)  # an average that the dialect has not has neither
+    wider = {name: kept + beta * unit for name, (kept, beta) in pairs.items()
+             if None not in (kept, beta)}  # fmt: skip
+    return s._replace(**wider)  # what a dialect has no average of has none of them, or β alone
 
 
 def _storage(arithmetic: Arithmetic | None) -> tuple[Widen | None, Widen | None]:

@@ -68,6 +68,8 @@ OPTIMIZERS = {
     "LARS": "lars",
     "LARS[variant=optax]": "lars[norms=sum,eps=outside]",
     "LARS[nesterov=True]": "lars[nesterov=True]",
+    "NovoGrad": "novograd",
+    "NovoGrad[averaging=all,start=again]": "novograd[averaging=all,start=again]",
     "ASGD": "asgd",
 }
 

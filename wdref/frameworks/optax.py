@@ -66,6 +66,8 @@ OPTIMIZERS = {
     "lars": "lars",
     "lars[nesterov=True]": "lars[nesterov=True]",
     "lars[x64=True]": "lars",
+    "novograd": "novograd",
+    "novograd[x64=True]": "novograd",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
