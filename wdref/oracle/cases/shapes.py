@@ -82,7 +82,8 @@ def together(
         theta0=[_tiled(1, n, 21, dtype)[0] for n in sizes],
         grads=[_gradients(STEPS, n, 22, dtype) for n in sizes],
         purpose="a tensor of every size that loops treat apart",
-        flags=("shape", "tensors", "apart"),
+        # a tensor of a tree that is summed has not the others for nothing
+        flags=("shape", "tensors", *(("apart",) if dialect.scope != "tree" else ())),
         template=template,
     )
 
