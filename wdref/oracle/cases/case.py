@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rules.shapes import scope_of
 from . import life
 
 Array = NDArray[np.float64]
@@ -106,7 +107,7 @@ def changed(rule: Any, case: Case, change: Callable[[Case], Case]) -> Case:
     """Return the case that `change` makes of one; of a part of a tree that `rule` looks at as a
     whole, the part of the whole that is changed.
     """
-    if case.whole is None or rule.scope != "tree":
+    if case.whole is None or scope_of(rule) != "tree":
         return change(case)
     whole, i = case.whole
     new = change(whole)
