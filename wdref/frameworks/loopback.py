@@ -65,6 +65,8 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "LAMB": "lamb",
     "LAMB[backend=plain]": "lamb",
+    "Prodigy": "prodigy",
+    "Prodigy[variant=optax]": "prodigy[eps=new,bias=rate]",
     "ASGD": "asgd",
 }
 
