@@ -15,5 +15,5 @@ MOMENTUM = Hyperparameter(
 DISTANCE = Hyperparameter(
     "distance", "d0", "d_0", strong=0.125, usual=1e-6, default=1e-6, bounds=()
 )
-COEFFICIENT = Hyperparameter("coefficient", "c", "c", strong=1.5, usual=1.0, default=1.0)
+COEFFICIENT = Hyperparameter("coefficient", "c", "c", strong=4.0, usual=1.0, default=1.0)
 INITIAL = Hyperparameter("initial", "v0", "v_0", strong=0.3, usual=0.1, sets={"start": "value"})

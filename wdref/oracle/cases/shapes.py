@@ -179,7 +179,7 @@ def _many(
         rule=claim,
         dtype=dtype,
         theta0=[_tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
-        grads=[_gradients(steps, n, 80 + i, dtype) for i, n in enumerate(sizes)],
+        grads=[_onward(_gradients(steps, n, 80 + i, dtype), dialect) for i, n in enumerate(sizes)],
         hyper=hyper_of(dialect, BOLD),
         eta=_eta(steps),
         purpose=purpose,
@@ -203,6 +203,14 @@ def _own_groups(dialect: Dialect) -> tuple[dict[str, float], ...]:
 def _gradients(steps: int, n: int, seed: int, dtype: str) -> Any:
     scales = np.array([SURGE[t % len(SURGE)] for t in range(steps)])
     return (_tiled(steps, n, seed, dtype) * scales[:, None]).astype(rounded(scales, dtype).dtype)
+
+
+def _onward(grads: Any, dialect: Dialect) -> Any:
+    """Gradients that go on as they begin for a rule of the tree: what it estimates of a way grows.
+
+    Of many tensors with signs by chance a sum over the tree says nothing.
+    """
+    return np.copysign(grads, grads[:1]) if dialect.scope == "tree" else grads
 
 
 def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:
