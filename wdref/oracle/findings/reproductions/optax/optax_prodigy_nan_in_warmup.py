@@ -23,7 +23,8 @@ def reproduce() -> tuple[dict[str, object], bool]:
     import jax.numpy as jnp
     import optax
 
-    found, one = {}, jnp.ones(())
+    found: dict[str, object] = {}
+    one = jnp.ones(())
     for name in ("prodigy", "dadapt_adamw"):
         opt, theta = getattr(optax.contrib, name)(optax.linear_schedule(0.0, 1.0, 10)), one
         state = opt.init(theta)
