@@ -18,6 +18,7 @@ def shapes_of(rule: Any, /) -> tuple[Shape, ...]:
     found: tuple[Shape, ...] = getattr(rule, "shapes", (like,) * len(rule.slots))
     return found
 
+
 PARAMETERS = "the parameters"  # the start of a slot that is a copy of them, instead of a number
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...rules.contract import Dialect
 from ...rules.registry import families
+from ...rules.shapes import scope_of
 from .case import DTYPES, Array, Case, noise, rounded
 
 PERIOD = 61
@@ -83,7 +84,7 @@ def together(
         grads=[_gradients(STEPS, n, 22, dtype) for n in sizes],
         purpose="a tensor of every size that loops treat apart",
         # a tensor of a tree that is summed has not the others for nothing
-        flags=("shape", "tensors", *(("apart",) if dialect.scope != "tree" else ())),
+        flags=("shape", "tensors", *(("apart",) if scope_of(dialect) != "tree" else ())),
         template=template,
     )
 
@@ -210,7 +211,7 @@ def _onward(grads: Any, dialect: Dialect) -> Any:
 
     Of many tensors with signs by chance a sum over the tree says nothing.
     """
-    return np.copysign(grads, grads[:1]) if dialect.scope == "tree" else grads
+    return np.copysign(grads, grads[:1]) if scope_of(dialect) == "tree" else grads
 
 
 def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:
