@@ -16,7 +16,7 @@ from flint import arb
 from wdref.engine.arithmetic import Arithmetic
 from wdref.rules.contract import Rule
 from wdref.rules.remembering import Remembering
-from wdref.rules.shapes import scope_of, shapes_of, slot_shape
+from wdref.rules.shapes import PARAMETERS, scope_of, shapes_of, shared, slot_shape
 from wdref.sums import answered, together
 
 from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
@@ -153,6 +153,10 @@ class Exact:
                     results = together([dialect.rounds(*x.inputs()) for x in now], answered)
                 for x, result in zip(now, results, strict=True):
                     x.take(*result)
+                if scope_of(dialect) == "tree":  # which goes on without the others
+                    for x in tensors:
+                        x.slots = x.slots if x in now else shared(x.slots, now[0].slots,
+                                                                  shapes_of(dialect))  # fmt: skip
             return [Path(x.path, x.doubts) for x in tensors]
 
     def step(
@@ -215,6 +219,8 @@ def _begun(dialect: Rule, hyper: Mapping[str, Any], theta: Balls) -> list[Any]:
 
 
 def _slot(start: Any, kind: Any, theta: Balls) -> Any:
+    if isinstance(start, str) and start == PARAMETERS:
+        return theta
     if kind == "scalar":
         return Number(start, theta.context.number)
     shape = slot_shape(kind, theta.shape)

@@ -70,6 +70,8 @@ OPTIMIZERS = {
     "LARS[nesterov=True]": "lars[nesterov=True]",
     "NovoGrad": "novograd",
     "NovoGrad[averaging=all,start=again]": "novograd[averaging=all,start=again]",
+    "Prodigy": "prodigy",
+    "Prodigy[variant=optax]": "prodigy[eps=new,bias=rate]",
     "ASGD": "asgd",
 }
 

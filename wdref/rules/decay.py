@@ -16,8 +16,9 @@ Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2", 
 Order = Literal["together", "after"]
 # of a rule that reads θ, by its norm or as a mask: to decay first is another function
 ByNorm = Literal["together", "before", "after"]
-# λ θ as a part of what a trust ratio is taken of; beside a normalised gradient in the moment
-AnyForm = Literal["ratio", "moment", Form]
+# λ θ as a part of what a trust ratio is taken of; beside a normalised gradient in the moment; times
+# a rate that the rule itself estimates
+AnyForm = Literal["ratio", "moment", "adapted", Form]
 AnyOrder = ByNorm
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 # of g by value, after the L2 term is added or before; or by its norm, that of its tensor or of the
@@ -121,13 +122,16 @@ def gradient_line(form: AnyForm, scale: str, clip: Clip) -> str:
 
 
 def step_lines(form: AnyForm, order: AnyOrder, step: str) -> tuple[str, ...]:
-    """Return the lines of the recurrence that take `step` and the decay from θ."""
+    """Return the lines of the recurrence that take `step` and the decay from θ.
+
+    An adapted decay's rate, {rate}, is for the family to name.
+    """
     if form == "proximal":
         return (f"θ ← (θ - {step})/(1 + η α λ)",)
     if form == "masked":
         return (f"θ ← θ - {step} - η α λ θ   (the last where the step times θ ≥ 0)",)
     k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ",
-         "corrected": "η² α λ"}.get(form)  # fmt: skip
+         "corrected": "η² α λ", "adapted": "{rate} λ"}.get(form)  # fmt: skip
     if k is None:
         return (f"θ ← θ - {step}",)
     if order == "after":
@@ -163,6 +167,7 @@ def words(form: AnyForm, order: AnyOrder, before: str) -> str:
         "paper": "times the schedule, not the learning rate",
         "fixed": "times neither learning rate nor schedule",
         "initial_lr": "times the initial learning rate, not the schedule",
+        "adapted": "times the whole rate of the step, which the rule estimates",
     }[form]
     reads = {
         "after": "after the step, from the stepped θ",

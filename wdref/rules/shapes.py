@@ -19,6 +19,15 @@ def shapes_of(rule: Any, /) -> tuple[Shape, ...]:
     return found
 
 
+PARAMETERS = "the parameters"  # the start of a slot that is a copy of them, instead of a number
+
+
+def shared(own: Sequence[Any], others: Sequence[Any], kinds: Sequence[Shape], /) -> list[Any]:
+    """Return the slots `own` of a tensor that did not step, with the tree's numbers of `others`."""
+    return [new if kind == "scalar" else old
+            for old, new, kind in zip(own, others, kinds, strict=True)]  # fmt: skip
+
+
 def slot_shape(kind: Shape, shape: Sequence[int], /) -> tuple[int, ...]:
     """Return the shape of a slot of `kind` beside a tensor of `shape`.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...rules.remembering import Remembering
-from ...rules.shapes import scope_of, shapes_of, slot_shape
+from ...rules.shapes import PARAMETERS, scope_of, shapes_of, slot_shape
 from ...sums import together as in_rounds
 from ...sums.rounds import AXES
 from .case import Array, Case
@@ -68,7 +68,8 @@ def _together(structure: Any, rows: Sequence[Sequence[Any]], case: Case) -> Arra
     shape = (len(rows), *own)
     theta = np.broadcast_to(case.theta0.astype(float).reshape(own), shape)
     pairs = zip(structure.starts(case.hyper), shapes_of(structure), strict=True)
-    slots: Sequence[Any] = [np.full(_place(kind, shape), x) for x, kind in pairs]
+    slots: Sequence[Any] = [theta if x == PARAMETERS else np.full(_place(kind, shape), x)
+                            for x, kind in pairs]  # fmt: skip
     rule = structure.rule()  # not `apply`: the paper's own file knows no scalar of a dialect's
     path = []
     for t, row in enumerate(case.grads.astype(float)):

@@ -19,7 +19,7 @@ from ...backend import load
 from ...engine.arithmetic import Arithmetic
 from ...rules.shapes import scope_of
 from ..cases.case import Case
-from ..cases.trajectory import multipliers, trajectory
+from ..cases.trajectory import multipliers, of_tree, trajectory, widened
 
 Array = NDArray[np.float64]
 SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
@@ -184,8 +184,7 @@ def _of_tree(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> list[Enclosu
             given, options = _course(dialect, source)
             counts = _counts(dialect, part)
             courses.append((given, {**options, "counts": counts, "steps": case.steps_taken(i)}))
-        each = [arithmetic if part.dtype == case.dtype else Arithmetic.of(part.dtype)
-                for part in parts]  # fmt: skip
+        each = [_in_dtype(arithmetic, part.dtype) for part in parts]
         exact = [_split(path.balls, source.grads.shape) for path, source
                  in zip(_paths(dialect, courses, bits, None), sources, strict=True)]  # fmt: skip
         paths = _paths(dialect, courses, bits, each)
@@ -193,11 +192,37 @@ def _of_tree(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> list[Enclosu
         if all(map(_known, exact, radii)) or bits > 2000:
             break
         bits *= 2
-    found = [
-        _certified(dialect, own, path, radius, source.grads, _broken(dialect, source))
-        for own, path, radius, source in zip(exact, paths, radii, sources, strict=True)
-    ]
-    return [_tiled(x, part) for x, part in zip(found, parts, strict=True)]
+    found = []
+    for i, source in enumerate(sources):
+        doubt = _doubt(paths[i].doubts, source.grads.shape)
+        found.append(Enclosure(*exact[i][1:], radii[i], doubt, np.zeros_like(doubt)))
+    tiled = [_tiled(x, part) for x, part in zip(found, parts, strict=True)]
+    return _spoiled(dialect, case, tiled) if _no_numbers(case) else tiled
+
+
+def _in_dtype(arithmetic: Arithmetic, dtype: str) -> Arithmetic:
+    """The arithmetic of one tensor of a tree, as it is of another whose dtype may differ."""
+    if dtype in (arithmetic.theta, arithmetic.compute):
+        return arithmetic
+    return replace(arithmetic, compute=dtype, theta=dtype, state=dtype)
+
+
+def _no_numbers(case: Case) -> bool:
+    return not all(np.all(np.isfinite(part.grads)) for part in case.parts())
+
+
+def _spoiled(dialect: Any, case: Case, found: list[Enclosure]) -> list[Enclosure]:
+    """In doubt all tensors of a tree from the first gradient on that is no number."""
+    parts = case.parts()
+    taken = [np.array(case.steps_taken(i), dtype=int) for i in range(len(parts))]
+    first = min(int(steps[np.argmax(bad)]) for part, steps in zip(parts, taken, strict=True)
+                if (bad := ~np.isfinite(part.grads).all(axis=1)).any())  # fmt: skip
+    after = []
+    for x, steps, path in zip(found, taken, of_tree(dialect, widened(case)), strict=True):
+        broken = ~np.isfinite(np.array(path).reshape(x.high.shape))
+        doubt = (x.doubt | (steps >= first)[:, None]) & ~broken
+        after.append(replace(x, doubt=doubt, broken=broken))
+    return after
 
 
 def _paths(dialect: Any, courses: Any, bits: int, arithmetic: Any) -> Any:
