@@ -11,9 +11,9 @@ from wdref.engine.half_precision import Kernel
 from wdref.engine.tree import dtype_name
 from wdref.sums import Exact, Part, Partial, Rounds, answered, together
 
-from .element import Element, element
-from .phases import Phases, phases
-from .trace import TraceError
+from .tracing.element import Element, element
+from .tracing.phases import Phases, phases
+from .tracing.trace import TraceError
 
 Array = Any
 

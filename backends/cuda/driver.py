@@ -15,8 +15,8 @@ import numpy as np
 from wdref.backend import PLAIN, Leaf, asks, write
 from wdref.engine.tree import dtype_name
 
-from ..element import element
-from ..trace import TraceError, trace
+from ..tracing.element import element
+from ..tracing.trace import TraceError, trace
 from .kernel import DEFAULT, Printed, Tuning
 from .tables import Batch
 

@@ -15,11 +15,11 @@ import numpy as np
 from wdref.backend import PLAIN, Leaf, asks
 from wdref.engine.memory import address
 
-from ..element import Element, element
 from ..numpy import Array, check, evaluate, flat
 from ..rounds import run_rounds
 from ..threads import spread
-from ..trace import TraceError, trace
+from ..tracing.element import Element, element
+from ..tracing.trace import TraceError, trace
 from . import entries as numba_entries
 from .cache import load
 from .phased import Phased

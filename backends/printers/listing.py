@@ -11,9 +11,9 @@ from typing import Any
 from wdref.engine.half_precision import Kernel
 from wdref.rules.contract import Rule
 
-from ..element import Element, Statement, element
-from ..phases import phases, sum_name, sum_names
-from ..trace import TraceError, trace
+from ..tracing.element import Element, Statement, element
+from ..tracing.phases import phases, sum_name, sum_names
+from ..tracing.trace import TraceError, trace
 from . import host
 from .expression import Tree, name, number, ops
 
