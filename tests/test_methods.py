@@ -187,6 +187,8 @@ def test_like_means_what_the_convention_says(convention):
             own |= {"momentum": 0.5, "nesterov": False}  # on by default in scikit-learn
         if "eps" in found.hyper and "eps" not in meant(claim, convention).defaults:
             own |= {"eps": 0.5}  # of an operator, which has no defaults
+        if claim == "lars" and "momentum" not in meant(claim, convention).defaults:
+            own |= {"momentum": 0.5}
         for name in (convention, convention.replace("_", "-")):
             opt = METHODS[claim].like(name, **own)
             assert opt.dialect == found
