@@ -37,6 +37,13 @@ RULES = {
     **{c.name: dialect(c.name) for name, family in families().items() if name not in FIRST
        for c in family.claims if dialect(c.name).scope == "element"},
 }  # fmt: skip
+# rules that look at a whole tensor or tree
+ASKING = {
+    "clipped": AdamDialect("l2", clip="tensor_sum"),
+    "clipped together": AdamDialect("lr", clip="tree"),
+    **{c.name: dialect(c.name) for name, family in families().items() if name not in FIRST
+       for c in family.claims if dialect(c.name).scope != "element"},
+}  # fmt: skip
 # dtypes of theta, of g and of the slots; whether there is a master copy
 FORMATS = {
     "float32": ("float32", "float32", "float32", False),
@@ -53,8 +60,9 @@ FORMATS = {
 def kernel(rule, form):
     """A kernel, and the dtypes of theta, g and the slots."""
     theta, g, slot, master = FORMATS[form]
-    found = Kernel(RULES[rule], wide="16" in theta, master=master)
-    slots = ["float32"] * master + [slot] * len(RULES[rule].slots)
+    own = (RULES | ASKING)[rule]
+    found = Kernel(own, wide="16" in theta, master=master)
+    slots = ["float32"] * master + [slot] * len(own.slots)
     return found, [BFLOAT16 if x == "bfloat16" else np.dtype(x) for x in (theta, g, *slots)]
 
 

@@ -73,6 +73,25 @@ extern "C" void host_advance(int grid, int block, void** a)
 }
 """
 
+SUM_LOOPS = (
+    LOOPS[: LOOPS.index('extern "C" void host_step')]
+    + r"""
+extern "C" void host_sums(int grid, int block, void** a)
+{
+    each(grid, block, [=] {
+        sums(*(const Table*)a[0], *(const Groups*)a[1], *(Total**)a[2]);
+    });
+}
+
+extern "C" void host_fold(int grid, int block, void** a)
+{
+    each(grid, block, [=] {
+        fold(*(const Table*)a[0], *(const Total**)a[1], *(Total**)a[2]);
+    });
+}
+"""
+)
+
 OBJECTS = Path(__file__).parents[1] / ".pytest_cache" / "cuda-shim"  # `make clean` removes it
 # -O1: each kernel is compiled once and runs on little. Contraction is what gcc does on its own.
 FLAGS = ("-std=c++17", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-fPIC", "-shared")
@@ -81,7 +100,8 @@ FLAGS = ("-std=c++17", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", "-fPI
 def translated(source):
     """The text for a C++ compiler on the host."""
     assert source.startswith(DEVICE)
-    return HOST + source.removeprefix(DEVICE) + LOOPS
+    loops = SUM_LOOPS if "struct Total" in source else LOOPS
+    return HOST + source.removeprefix(DEVICE) + loops
 
 
 @cache
@@ -169,6 +189,10 @@ class HostBuffer:
             self.bytes[offset : offset + held.size] = held
 
         self.device.put(stream, run)
+
+    def read(self, size, stream):
+        assert stream.graph is None, "nothing is read while a graph is recorded"
+        return self.bytes[:size].copy()
 
 
 class HostDevice:

@@ -8,13 +8,14 @@ import cuda_checks
 import cuda_shim
 import numpy as np
 import pytest
-from cuda_checks import BFLOAT16, FORMATS, RULES
+from cuda_checks import ASKING, BFLOAT16, FORMATS, RULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from wdref.backend import Leaf
 from wdref.rules.registry import families
+from wdref.rules.shapes import slot_shape
 
 rates = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-3, 0.1])
 betas = st.floats(0, 1, exclude_max=True) | st.sampled_from([0.0, 0.9, 0.999])
@@ -40,14 +41,23 @@ def leaves(draw, rule, form):
     found = []
     for h in draw(st.lists(hypers, max_size=3)):
         size, shift = draw(st.integers(0, 40)), draw(st.integers(0, 3))
-        theta, g, *slots = (draw(arrays(dtype, size + shift))[shift:] for dtype in dtypes)
+        theta, g = (draw(arrays(dtype, size + shift))[shift:] for dtype in dtypes[:2])
+        kinds = zip(kernel.shapes, dtypes[2:], strict=True)
+        slots = [
+            draw(arrays(dtype, size + shift))[shift:]
+            if kind == "like"
+            else draw(arrays(dtype, slot_shape(kind, (size,))))
+            for kind, dtype in kinds
+        ]
         t = draw(st.integers(1, 10**4))
         scalars = kernel.dialect.scalars(h, t, draw(st.floats(0, 2)), before=draw(st.floats(0, 2)))
         found.append(Leaf(kernel, theta, g, tuple(slots), scalars))
     return found
 
 
-CASES = [*((rule, "float32") for rule in RULES), *(("adamw", form) for form in list(FORMATS)[1:])]
+CASES = [*((rule, "float32") for rule in (*RULES, *ASKING)),
+         *(("adamw", form) for form in list(FORMATS)[1:]),
+         *(("lamb", form) for form in list(FORMATS)[1:])]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rule", "form"), CASES)

@@ -284,3 +284,34 @@ def test_what_cannot_be_recorded(machine):
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match=r"params\['w'\] cannot be written"):
         small(machine, opt, params={"w": frozen})
+
+
+# -- rules that look at a whole tensor ------------------------------------------------------------
+
+
+def test_many_tensors_are_summed_in_one_launch(same_bits):
+    given = [leaf("lamb", "float32", 30 + i, seed=i) for i in range(20)]
+    machine = host()
+    cuda_checks.check(machine, given, same_bits)
+    names = [name for name, _, _ in machine.driver.device.launches]
+    assert names == 2 * ["sums", "fold", "step"]  # new arrays, then in place
+
+
+def test_more_tensors_than_a_launch_has_groups_for(same_bits):
+    given = [leaf("clipped together", "float32", 5, seed=i) for i in range(GROUPS + 5)]
+    cuda_checks.check(host(), given, same_bits)
+
+
+def test_a_sum_that_the_kernel_leaves_open_is_added_exactly(same_bits):
+    """2^54 + 1 + 1 is a tie: no bound settles it."""
+    x = leaf("clipped", "float64", 4)
+    g = np.array([2.0**27, 1.0, 1.0, 0.0])
+    x = x._replace(theta=np.ones(4), g=g, slots=tuple(np.zeros(4) for _ in x.slots))
+    cuda_checks.check(host(), [x], same_bits)
+
+
+def test_such_a_rule_is_not_captured():
+    opt = wdref.LAMB(learning_rate=0.1, weight_decay=0.1, backend="numpy")
+    params, grads = ({"w": np.ones(3, "float32")} for _ in range(2))
+    with pytest.raises(ValueError, match="capture holds no rule that looks at a whole tensor"):
+        Replay(cuda_shim.driver(), opt, params, grads, opt.init(params), 10)

@@ -12,6 +12,7 @@ from cuda_checks import FORMATS, RULES
 
 from wdref.backends.cuda.kernel import OPTIONS, SIZE, Printed, Tuning
 from wdref.backends.tracing.element import element
+from wdref.backends.tracing.phases import phases
 from wdref.backends.tracing.trace import trace
 
 cupy = pytest.importorskip("cupy", reason="the extra `cupy` installs it")
@@ -144,3 +145,16 @@ def test_no_device_is_one_clear_error():
     for call in (backend.backend.step, backend.backend.update):
         with pytest.raises(RuntimeError, match="backend 'cupy' found no CUDA device"):
             call([x])
+
+
+@pytest.mark.parametrize("rule", ["lamb", "clipped together"])
+def test_the_kernels_of_a_sum_are_exact_too(rule):
+    """A two-sum of which a fused operation is part would be none."""
+    kernel, dtypes = cuda_checks.kernel(rule, "float32")
+    s = cuda_checks.scalars(kernel.dialect)
+    present = tuple(x is not None for x in s)
+    plan = phases(kernel, tuple(x.name for x in dtypes), type(s), present)
+    for each in plan.rounds:
+        ptx, cubin = compiled(Printed(element(each.program), Tuning()).source, "sm_90")
+        assert not {x for x in wrong(ptx) if ".local" not in x}
+        assert cubin.startswith(b"\x7fELF")

@@ -125,24 +125,27 @@ class Loaded:
     """A cubin on one device; `Module` of the driver."""
 
     def __init__(self, cubin: bytes, ordinal: int) -> None:
-        module = cupy.cuda.function.Module()
-        module.load(cubin)
-        self._functions = {
-            name: module.get_function(name) for name in ("step", "replay", "advance")
-        }
+        self._module = cupy.cuda.function.Module()
+        self._module.load(cubin)
+        self._functions: dict[str, Any] = {}
         self._processors = cupy.cuda.Device(ordinal).attributes["MultiProcessorCount"]
         self._resident: dict[tuple[str, int], int] = {}
 
     def launch(
         self, name: str, grid: int, block: int, arguments: Sequence[Argument], stream: Stream
     ) -> None:
-        self._functions[name]((grid,), (block,), arguments, stream=stream)
+        self._function(name)((grid,), (block,), arguments, stream=stream)
+
+    def _function(self, name: str) -> Any:
+        if name not in self._functions:
+            self._functions[name] = self._module.get_function(name)
+        return self._functions[name]
 
     def resident(self, name: str, block: int) -> int:
         found = self._resident.get((name, block))
         if found is None:
             each = driver.occupancyMaxActiveBlocksPerMultiprocessor(
-                self._functions[name].ptr, block, 0
+                self._function(name).ptr, block, 0
             )
             found = self._resident[name, block] = max(1, each) * self._processors
         return found
@@ -207,6 +210,10 @@ class DeviceBuffer:
         place = self._array.data + offset
         place.copy_from_host_async(int(self._host.ptr), data.size, stream)
         self._sent.record(stream)
+
+    def read(self, size: int, stream: Stream) -> Any:
+        # waits for what is on the stream before it
+        return self._array[:size].get(stream=stream)
 
 
 def _architecture(capability: int) -> int:

@@ -1,24 +1,21 @@
 """The driver: leaves become tables of pointers, and each table one launch.
 
 What a GPU does is behind `Device` and `Library`, a few functions each, so that a test runs the
-same driver on a CPU. Nothing waits for the device and nothing is copied to or from the host.
+same driver on a CPU. Nothing waits for the device and nothing is copied to or from the host, but
+for the sums of a rule that looks at a whole tensor (`Summing`).
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf, asks, write
-from wdref.engine.tree import dtype_name
+from wdref.backend import Leaf
 
-from ..tracing.element import element
-from ..tracing.trace import TraceError, trace
 from .kernel import DEFAULT, Printed, Tuning
-from .tables import Batch
+from .summing import Scratch
+from .work import Key, Work
 
 Array = Any
 Stream = Any
@@ -110,13 +107,9 @@ class Buffer(Protocol):
         """Copy `values` in the order of the stream. They may change as soon as this returns."""
         ...
 
-
-class Key(NamedTuple):
-    """What the tensors of a launch share."""
-
-    printed: Printed
-    library: Library
-    ordinal: int
+    def read(self, size: int, stream: Stream) -> Array:
+        """Return the first `size` bytes as NumPy's, after what is on the stream."""
+        ...
 
 
 class Driver:
@@ -128,6 +121,7 @@ class Driver:
         self.device, self.tuning = device, tuning
         self._modules: dict[tuple[Printed, int], Module] = {}
         self._recorded: list[Leaf] | None = None
+        self._scratch = Scratch()
 
     def update(self, leaves: Sequence[Leaf], /) -> list[tuple[Array, tuple[Array, ...]]]:
         """Return new arrays."""
@@ -188,6 +182,7 @@ class Driver:
         fresh: Sequence[Sequence[Array]] | None,
     ) -> None:
         work = Work(self.tuning, leaves, libraries, fresh)
+        work.sum(self)
         launches = [
             (
                 key,
@@ -197,11 +192,7 @@ class Driver:
             for key, batch in work.batches.items()
         ]
         for key in work.batches:
-            if self.device.capturing(key.library.stream(key.ordinal)):
-                raise RuntimeError(
-                    "a step recorded into a CUDA graph would repeat this step's scalars for ever: "
-                    "use wdref.backends.cupy.capture, whose steps count on"
-                )
+            self.refuse_capture(key.library.stream(key.ordinal))
         for key, module, tables in launches:
             with self.device.use(key.ordinal):
                 stream = key.library.stream(key.ordinal)
@@ -209,14 +200,31 @@ class Driver:
                     self.launch(module, "step", arguments, key.printed, stream)
         work.finish()
 
+    def refuse_capture(self, stream: Stream) -> None:
+        """Raise RuntimeError where a CUDA graph is being recorded from `stream`."""
+        if self.device.capturing(stream):
+            raise RuntimeError(
+                "a step recorded into a CUDA graph would repeat this step's scalars for ever: "
+                "use wdref.backends.cupy.capture, whose steps count on"
+            )
+
     def module(self, key: Key) -> Module:
         """Compile and load what `key` needs, once a device."""
-        found = self._modules.get((key.printed, key.ordinal))
+        return self.module_of(key.printed, key.ordinal)
+
+    def module_of(self, printed: Printed, ordinal: int) -> Module:
+        """Compile and load a kernel, once a device."""
+        found = self._modules.get((printed, ordinal))
         if found is None:
-            with self.device.use(key.ordinal):
-                found = self.device.load(key.printed.source)
-            self._modules[key.printed, key.ordinal] = found
+            with self.device.use(ordinal):
+                found = self.device.load(printed.source)
+            self._modules[printed, ordinal] = found
         return found
+
+    def scratch(self, ordinal: int, which: int, size: int) -> Buffer:
+        """Return memory of the current device for totals."""
+        buffer: Buffer = self._scratch.at((ordinal, which), size, self.device.buffer)
+        return buffer
 
     @staticmethod
     def launch(
@@ -226,100 +234,3 @@ class Driver:
         block = printed.tuning.block
         grid = min(int(arguments[0]["chunks"][0]), module.resident(name, block))
         module.launch(name, grid, block, arguments, stream)
-
-
-class Work:
-    """The leaves of one step, sorted by kernel and device, and what is left to do after it.
-
-    The new values go to the arrays of `fresh`, a row a leaf, or without it in place.
-    """
-
-    def __init__(
-        self,
-        tuning: Tuning,
-        leaves: Sequence[Leaf],
-        libraries: Sequence[Library],
-        fresh: Sequence[Sequence[Array]] | None,
-    ) -> None:
-        self.tuning = tuning
-        self.batches: dict[Key, Batch] = {}
-        self.kept: list[Array] = []  # copies, alive until the launch is on its stream
-        self.copies: list[tuple[Array, Array]] = []  # a place, and what the kernel wrote for it
-        self.plain: list[tuple[Leaf, Any, Sequence[Array]]] = []
-        self.touched: dict[Library, list[Array]] = {}
-        self.asking: list[tuple[Leaf, Sequence[Array]]] = []  # for sums: evaluated together
-        self._known: dict[tuple[int, ...], Printed | None] = {}
-        for i, (leaf, library) in enumerate(zip(leaves, libraries, strict=True)):
-            outputs = fresh[i] if fresh else (leaf.theta, *leaf.slots)
-            if fresh is None:
-                self.touched.setdefault(library, []).extend(outputs)
-            size = math.prod(leaf.theta.shape)
-            if asks(leaf):
-                self.asking.append((leaf, outputs))
-            elif size:
-                self._leaf(leaf, library, outputs, size, in_place=fresh is None)
-        results = PLAIN.update([leaf for leaf, _ in self.asking])
-        self.plain += [
-            (leaf, result, outputs)
-            for (leaf, outputs), result in zip(self.asking, results, strict=True)
-        ]
-
-    def _leaf(
-        self, leaf: Leaf, library: Library, outputs: Sequence[Array], size: int, *, in_place: bool
-    ) -> None:
-        inputs = [leaf.theta, leaf.g, *leaf.slots]
-        kind = (id(leaf.kernel), id(leaf.scalars), *[id(x.dtype) for x in inputs])
-        if kind not in self._known:
-            self._known[kind] = _printed(leaf, inputs, self.tuning)
-        printed = self._known[kind]
-        if printed is None:
-            self.plain.append((leaf, PLAIN.update([leaf])[0], outputs))
-            return
-        source = library.addresses(inputs)
-        if in_place and source is not None:
-            target = [source[0], *source[2:]]
-        else:
-            source = source or self._copied(library, inputs)
-            target = library.addresses(outputs) or self._beside(library, outputs)
-        key = Key(printed, library, library.ordinal(leaf.theta))
-        batch = self.batches.get(key)
-        if batch is None:
-            batch = self.batches[key] = Batch(printed)
-        batch.add([*[source[k] for k in printed.reads], *target], size, leaf.scalars)
-
-    def _copied(self, library: Library, arrays: Sequence[Array]) -> list[int]:
-        made = [library.flattened(x) for x in arrays]
-        self.kept += made
-        return library.addresses(made) or []
-
-    def _beside(self, library: Library, arrays: Sequence[Array]) -> list[int]:
-        made = [x if library.addresses([x]) else library.empty(x) for x in arrays]
-        self.kept += made
-        self.copies += [(x, y) for x, y in zip(arrays, made, strict=True) if x is not y]
-        return library.addresses(made) or []
-
-    def finish(self) -> None:
-        """Write what no kernel could write in place."""
-        for place, values in self.copies:
-            place[...] = values
-        for leaf, result, outputs in self.plain:
-            write(leaf, result, outputs)
-        for library, arrays in self.touched.items():
-            library.written(arrays)
-
-
-def _printed(leaf: Leaf, inputs: Sequence[Array], tuning: Tuning) -> Printed | None:
-    dtypes = tuple(dtype_name(x) for x in inputs)
-    present = tuple(value is not None for value in leaf.scalars)
-    scalars: Any = type(leaf.scalars)
-    return _print(leaf.kernel, dtypes, scalars, present, tuning)
-
-
-@cache
-def _print(
-    kernel: Any, dtypes: tuple[str, ...], scalars: Any, present: tuple[bool, ...], tuning: Tuning
-) -> Printed | None:
-    try:
-        return Printed(element(trace(kernel, dtypes, scalars, present)), tuning)
-    except TraceError:
-        return None

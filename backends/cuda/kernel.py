@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..tracing.element import Element, Statement
-from .text import DEVICE, ENTRIES, FUNCTIONS, RUN
+from .text import DEVICE, ENTRIES, FUNCTIONS, RUN, SUM_ENTRIES, TOTAL
 
 OPTIONS = ("--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true")
 PARAMETERS = 32_764  # bytes that a launch may pass by value: sm_70 and later, CUDA 12.1 and later
@@ -54,6 +54,26 @@ class Tuning:
 DEFAULT = Tuning()
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop over the chunks does beside the elements, and hands on to each."""
+
+    parameters: str = ""
+    begin: str = ""
+    end: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+STEPPING = Hooks()
+SUMMING = Hooks(
+    ", Total* totals",
+    "Total own[TERMS] = {};",
+    """for (int k = 0; k < TERMS; ++k)
+            totals[((long long)chunk * TERMS + k) * BLOCK + threadIdx.x] = own[k];""",
+    ("own",),
+)
+
+
 @dataclass(frozen=True, eq=False)  # told apart by identity: the program would be hashed whole
 class Printed:
     """A kernel as text, and how its arguments lie in memory.
@@ -65,6 +85,16 @@ class Printed:
     element: Element
     tuning: Tuning = DEFAULT
 
+    @property
+    def terms(self) -> int:
+        """How many terms are summed: none where arrays are written."""
+        return len(self.element.stores) if self.element.program.terms else 0
+
+    @property
+    def hooks(self) -> "Hooks":
+        """What the loop over the chunks does beside the elements."""
+        return SUMMING if self.terms else STEPPING
+
     @cached_property
     def reads(self) -> tuple[int, ...]:
         """Indices among theta, g and the slots of the arrays that are read."""
@@ -74,7 +104,9 @@ class Printed:
 
     @property
     def writes(self) -> tuple[int, ...]:
-        """Likewise of those written: theta and the slots."""
+        """Likewise of those written: theta and the slots, nothing where terms are summed."""
+        if self.terms:
+            return ()
         return (0, *range(2, len(self.element.loads)))
 
     @cached_property
@@ -121,9 +153,12 @@ class Printed:
     @cached_property
     def source(self) -> str:
         """The text."""
-        return "\n".join(
-            [DEVICE, FUNCTIONS, self._constants(), _element(self), _run(self), ENTRIES]
-        )
+        parts = [DEVICE, FUNCTIONS, self._constants()]
+        if self.terms:
+            parts += [TOTAL, _element(self), _run(self), SUM_ENTRIES]
+        else:
+            parts += [_element(self), _run(self), ENTRIES]
+        return "\n".join(parts)
 
     def _constants(self) -> str:
         fields = "".join(
@@ -136,6 +171,7 @@ class Printed:
                 f"constexpr int BLOCK = {self.tuning.block}, CHUNK = {self.tuning.chunk};",
                 f"constexpr int VECTOR = {self.vector}, CAPACITY = {self.capacity};",
                 f"constexpr int ARRAYS = {self._pointers}, GROUPS = {GROUPS};",
+                *([f"constexpr int TERMS = {self.terms};"] if self.terms else []),
                 f"struct Scalars {{{fields or ' int none;'} }};",
             ]
         )
@@ -162,7 +198,10 @@ def _element(p: Printed) -> str:
              for s in p.element.statements]  # fmt: skip
     kinds = {f"x{k}": dtype for k, dtype in enumerate(loads)}
     kinds |= {s.target: s.result for s in p.element.statements}
-    for k, name in zip(p.writes, p.element.stores, strict=True):
+    if p.terms:
+        lines += [f"    add(own[{k}], (double){name});" for k, name in enumerate(p.element.stores)]
+        heads.append("Total* own")
+    for k, name in zip(p.writes, () if p.terms else p.element.stores, strict=True):
         rounded = _cast(name, kinds[name], loads[k])
         lines.append(f"    y{k} = {_stored(rounded, loads[k])};")
     head = f"INLINE void element({', '.join(heads)})"
@@ -204,6 +243,9 @@ def _run(p: Printed) -> str:
           for i, k in enumerate(p.writes, len(p.reads))),
     ]  # fmt: skip
     return RUN.format(
+        parameters=p.hooks.parameters,
+        begin=p.hooks.begin,
+        end=p.hooks.end,
         heads="\n        ".join(heads),
         vector=_loop(p, "[k]", "packed"),
         loads="\n                ".join(
@@ -225,4 +267,4 @@ def _loop(p: Printed, index: str, packed: str) -> str:
         text, dtype = place.format(f"x{k}") + index, p.element.loads[k]
         values.append(f"from_{dtype}({text})" if MEMORY[dtype] == "Half" else text)
     outputs = [place.format(f"y{k}") + index for k in p.writes]
-    return f"element(s, {', '.join([*values, *outputs])});"
+    return f"element(s, {', '.join([*values, *outputs, *p.hooks.arguments])});"

@@ -38,11 +38,16 @@ class Batch:
         groups = np.array(self.groups, np.int32)
         if (addresses % self.printed.itemsizes).any():
             raise ValueError("an array begins inside an element, where CUDA cannot read: copy it")
+        for band, some in self.rows():
+            yield band, self._table(addresses[some], sizes[some], groups[some] - band)
+
+    def rows(self) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+        """Which tensors each table holds, with the number of its first group."""
+        groups = np.array(self.groups, np.int32)
         for band in range(0, len(self.scalars), GROUPS):
             (rows,) = np.nonzero((groups >= band) & (groups < band + GROUPS))
             for low in range(0, len(rows), self.printed.capacity):
-                some = rows[low : low + self.printed.capacity]
-                yield band, self._table(addresses[some], sizes[some], groups[some] - band)
+                yield band, rows[low : low + self.printed.capacity]
 
     def _table(self, addresses: Array, sizes: Array, groups: Array) -> np.ndarray[Any, Any]:
         n = len(sizes)

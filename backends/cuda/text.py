@@ -99,7 +99,7 @@ INLINE int find(const Table& table, int chunk)
 
 // An array may be read and written, at one element by one thread, which reads first: x and y may
 // be the same memory.
-INLINE void run(const Table& table, const Scalars* groups)
+INLINE void run(const Table& table, const Scalars* groups{parameters})
 {{
     for (int chunk = blockIdx.x; chunk < table.chunks; chunk += gridDim.x) {{
         const int tensor = find(table, chunk);
@@ -108,6 +108,7 @@ INLINE void run(const Table& table, const Scalars* groups)
         const int n = rest < CHUNK ? (int)rest : CHUNK;
         const Scalars s = groups[table.group[tensor]];
         {heads}
+        {begin}
         int done = 0;
         if (aligned(table, tensor)) {{
             done = n - n % VECTOR;
@@ -123,8 +124,49 @@ INLINE void run(const Table& table, const Scalars* groups)
         }}
         #pragma unroll 1
         for (int i = done + threadIdx.x; i < n; i += BLOCK) {scalar}
+        {end}
     }}
 }}
+"""
+
+# A sum of terms as a double-double and of their magnitudes: see wdref.sums.partial. No thread waits
+# for another: each has a place of its own in memory, and what is left is added by the host.
+TOTAL = r"""
+struct Total { double high, low, size; };
+
+INLINE void add(Total& t, double y)
+{
+    const double s = t.high + y, other = s - t.high;
+    t.low += (t.high - (s - other)) + (y - other);
+    t.high = s;
+    t.size += magnitude(y);
+}
+"""
+
+SUM_ENTRIES = r"""
+// of each chunk a total a thread and term
+KERNEL __launch_bounds__(BLOCK)
+sums(BY_VALUE(Table) table, BY_VALUE(Groups) groups, Total* totals)
+{
+    run(table, groups.at, totals);
+}
+
+// of each tensor a total a thread and term, of those of its chunks
+KERNEL __launch_bounds__(BLOCK) fold(BY_VALUE(Table) table, const Total* chunks, Total* totals)
+{
+    for (int tensor = blockIdx.x; tensor < table.tensors; tensor += gridDim.x)
+        for (int k = 0; k < TERMS; ++k) {
+            Total t = {0, 0, 0};
+            for (int chunk = table.first[tensor]; chunk < table.first[tensor + 1]; ++chunk) {
+                const Total own = chunks[((long long)chunk * TERMS + k) * BLOCK + threadIdx.x];
+                const double size = t.size + own.size;
+                add(t, own.high);
+                t.low += own.low;
+                t.size = size;
+            }
+            totals[((long long)tensor * TERMS + k) * BLOCK + threadIdx.x] = t;
+        }
+}
 """
 
 ENTRIES = r"""
