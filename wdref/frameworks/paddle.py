@@ -1,6 +1,7 @@
 """Adapter for paddle.optimizer on its CPU: ``paddle:AdamW[amsgrad=True]``.
 
-`LarsMomentumOptimizer` is of paddle.incubate.optimizer. Options go to the constructor as they are. The schedule calls ``set_lr`` before each step.
+`LarsMomentumOptimizer` is of paddle.incubate.optimizer. Options go to the constructor as they are.
+The schedule calls ``set_lr`` before each step.
 """
 
 import inspect

@@ -277,6 +277,29 @@ class LAMB(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class LARS(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        momentum: float = ...,
+        trust_coefficient: float = ...,
+        eps: float | None = ...,
+        nesterov: bool | None = ...,
+        norms: Literal["parts", "sum", "gradient"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class Lion(Method):
     def __init__(
         self,
