@@ -66,6 +66,9 @@ OPTIMIZERS = {
     "lars": "lars",
     "lars[nesterov=True]": "lars[nesterov=True]",
     "lars[x64=True]": "lars",
+    "fromage": "fromage",
+    "fromage[decay=before]": "fromage[form=l2]",
+    "fromage[decay=last]": "fromage[form=fixed]",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
@@ -103,7 +106,8 @@ NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MO
 WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
-         "max_step_size": "largest", "trust_coefficient": "trust_coefficient"}  # fmt: skip
+         "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
+         "min_norm": "min_norm"}  # fmt: skip
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
         "jit": (True, False), "device": (None,)}  # fmt: skip
