@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf, write
+from wdref.backend import PLAIN, Leaf, asks, write
 from wdref.engine.tree import dtype_name
 from wdref.sums import Exact, Partial, partial
 
-from .element import HOST, LITERALS, scalar_name
-from .phases import Phases
 from .rounds import run_rounds
 from .threads import spread
-from .trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
+from .tracing.element import HOST, LITERALS, scalar_name
+from .tracing.phases import Phases
+from .tracing.trace import ARITHMETIC, COMPARISONS, Node, Program, TraceError, trace
 
 BLOCK = 131072  # elements: fewer calls, so that two threads seldom wait for the interpreter lock
 UFUNCS = (*ARITHMETIC, "sqrt", "abs", "sign", "maximum", "minimum", *COMPARISONS)
@@ -49,7 +49,7 @@ class NumPy:
         jobs: list[Job] = []
         asking = run_rounds(leaves, outputs, rounds)
         for leaf, outs in zip(leaves, outputs, strict=True):
-            if leaf.kernel.scope != "element":
+            if asks(leaf):
                 continue
             inputs = [leaf.theta, leaf.g, *leaf.slots]
             compiled = _compiled(leaf) if flat((*inputs, *outs)) else None

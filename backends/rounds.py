@@ -6,14 +6,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from wdref.backend import Leaf, write
+from wdref.backend import Leaf, asks, write
 from wdref.engine.half_precision import Kernel
 from wdref.engine.tree import dtype_name
 from wdref.sums import Exact, Part, Partial, Rounds, answered, together
 
-from .element import Element, element
-from .phases import Phases, phases
-from .trace import TraceError
+from .tracing.element import Element, element
+from .tracing.phases import Phases, phases
+from .tracing.trace import TraceError
 
 Array = Any
 
@@ -42,7 +42,7 @@ def run_rounds(
     Nothing is written before: a sum that is beyond the range leaves all as it was.
     """
     pairs = [(leaf, outs) for leaf, outs in zip(leaves, outputs, strict=True)
-             if leaf.kernel.scope != "element"]  # fmt: skip
+             if asks(leaf)]  # fmt: skip
     with np.errstate(all="ignore"):  # IEEE values propagate, as in blocks
         steps = together([_asking(leaf, outs, compiled) for leaf, outs in pairs], answered)
 

@@ -35,7 +35,7 @@ RULES = {
     "sgd": MomentumDialect("l2", lr="outside", damping="dampening", nesterov=True, clip="sum"),
     "plain": MomentumDialect("lr", "after", buffer=False, clip="gradient"),
     **{c.name: dialect(c.name) for name, family in families().items() if name not in FIRST
-       for c in family.claims},
+       for c in family.claims if dialect(c.name).scope == "element"},
 }  # fmt: skip
 # dtypes of theta, of g and of the slots; whether there is a master copy
 FORMATS = {

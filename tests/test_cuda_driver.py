@@ -16,8 +16,8 @@ from wdref.backends.cuda.driver import Driver
 from wdref.backends.cuda.kernel import GROUPS, PARAMETERS, Printed, Tuning
 from wdref.backends.cuda.replay import Replay
 from wdref.backends.cuda.tables import Batch
-from wdref.backends.element import element
-from wdref.backends.trace import trace
+from wdref.backends.tracing.element import element
+from wdref.backends.tracing.trace import trace
 
 
 def printed(rule, form, tuning=cuda_shim.SMALL):

@@ -11,8 +11,8 @@ import pytest
 from cuda_checks import FORMATS, RULES
 
 from wdref.backends.cuda.kernel import OPTIONS, SIZE, Printed, Tuning
-from wdref.backends.element import element
-from wdref.backends.trace import trace
+from wdref.backends.tracing.element import element
+from wdref.backends.tracing.trace import trace
 
 cupy = pytest.importorskip("cupy", reason="the extra `cupy` installs it")
 backend = importlib.import_module("wdref.backends.cuda.cupy")

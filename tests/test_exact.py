@@ -19,6 +19,7 @@ from mpmath import mp, mpf
 from wdref.backends.exact.backend import backend
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.rules.clip import NORMS
 
 # -- the paper -------------------------------------------------------------------------------
 
@@ -161,6 +162,8 @@ def answers(kind):
     """Every answer that a dialect may give to each question: its fields and their types."""
     types = {f.name: f.type for f in fields(kind)}
     choices = {name: (False, True) if t is bool else get_args(t) for name, t in types.items()}
+    # one coordinate has no norm of its tensor: test_clip_by_norm.py
+    choices["clip"] = [clip for clip in choices["clip"] if clip not in NORMS]
     return st.builds(kind, **{name: st.sampled_from(choice) for name, choice in choices.items()})
 
 

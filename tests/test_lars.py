@@ -128,8 +128,8 @@ def test_the_paper_s_file_and_the_dialect_are_one():
 
 def stepped(theta, g, **options):
     answers = {k: options.pop(k) for k in ("guard",) if k in options}
-    given = {"learning_rate": 0.5, "weight_decay": 0.5, "trust_coefficient": 0.75, **options}
-    opt = wdref.LARS(answers=answers, **given)
+    numbers = {"learning_rate": 0.5, "weight_decay": 0.5, "trust_coefficient": 0.75, **options}
+    opt = wdref.LARS(answers=answers, **numbers)
     params = {"w": np.array(theta)}
     return opt.update(params, {"w": np.array(g)}, opt.init(params))[0]["w"].tolist()
 

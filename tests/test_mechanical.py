@@ -40,6 +40,10 @@ EQUIVALENT = {
     ("fromage", FROMAGE_GUARD),
     # absent is λ where a mask leaves it out, which no case has; tests/test_lars.py masks
     ("lars", 'if d.norms == "parts" and d.form == "ratio" and s.decay is not None:'),
+    # v is not below 0; before the first step it is 0, whatever it is multiplied by
+    ("novograd", 'v = chosen(v > 0.0, lambda: new, lambda: g2) if d.start == "again" else new'),
+    ("novograd", 'beta2=0.0 if begins else h["beta2"],'),
+    *(("novograd", f"if s.decay is not None{rest}:") for rest in ("", ' and d.form == "moment"')),
     # an average of the wrong sign, whose square alone is read
     ("rmsprop", "mean = s.rho * mean + s.one_minus_rho * g if d.centered else None"),
 }  # fmt: skip

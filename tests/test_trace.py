@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import wdref
 from wdref.backend import PLAIN, Leaf, load
-from wdref.backends.trace import Namespace, TraceError, trace
+from wdref.backends.tracing.trace import Namespace, TraceError, trace
 
 blocked = importlib.import_module("wdref.backends.numpy")
 NUMPY = load("numpy")

@@ -14,6 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from .engine.half_precision import Kernel
+from .rules.shapes import scope_of
 from .sums import Answer, answered, together
 
 Array = Any
@@ -32,6 +33,11 @@ class Leaf(NamedTuple):
     slots: tuple[Array, ...]
     scalars: Any
     addresses: tuple[int, ...] | None = None
+
+
+def asks(leaf: Leaf) -> bool:
+    """Whether the leaf's rule asks for sums; one that does not say so asks for none."""
+    return bool(scope_of(leaf.kernel) != "element")
 
 
 class Prepared(Protocol):
@@ -69,11 +75,9 @@ class Plain:
         self, leaves: Sequence[Leaf], /, *, sums: Answer = answered
     ) -> list[tuple[Array, tuple[Array, ...]]]:
         """Evaluate the kernels leaf by leaf; those that ask for `sums` go on together."""
-        asking = [
-            leaf.kernel.rounds(*leaf[1:5]) for leaf in leaves if leaf.kernel.scope != "element"
-        ]
+        asking = [leaf.kernel.rounds(*leaf[1:5]) for leaf in leaves if asks(leaf)]
         asked = iter(together(asking, sums))
-        results = (leaf.kernel(*leaf[1:5]) if leaf.kernel.scope == "element" else next(asked)
+        results = (leaf.kernel(*leaf[1:5]) if not asks(leaf) else next(asked)
                    for leaf in leaves)  # fmt: skip
         return [(_array(theta), tuple(map(_array, slots))) for theta, slots in results]
 
@@ -87,7 +91,7 @@ class Plain:
 
         A scalar is a number or a float64 NumPy array (K,), rounded once to the dtype that it meets.
         """
-        if any(leaf.kernel.scope != "element" for leaf in leaves):
+        if any(asks(leaf) for leaf in leaves):
             for k in range(len(leaves[0].theta)):  # a sum is of one entry
                 self.step([_entry(leaf, k) for leaf in leaves])
             return

@@ -20,7 +20,7 @@ from .engine.plan import Plan
 from .rules.contract import Rule, Shape
 from .rules.registry import families
 from .rules.remembering import Remembering
-from .rules.shapes import slot_shape
+from .rules.shapes import PARAMETERS, shapes_of, slot_shape
 from .schedules import Schedule
 from .sums import Exchange, exchanged
 
@@ -107,13 +107,13 @@ class Optimizer:
         trees = {name: optree.tree_unflatten(spec, column) for name, column in begun.items()}
         return _state(check_count("step", step, low=0), trees, self.rule_name)
 
-    def starts(self, group: int = 0, /) -> dict[str, float]:
-        """Return the number that each slot of a group's leaves begins with."""
+    def starts(self, group: int = 0, /) -> dict[str, Any]:
+        """Return what each slot of a group's leaves begins with: a number, or the parameters."""
         over = self.groups[group - 1][1] if group else {}
         numbers = self.dialect.starts({**self.hyper, **over})
         return dict(zip(self.dialect.slots, numbers, strict=True))
 
-    def first_slot(self, name: str, p: Array, starts: Mapping[str, float], /) -> Array:
+    def first_slot(self, name: str, p: Array, starts: Mapping[str, Any], /) -> Array:
         """Return the slot `name` of the leaf `p` before the first step."""
         xp = array_namespace(p)
         half = tree.dtype_name(p) in tree.HALF
@@ -121,6 +121,8 @@ class Optimizer:
             return xp.astype(p, xp.float32, copy=True) if half else xp.zeros(0, dtype=p.dtype)
         wide = half and self.state_dtype == "float32"
         dtype, start = xp.float32 if wide else p.dtype, starts[name]
+        if start == PARAMETERS:
+            return xp.astype(p, dtype, copy=True)
         shape = slot_shape(self._shapes[name], p.shape)
         if shape != tuple(p.shape):
             return xp.full(shape, start, dtype=dtype, device=device(p))
@@ -131,7 +133,7 @@ class Optimizer:
     @cached_property
     def _shapes(self) -> dict[str, Shape]:
         """What each of the rule's slots holds of a tensor."""
-        return dict(zip(self.dialect.slots, self.dialect.shapes, strict=True))
+        return dict(zip(self.dialect.slots, shapes_of(self.dialect), strict=True))
 
     @property
     def slot_names(self) -> tuple[str, ...]:

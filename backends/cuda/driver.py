@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf, write
+from wdref.backend import PLAIN, Leaf, asks, write
 from wdref.engine.tree import dtype_name
 
-from ..element import element
-from ..trace import TraceError, trace
+from ..tracing.element import element
+from ..tracing.trace import TraceError, trace
 from .kernel import DEFAULT, Printed, Tuning
 from .tables import Batch
 
@@ -247,14 +247,22 @@ class Work:
         self.copies: list[tuple[Array, Array]] = []  # a place, and what the kernel wrote for it
         self.plain: list[tuple[Leaf, Any, Sequence[Array]]] = []
         self.touched: dict[Library, list[Array]] = {}
+        self.asking: list[tuple[Leaf, Sequence[Array]]] = []  # for sums: evaluated together
         self._known: dict[tuple[int, ...], Printed | None] = {}
         for i, (leaf, library) in enumerate(zip(leaves, libraries, strict=True)):
             outputs = fresh[i] if fresh else (leaf.theta, *leaf.slots)
             if fresh is None:
                 self.touched.setdefault(library, []).extend(outputs)
             size = math.prod(leaf.theta.shape)
-            if size:
+            if asks(leaf):
+                self.asking.append((leaf, outputs))
+            elif size:
                 self._leaf(leaf, library, outputs, size, in_place=fresh is None)
+        results = PLAIN.update([leaf for leaf, _ in self.asking])
+        self.plain += [
+            (leaf, result, outputs)
+            for (leaf, outputs), result in zip(self.asking, results, strict=True)
+        ]
 
     def _leaf(
         self, leaf: Leaf, library: Library, outputs: Sequence[Array], size: int, *, in_place: bool

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..element import Element, Statement
+from ..tracing.element import Element, Statement
 from .text import DEVICE, ENTRIES, FUNCTIONS, RUN
 
 OPTIONS = ("--std=c++17", "--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true")

@@ -16,7 +16,7 @@ from flint import arb
 from wdref.engine.arithmetic import Arithmetic
 from wdref.rules.contract import Rule
 from wdref.rules.remembering import Remembering
-from wdref.rules.shapes import slot_shape
+from wdref.rules.shapes import PARAMETERS, scope_of, shapes_of, shared, slot_shape
 from wdref.sums import answered, together
 
 from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
@@ -74,6 +74,10 @@ class _Tensor:
         """What the rule is given of the next step."""
         t = len(self.path) + 1
         c = self.course
+        if len(c.grads[t - 1]) != len(self.theta):
+            raise ValueError(
+                f"a gradient of {len(c.grads[t - 1])} numbers for {len(self.theta)} parameters"
+            )
         h = {name: x(t) if callable(x) else x for name, x in c.hyper.items()}
         count = t if c.times is None else c.times[t - 1]
         s = self.host.scalars(h, count, c.eta[t - 1], c.eta[max(t - 2, 0)])
@@ -143,12 +147,16 @@ class Exact:
             steps = sorted({t for c in courses for t in c.taken})
             for t in steps:
                 now = [x for x in tensors if t in x.course.taken]
-                if dialect.scope == "element":
+                if scope_of(dialect) == "element":
                     results = [dialect.apply(*x.inputs()) for x in now]
                 else:
                     results = together([dialect.rounds(*x.inputs()) for x in now], answered)
                 for x, result in zip(now, results, strict=True):
                     x.take(*result)
+                if scope_of(dialect) == "tree":  # which goes on without the others
+                    for x in tensors:
+                        x.slots = x.slots if x in now else shared(x.slots, now[0].slots,
+                                                                  shapes_of(dialect))  # fmt: skip
             return [Path(x.path, x.doubts) for x in tensors]
 
     def step(
@@ -206,11 +214,13 @@ backend = Exact()
 def _begun(dialect: Rule, hyper: Mapping[str, Any], theta: Balls) -> list[Any]:
     """The slots before the first step."""
     h = {name: value(1) if callable(value) else value for name, value in hyper.items()}
-    pairs = zip(dialect.starts(h), dialect.shapes, strict=True)
+    pairs = zip(dialect.starts(h), shapes_of(dialect), strict=True)
     return [_slot(start, kind, theta) for start, kind in pairs]
 
 
 def _slot(start: Any, kind: Any, theta: Balls) -> Any:
+    if isinstance(start, str) and start == PARAMETERS:
+        return theta
     if kind == "scalar":
         return Number(start, theta.context.number)
     shape = slot_shape(kind, theta.shape)
@@ -261,8 +271,9 @@ def _cancelling(s: Any, arithmetic: Arithmetic | None) -> Any:
     head = "one_minus_"
     pairs = {name: (getattr(s, name), getattr(s, name.removeprefix(head)))
              for name in s._fields if name.startswith(head)}  # fmt: skip
-    wider = {name: kept + beta * unit for name, (kept, beta) in pairs.items() if beta is not None}
-    return s._replace(**wider)  # an average that the dialect has not has neither
+    wider = {name: kept + beta * unit for name, (kept, beta) in pairs.items()
+             if None not in (kept, beta)}  # fmt: skip
+    return s._replace(**wider)  # what a dialect has no average of has none of them, or β alone
 
 
 def _storage(arithmetic: Arithmetic | None) -> tuple[Widen | None, Widen | None]:

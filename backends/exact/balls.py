@@ -177,7 +177,10 @@ class Balls:
             shape = tuple(1 if k == axis else n for k, n in enumerate(self.shape))
             return Balls(sums, self.context, shape)
         terms = [pair for x in (self, *rest) for pair in x._counted()]
-        return Number(_sum(terms, self.context.every), self.context.number)
+        every, number = self.context.every, self.context.number
+        for x in rest:  # of several dtypes the sum may be of the narrowest
+            every, number = _coarser(every, x.context.every), _coarser(number, x.context.number)
+        return Number(_sum(terms, every), number)
 
     def _counted(self) -> Iterable[tuple[arb, int]]:
         counts = self.context.counts
@@ -438,6 +441,10 @@ def _sum(terms: Iterable[tuple[arb, int]], every: Widen | None) -> arb:
     if not size < every.overflow or lost >= 1:
         return arb.nan()
     return total + arb(0, ((size * lost / (1 - lost)).abs_upper() + every.lost * n))
+
+
+def _coarser(a: Widen | None, b: Widen | None) -> Widen | None:
+    return a if b is None else b.coarser(a)
 
 
 def _square(x: arb) -> arb:

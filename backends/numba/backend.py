@@ -12,14 +12,14 @@ from typing import Any
 import numba  # noqa: F401  # what is generated needs it: told here, not in the first step
 import numpy as np
 
-from wdref.backend import PLAIN, Leaf
+from wdref.backend import PLAIN, Leaf, asks
 from wdref.engine.memory import address
 
-from ..element import Element, element
 from ..numpy import Array, check, evaluate, flat
 from ..rounds import run_rounds
 from ..threads import spread
-from ..trace import TraceError, trace
+from ..tracing.element import Element, element
+from ..tracing.trace import TraceError, trace
 from . import entries as numba_entries
 from .cache import load
 from .phased import Phased
@@ -46,7 +46,7 @@ class Numba:
 
     def prepare(self, leaves: Sequence[Leaf], /) -> "_Tables | None":
         """Fill the tables for steps to come; None if a leaf is evaluated plain or in rounds."""
-        if any(leaf.kernel.scope != "element" for leaf in leaves):
+        if any(asks(leaf) for leaf in leaves):
             return None
         tables, plain = _gather(leaves, None)
         return None if plain else _Tables(list(tables.values()))
@@ -57,7 +57,7 @@ class Numba:
         A scalar is a number or a float64 array (K,).
         """
         check(self.name, leaves)
-        if any(leaf.kernel.scope != "element" for leaf in leaves):
+        if any(asks(leaf) for leaf in leaves):
             PLAIN.step_entries(leaves)
             return
         groups: dict[tuple[int, ...], list[Leaf]] = {}
@@ -71,11 +71,11 @@ backend = Numba()
 
 
 def _run(leaves: Sequence[Leaf], fresh: Sequence[Sequence[Array]] | None) -> None:
-    if any(leaf.kernel.scope != "element" for leaf in leaves):
+    if any(asks(leaf) for leaf in leaves):
         check("numba", leaves)
         outputs = fresh or [(leaf.theta, *leaf.slots) for leaf in leaves]
         run_rounds(leaves, outputs, Phased)()
-        rest = [i for i, leaf in enumerate(leaves) if leaf.kernel.scope == "element"]
+        rest = [i for i, leaf in enumerate(leaves) if not asks(leaf)]
         _run([leaves[i] for i in rest], fresh and [fresh[i] for i in rest])
         return
     tables, plain = _gather(leaves, fresh)

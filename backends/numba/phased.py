@@ -14,11 +14,11 @@ import numpy as np
 from wdref.engine.memory import address
 from wdref.sums import Exact, Partial, partial
 
-from ..element import Element, element
 from ..numpy import Array, rounds
-from ..phases import Phases
 from ..threads import spread
-from ..trace import Program
+from ..tracing.element import Element, element
+from ..tracing.phases import Phases
+from ..tracing.trace import Program
 from .cache import load
 from .source import LANES, printable, signless, source, sums_source
 

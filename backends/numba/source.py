@@ -1,7 +1,7 @@
 """A program printed as numba's Python: one loop over the elements of a table of tensors."""
 
-from ..element import Element, Statement
-from ..trace import TraceError
+from ..tracing.element import Element, Statement
+from ..tracing.trace import TraceError
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 

@@ -1,7 +1,7 @@
 """C99: a function that any C or C++ compiler takes, one loop over the elements."""
 
 from .expression import SIGNS, Tree, Writing
-from .listing import Line, Listing
+from .listing import Line, Listing, Summing
 from .words import Words, about
 
 SUFFIX = {"float32": "f", "float64": ""}
@@ -31,13 +31,66 @@ typedef struct {{
 void {name}(size_t n, {arrays},
 {indent}{clock}const {name}_hyper *h)
 {{
-    /* once a step, in double and rounded once */
+{rounds}    /* once a step, in double and rounded once */
 {scalars}
 
     for (size_t i = 0; i < n; i++) {{
 {lines}
     }}
-}}
+{numbers}}}
+"""
+ROUND = """\
+    {declared}
+    {{
+{scalars}
+        for (size_t i = 0; i < n; i++) {{
+{lines}
+        }}
+    }}
+{totals}
+
+"""
+EXACT = """
+/* the exact sum of what is added, as parts that do not overlap (Shewchuk 1997) */
+typedef struct {
+    double part[48], special;
+    int count;
+} exact_sum;
+
+static void add(exact_sum *s, double x)
+{
+    int kept = 0;
+    if (x - x != 0) {  /* infinite, or no number */
+        s->special += x;
+        return;
+    }
+    for (int k = 0; k < s->count; k++) {
+        const double y = s->part[k], high = x + y;
+        const double low = fabs(x) < fabs(y) ? x - (high - y) : y - (high - x);
+        if (low != 0) s->part[kept++] = low;
+        x = high;
+    }
+    s->part[kept++] = x;
+    s->count = kept;
+}
+
+/* rounded once, ties to even */
+static double total(const exact_sum *s)
+{
+    int n = s->count;
+    double high = n ? s->part[--n] : 0, low = 0;
+    if (s->special != 0) return s->special;
+    while (n > 0 && low == 0) {
+        const double x = high, y = s->part[--n];
+        high = x + y;
+        low = y - (high - x);
+    }
+    if (n > 0 && (low < 0 ? s->part[n - 1] < 0 : low > 0 && s->part[n - 1] > 0)) {
+        const double twice = 2 * low, away = high + twice;
+        if (away - high == twice) high = away;
+    }
+    return high;
+}
 """
 
 
@@ -52,12 +105,33 @@ def print_c(listing: Listing, words: Words, /) -> str:
         type=TYPE[listing.dtype],
         name=words.name,
         hyper=", ".join(listing.hyper),
-        helpers="".join(f"\n{text}" for text in helpers) + ("\n" if helpers else ""),
-        arrays=", ".join(arrays),
+        helpers="".join(f"\n{text}" for text in helpers)
+        + ("\n" if helpers else "")
+        + (EXACT if listing.rounds else ""),
+        rounds="".join(_round(listing, each) for each in listing.rounds),
+        numbers="".join(f"    *{x} = {x}_new;\n" for x, _ in listing.numbers),
+        arrays=", ".join([*arrays, *(f"real *{x}" for x, _ in listing.numbers)]),
         indent=" " * (len(words.name) + 6),
         clock="".join(text for key, text in clock.items() if key in listing.inputs),
-        scalars="\n".join(_scalar(listing, *pair) for pair in listing.scalars),
+        scalars="\n".join(
+            _scalar(listing, *pair)
+            for pair in (*listing.scalars, *((f"{x}_new", tree) for x, tree in listing.numbers))
+        ),
         lines="\n".join(f"        {_line(listing, line)}" for line in listing.lines),
+    )
+
+
+def _round(listing: Listing, each: Summing) -> str:
+    """The loop that adds up a round's terms, and its sums."""
+    lines = [_line(listing, line) for line in each.lines]
+    write = _element(listing)
+    lines += [f"add(&exact_{own}, {write(tree)});" for own, tree in each.sums]
+    parts = ", ".join(f"exact_{own} = {{{{0}}, 0, 0}}" for own, _ in each.sums)
+    return ROUND.format(
+        declared=f"exact_sum {parts};",
+        scalars="\n".join(f"    {_scalar(listing, *pair)}" for pair in each.scalars),
+        lines="\n".join(f"            {line}" for line in lines),
+        totals="\n".join(f"    const double {own} = total(&exact_{own});" for own, _ in each.sums),
     )
 
 
@@ -66,20 +140,27 @@ def _scalar(listing: Listing, own: str, tree: Tree) -> str:
         {**SIGNS, "power": "pow({}, {})", "real_power": "pow({}, {})",
          "sqrt": "sqrt({})", "select": "{} ? {} : {}",
          "first": "t == 1 ? {} : {}", "round": "(real){}"},
-        names=lambda key: f"h->{key}" if key in listing.hyper else key,
+        names=lambda key: f"h->{key}" if key in listing.hyper else _read(listing, key),
         numbers=lambda x: repr(float(x)),
         tight=frozenset({"round"}),
     )  # fmt: skip
     return f"    const real {own} = {host(Tree('round', (tree,)))};"
 
 
+def _read(listing: Listing, key: str) -> str:
+    return f"*{key}" if key in dict(listing.numbers) else key
+
+
 def _line(listing: Listing, line: Line) -> str:
+    target = f"{line.target}[i]" if line.array else f"const real {line.target}"
+    return f"{target} = {_element(listing)(line.tree)};"
+
+
+def _element(listing: Listing) -> Writing:
     own = SUFFIX[listing.dtype]
-    element = Writing(
+    return Writing(
         {**SIGNS, "sqrt": f"sqrt{own}({{}})", "abs": f"fabs{own}({{}})", "where": "{} ? {} : {}",
          "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "sign": "sign({})",
          "cast": "{}"},
         names=lambda key: f"{key}[i]" if key in listing.arrays else key,
     )  # fmt: skip
-    target = f"{line.target}[i]" if line.array else f"const real {line.target}"
-    return f"{target} = {element(line.tree)};"

@@ -5,7 +5,7 @@ JavaScript computes in float64. Rounding each result to float32 gives float32 ar
 """
 
 from .expression import SIGNS, Tree, Writing, ops
-from .listing import Line, Listing
+from .listing import Line, Listing, Summing
 from .words import Words, about
 
 POWER = """
@@ -51,19 +51,73 @@ HEAD = """\
 {about}
 {helpers}
 export function {name}({arguments}) {{
-  // once a step, in float64{rounded}
+{rounds}  // once a step, in float64{rounded}
 {scalars}
 
   for (let i = 0; i < theta.length; i++) {{
 {lines}
   }}
-}}
+{numbers}}}
+"""
+ROUND = """\
+{declared}
+  {{
+{scalars}
+    for (let i = 0; i < theta.length; i++) {{
+{lines}
+    }}
+  }}
+{totals}
+
+"""
+EXACT = """
+// the exact sum of what is added, as parts that do not overlap (Shewchuk 1997)
+class ExactSum {
+  parts = [];
+  special = 0;
+
+  add(x) {
+    if (!Number.isFinite(x)) {
+      this.special += x;
+      return;
+    }
+    let kept = 0;
+    for (const y of this.parts) {
+      const high = x + y;
+      const low = Math.abs(x) < Math.abs(y) ? x - (high - y) : y - (high - x);
+      if (low !== 0) this.parts[kept++] = low;
+      x = high;
+    }
+    this.parts.length = kept;
+    this.parts.push(x);
+  }
+
+  // rounded once, ties to even
+  total() {
+    if (this.special !== 0) return this.special;
+    let n = this.parts.length;
+    let high = n > 0 ? this.parts[--n] : 0;
+    let low = 0;
+    while (n > 0 && low === 0) {
+      const x = high;
+      const y = this.parts[--n];
+      high = x + y;
+      low = y - (high - x);
+    }
+    if (n > 0 && low * this.parts[n - 1] !== 0 && low < 0 === this.parts[n - 1] < 0) {
+      const twice = 2 * low;
+      const away = high + twice;
+      if (away - high === twice) high = away;
+    }
+    return high;
+  }
+}
 """
 
 
 def print_javascript(listing: Listing, words: Words, /) -> str:
     """Return an ES module with the function ``{rule}(theta, g, slots, …, h)``."""
-    powers = any("power" in ops(tree) for _, tree in listing.scalars)
+    powers = any("power" in ops(tree) for _, tree in listing.hosted)
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
     if listing.dtype == "float32":
         helpers.append("const f = Math.fround;")
@@ -71,12 +125,32 @@ def print_javascript(listing: Listing, words: Words, /) -> str:
     times = [key for key in clock if key in listing.inputs]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
-        helpers="".join(f"\n{text}\n" for text in helpers) + (POWER if powers else ""),
+        helpers="".join(f"\n{text}\n" for text in helpers)
+        + (POWER if powers else "")
+        + (EXACT if listing.rounds else ""),
+        rounds="".join(_round(listing, each) for each in listing.rounds),
+        numbers="".join(f"  {x}[0] = {x}New;\n" for x, _ in listing.numbers),
         name=words.name,
-        arguments=", ".join([*listing.arrays, *times, "h"]),
+        arguments=", ".join([*listing.arrays, *(x for x, _ in listing.numbers), *times, "h"]),
         rounded=" and rounded once" if listing.dtype == "float32" else "",
-        scalars="\n".join(_scalar(listing, *pair) for pair in listing.scalars),
+        scalars="\n".join(
+            _scalar(listing, *pair)
+            for pair in (*listing.scalars, *((f"{x}New", tree) for x, tree in listing.numbers))
+        ),
         lines="\n".join(f"    {_line(listing, line)}" for line in listing.lines),
+    )
+
+
+def _round(listing: Listing, each: Summing) -> str:
+    """The loop that adds up a round's terms, and its sums."""
+    lines = [_line(listing, line) for line in each.lines]
+    write = _element(listing)
+    lines += [f"exact_{own}.add({write(tree)});" for own, tree in each.sums]
+    return ROUND.format(
+        declared="\n".join(f"  const exact_{own} = new ExactSum();" for own, _ in each.sums),
+        scalars="\n".join(f"  {_scalar(listing, *pair)}" for pair in each.scalars),
+        lines="\n".join(f"      {line}" for line in lines),
+        totals="\n".join(f"  const {own} = exact_{own}.total();" for own, _ in each.sums),
     )
 
 
@@ -84,20 +158,27 @@ def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
         {**SIGNS, **COMPARED, "power": "power({}, {})", "real_power": "Math.pow({}, {})",
          "sqrt": "Math.sqrt({})",         "select": "{} ? {} : {}", "first": "t === 1 ? {} : {}"},
-        names=lambda key: f"h.{key}" if key in listing.hyper else key,
+        names=lambda key: f"h.{key}" if key in listing.hyper else _read(listing, key),
     )  # fmt: skip
     text = host(tree)
     return f"  const {own} = {f'f({text})' if listing.dtype == 'float32' else text};"
 
 
+def _read(listing: Listing, key: str) -> str:
+    return f"{key}[0]" if key in dict(listing.numbers) else key
+
+
 def _line(listing: Listing, line: Line) -> str:
+    target = f"{line.target}[i]" if line.array else f"const {line.target}"
+    return f"{target} = {_element(listing)(line.tree)};"
+
+
+def _element(listing: Listing) -> Writing:
     narrow = listing.dtype == "float32"
-    element = Writing(
+    return Writing(
         {**SIGNS, **COMPARED, "sqrt": "f(Math.sqrt({}))" if narrow else "Math.sqrt({})",
          "abs": "Math.abs({})", "where": "{} ? {} : {}", "maximum": "maximum({}, {})",
          "minimum": "minimum({}, {})", "sign": "sign({})", "cast": "{}"},
         names=lambda key: f"{key}[i]" if key in listing.arrays else key,
         wrap="f({})" if narrow else None,
     )  # fmt: skip
-    target = f"{line.target}[i]" if line.array else f"const {line.target}"
-    return f"{target} = {element(line.tree)};"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from wdref.rules.registry import families
 
 from .expression import ATOM, LEVEL, SIGNS, Tree, Writing, name
-from .listing import Listing
+from .listing import Listing, Summing
 from .words import Words
 
 CLOCK = {"t": "t", "eta": r"\eta_t", "eta_before": r"\eta_{t-1}"}
@@ -38,7 +38,10 @@ def print_latex(listing: Listing, _: Words, /) -> str:
     letters = {**CLOCK, **{h.name: h.latex for h in family.hyper}}
     letters |= {r.name: f"{r.latex}_{{t-1}}" for r in listing.running}
     given = {key: name(text) for key, text in letters.items()}
-    scalars = {key: _replaced(tree, given) for key, tree in listing.scalars}
+    given |= {own: name(rf"\Sigma_{{{k + 1}}}") for k, (own, _) in enumerate(_sums(listing))}
+    given |= {x: name(f"{s.latex}_{{t-1}}") for s in family.slots
+              for x, _ in listing.numbers if x == s.name}  # fmt: skip
+    scalars = {key: _replaced(tree, given) for key, tree in listing.hosted}
     slots = {s.name: s.latex for s in family.slots}
     old = {"theta": r"\theta_{t-1}", "g": r"\nabla f_t(\theta_{t-1})",
            **{key: f"{text}_{{t-1}}" for key, text in slots.items()}}  # fmt: skip
@@ -48,12 +51,31 @@ def print_latex(listing: Listing, _: Words, /) -> str:
         lines.append(f"g_t &= {old['g']}")
         names["g"] = name("g_t")
     named = {**NEW, **{key: f"{text}_t" for key, text in slots.items()}}
+    for each in listing.rounds:
+        lines += _round(each, {**scalars, **names}, given)
+    for key, tree in listing.numbers:
+        lines.append(f"{named[key]} &= {WRITE(_product(_replaced(tree, given)))}")
     for line in listing.lines:
         new = named.get(line.target, f"x_{{{line.target[1:]}}}")
         lines.append(f"{new} &= {WRITE(_product(_replaced(line.tree, {**scalars, **names})))}")
         names[line.target] = name(new)
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
+
+
+def _sums(listing: Listing) -> list[tuple[str, Tree]]:
+    return [pair for each in listing.rounds for pair in each.sums]
+
+
+def _round(each: Summing, names: Mapping[str, Tree], given: Mapping[str, Tree]) -> list[str]:
+    """The sums of a round, each of its term with everything before it put in."""
+    names, found = dict(names), []
+    for line in each.lines:
+        names[line.target] = _replaced(line.tree, names)
+    for own, tree in each.sums:
+        term = WRITE(_product(_replaced(tree, names)))
+        found.append(rf"{given[own].leaf} &= \sum_i \left({term}\right)_i")
+    return found
 
 
 def _replaced(tree: Tree, names: Mapping[str, Tree]) -> Tree:

@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ..rules.contract import Rule
+from ..rules.shapes import scope_of, shapes_of
 from ..sums import Rounds, alone
 
 Array = Any
@@ -33,12 +34,12 @@ class Kernel:
     @property
     def scope(self) -> str:
         """What the rule looks at: an element, its tensor, or the tree."""
-        return self.dialect.scope
+        return scope_of(self.dialect)
 
     @property
     def shapes(self) -> tuple[str, ...]:
         """What each slot holds of a tensor."""
-        return ("like", *self.dialect.shapes) if self.master else self.dialect.shapes
+        return ("like", *shapes_of(self.dialect)) if self.master else shapes_of(self.dialect)
 
     def rounds(self, theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
         """Run one step of a rule that asks for sums, round by round."""
@@ -58,7 +59,7 @@ class Kernel:
     ) -> tuple[Array, Array, list[Any]]:
         xp = array_namespace(theta, g)
         source, rest = (slots[0], slots[1:]) if self.master else (theta, slots)
-        kinds = self.dialect.shapes
+        kinds = shapes_of(self.dialect)
         wide = [x if kind == "scalar" else xp.astype(x, xp.float32)
                 for kind, x in zip(kinds, rest, strict=True)]  # fmt: skip
         return xp.astype(source, xp.float32), xp.astype(g, xp.float32), wide

@@ -70,6 +70,10 @@ OPTIMIZERS = {
     "LARS": "lars",
     "LARS[variant=optax]": "lars[norms=sum,eps=outside]",
     "LARS[nesterov=True]": "lars[nesterov=True]",
+    "NovoGrad": "novograd",
+    "NovoGrad[averaging=all,start=again]": "novograd[averaging=all,start=again]",
+    "Prodigy": "prodigy",
+    "Prodigy[variant=optax]": "prodigy[eps=new,bias=rate]",
     "ASGD": "asgd",
 }
 

@@ -69,6 +69,8 @@ OPTIMIZERS = {
     "fromage": "fromage",
     "fromage[decay=before]": "fromage[form=l2]",
     "fromage[decay=last]": "fromage[form=fixed]",
+    "novograd": "novograd",
+    "novograd[x64=True]": "novograd",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
@@ -98,6 +100,8 @@ OPTIMIZERS = {
     "rmsprop[decay=before,bias_correction=True,centered=True]":
         "rmsprop[bias=corrected,centered=True]",
     "rprop": "rprop",
+    "prodigy": "prodigy",
+    "prodigy[safeguard_warmup=True]": "prodigy[weight=distance]",
     "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
@@ -107,7 +111,9 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
-         "min_norm": "min_norm"}  # fmt: skip
+         "min_norm": "min_norm",
+         "estim_lr0": "distance", "estim_lr_coef": "coefficient"}  # fmt: skip
+TREES = ("prodigy",)  # whose partition of groups gives each a distance of its own, as of a tree
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
         "jit": (True, False), "device": (None,)}  # fmt: skip
@@ -125,7 +131,11 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         return _make(optimizer, hyper, rate, theirs, ours)
 
     # its rate is the first step size alone
-    return _runner(build, ours, ("first" if optimizer == "rprop" else "schedule",))
+    run = _runner(build, ours, ("first" if optimizer == "rprop" else "schedule",))
+    if optimizer in TREES:
+        supports = ("tensors", *LIVES)
+        run.supports = supports  # type: ignore[attr-defined]  # the contract
+    return run
 
 
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
@@ -187,7 +197,7 @@ def version() -> str:
 
 def defaults(name: str, **options: Any) -> dict[str, Any]:
     """Return the arguments that have a default, with optax's names and values."""
-    found = _defaults(getattr(optax, name))
+    found = _defaults(_factory(name))
     if options.get("decay", "none") != "none":
         found |= _defaults(optax.add_decayed_weights)
     return found
@@ -215,7 +225,7 @@ def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], d
     """Part the options in optax's and ours, or say which is unknown."""
     if optimizer not in NAMES:
         raise ValueError(f"optax adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
-    known = [name for name in inspect.signature(getattr(optax, optimizer)).parameters
+    known = [name for name in inspect.signature(_factory(optimizer)).parameters
              if name not in ("learning_rate", "weight_decay", "mask")]  # fmt: skip
     for name in options:
         if name not in OURS and name not in known:
@@ -223,10 +233,15 @@ def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], d
             raise ValueError(f"optax adapter: {optimizer} has no option {name!r}; it has {words}")
     ours = {name: options.get(name, allowed[0]) for name, allowed in OURS.items()}
     _refuse(ours)
-    own_decay = "weight_decay" in inspect.signature(getattr(optax, optimizer)).parameters
+    own_decay = "weight_decay" in inspect.signature(_factory(optimizer)).parameters
     if own_decay and ours["decay"] != "none":
         raise ValueError(f"optax adapter: {optimizer} has a decay of its own: no option 'decay'")
     return {name: value for name, value in options.items() if name not in OURS}, ours
+
+
+def _factory(name: str) -> Any:
+    """Return the function `name` of optax, or of optax.contrib."""
+    return getattr(optax, name, None) or getattr(optax.contrib, name)
 
 
 def _refuse(ours: Mapping[str, Any]) -> None:
@@ -250,7 +265,7 @@ def _make(
     optimizer: str, hyper: Any, rate: Any, theirs: dict[str, Any], ours: dict[str, Any]
 ) -> Any:
     """Return the chain that a user would write for these hyperparameters and this rate."""
-    make = getattr(optax, optimizer)
+    make = _factory(optimizer)
     lam, masked = hyper["weight_decay"], {}
     if ours["mask"]:
         decays = lam != 0
@@ -260,6 +275,8 @@ def _make(
     given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
     given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
               for name, value in theirs.items()}  # fmt: skip
+    if "betas" in known:
+        given["betas"] = (hyper["beta1"], hyper["beta2"])
     if "weight_decay" in known:
         given |= {"weight_decay": lam, **masked}
     if ours["inject"]:

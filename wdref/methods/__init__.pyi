@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 from ..decay import WeightDecay
 from ..optimizer import Optimizer, Predicate, Tree
 from ..rules.contract import Claim, Family
-from ..rules.decay import Form, Order
+from ..rules.decay import Clip, Form, Order
 from ..schedules import Schedule
 
 class Method(Optimizer):
@@ -34,8 +34,7 @@ class SGD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -58,8 +57,7 @@ class SGDW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -82,8 +80,7 @@ class Adam(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -106,8 +103,7 @@ class AdamW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -129,8 +125,7 @@ class Adadelta(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -153,8 +148,7 @@ class Adagrad(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -177,8 +171,7 @@ class AdagradW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -200,8 +193,7 @@ class Adamax(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -223,8 +215,7 @@ class AdamaxW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -247,8 +238,7 @@ class ASGD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -333,8 +323,7 @@ class Lion(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -355,8 +344,7 @@ class Tiger(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -377,8 +365,7 @@ class Signum(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -398,8 +385,7 @@ class SignSGD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -422,8 +408,7 @@ class NAdam(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -446,8 +431,53 @@ class NAdamW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class NovoGrad(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        betas: tuple[float, float] = ...,
+        eps: float = ...,
+        averaging: Literal["none", "all", "later"] | None = ...,
+        start: Literal["first", "again", "zero"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class Prodigy(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        betas: tuple[float, float] = ...,
+        eps: float = ...,
+        distance: float = ...,
+        coefficient: float = ...,
+        bias: Literal["none", "rate"] | None = ...,
+        weight: Literal["rate", "distance"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -469,8 +499,7 @@ class RAdam(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -492,8 +521,7 @@ class RAdamW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -519,8 +547,7 @@ class RMSprop(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -546,8 +573,7 @@ class RMSpropW(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,
@@ -571,8 +597,7 @@ class Rprop(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,

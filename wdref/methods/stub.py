@@ -5,9 +5,8 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import get_args
 
-from ..rules.contract import Claim, Clip, Family
+from ..rules.contract import Claim, Family
 from ..rules.registry import families
 from .method import signature
 
@@ -19,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 from ..decay import WeightDecay
 from ..optimizer import Optimizer, Predicate, Tree
 from ..rules.contract import Claim, Family
-from ..rules.decay import Form, Order
+from ..rules.decay import Clip, Form, Order
 from ..schedules import Schedule
 
 class Method(Optimizer):
@@ -36,7 +35,7 @@ TYPES = {
     "weight_decay": "WeightDecay | None", "betas": "tuple[float, float]",
     "schedule": "Schedule | None", "variant": "str", "form": "Form | None",
     "order": "Order | None", "answers": "Mapping[str, Any] | None", "clip": "float | None",
-    "clip_by": "Literal[" + ", ".join(f'"{by}"' for by in get_args(Clip)[1:]) + "] | None",
+    "clip_by": "Clip | None",
     "decay_mask": "Predicate | Tree | None",
     "groups": "Mapping[str | Predicate, Mapping[str, Any]] | None",
     "state_dtype": 'Literal["float32", "params"]', "master_weights": "bool",

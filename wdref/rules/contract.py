@@ -25,7 +25,8 @@ Apply = Callable[[Any, Any, Sequence[Any], Any], tuple[Any, tuple[Any, ...]]]
 Asking = Callable[[Any, Any, Sequence[Any], Any], Rounds]
 Scope = Literal["element", "tensor", "tree"]
 # what a slot holds of a tensor: as many numbers, one, or one for each row or column; a vector is
-# like the tensor, and kept where this has no rows
+# like the tensor, and kept where this has no rows. The one number of a rule that looks at the tree
+# is the tree's: each tensor keeps it, and all make the same one of the same sums
 Shape = Literal["like", "scalar", "row", "column", "vector"]
 Sqrt = Callable[[Any], Any]
 Answers = Mapping[Any, Any]
@@ -85,7 +86,7 @@ class Rule(Protocol):
         """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
 
     def starts(self, h: Hyper) -> tuple[Any, ...]:
-        """Return the number that each slot begins with."""
+        """Return the number that each slot begins with, or `wdref.rules.shapes.PARAMETERS`."""
 
     def recurrence(self) -> tuple[str, ...]:
         """Return the update rule in the paper's letters, one line a phase."""
@@ -217,7 +218,10 @@ class Dialect:
         return ()
 
     def starts(self, h: Hyper) -> tuple[Any, ...]:
-        """Return the number that each slot begins with: 0, unless the family says otherwise."""
+        """Return the number that each slot begins with: 0, unless the family says otherwise.
+
+        One that begins as the parameters are says `wdref.rules.shapes.PARAMETERS`.
+        """
         return (0.0,) * len(self.slots)
 
     def memory(self, h: Hyper, t: int) -> dict[str, Any]:
@@ -284,11 +288,12 @@ class Dialect:
 
     @classmethod
     def every(cls, *, clip: bool = False, twins: bool = False) -> "Iterator[Self]":
-        """Yield each function once, in its plainest words; with `clip` those that clip g.
+        """Yield each function once, in its plainest words; with `clip` those that clip g by value.
 
         With `twins` also what is the same function in other words.
         """
-        axes = {name: tuple(a for a in answers if name != "clip" or (a != "none") == clip)
+        by_value = ("sum", "gradient") if clip else ("none",)
+        axes = {name: tuple(a for a in answers if name != "clip" or a in by_value)
                 for name, answers in cls.questions().items()}  # fmt: skip
         if clip and "clip" not in axes:
             return

@@ -16,8 +16,9 @@ Form = Literal["none", "l2", "paper", "lr", "fixed", "initial_lr", "scaled_l2", 
 Order = Literal["together", "after"]
 # of a rule that reads θ, by its norm or as a mask: to decay first is another function
 ByNorm = Literal["together", "before", "after"]
-# λ θ as a part of what a trust ratio is taken of
-AnyForm = Literal["ratio", Form]
+# λ θ as a part of what a trust ratio is taken of; beside a normalised gradient in the moment; times
+# a rate that the rule itself estimates
+AnyForm = Literal["ratio", "moment", "adapted", Form]
 AnyOrder = ByNorm
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 # of g by value, after the L2 term is added or before; or by its norm, that of its tensor or of the
@@ -35,7 +36,7 @@ UNWRITTEN = ("proximal", "masked")  # forms whose lines no paper's file has
 UNWRITTEN_DIVIDED = ("scaled_l2", *UNWRITTEN)  # and none of a rule that divides its step
 # forms that have one order: θ' / (1 + k) is taken of the stepped θ', a mask is of the θ before it
 ORDERS: Mapping[str, Order] = MappingProxyType(
-    {"proximal": "after", "masked": "together", "ratio": "together"}
+    {"proximal": "after", "masked": "together", "ratio": "together", "moment": "together"}
 )
 # the order in which programs ship the forms that few have; all read the multiplier of this step
 SHIPPED: Mapping[str, Order] = MappingProxyType(
@@ -52,7 +53,7 @@ def coefficients(form: AnyForm, h: Hyper, eta: Any) -> dict[str, Any]:
         return {"l2": lam}
     if form == "scaled_l2":
         return {"l2": lam / alpha}
-    if form == "ratio":
+    if form in ("ratio", "moment"):
         return {"decay": lam}
     if form in ("fixed", "initial_lr"):
         return {"decay": lam if form == "fixed" else alpha * lam}
@@ -121,13 +122,16 @@ def gradient_line(form: AnyForm, scale: str, clip: Clip) -> str:
 
 
 def step_lines(form: AnyForm, order: AnyOrder, step: str) -> tuple[str, ...]:
-    """Return the lines of the recurrence that take `step` and the decay from θ."""
+    """Return the lines of the recurrence that take `step` and the decay from θ.
+
+    An adapted decay's rate, {rate}, is for the family to name.
+    """
     if form == "proximal":
         return (f"θ ← (θ - {step})/(1 + η α λ)",)
     if form == "masked":
         return (f"θ ← θ - {step} - η α λ θ   (the last where the step times θ ≥ 0)",)
     k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ",
-         "corrected": "η² α λ"}.get(form)  # fmt: skip
+         "corrected": "η² α λ", "adapted": "{rate} λ"}.get(form)  # fmt: skip
     if k is None:
         return (f"θ ← θ - {step}",)
     if order == "after":
@@ -152,6 +156,8 @@ def words(form: AnyForm, order: AnyOrder, before: str) -> str:
         return "L2 scaled by the denominator of the step before."
     if form == "ratio":
         return "Inside the trust ratio: λ θ is a part of the direction whose length the ratio sets."
+    if form == "moment":
+        return "In the moment: λ θ is added to it beside the gradient, and to no norm."
     if form == "proximal":
         return "Proximal: the stepped θ is divided by 1 + η α λ."
     factors = {
@@ -161,6 +167,7 @@ def words(form: AnyForm, order: AnyOrder, before: str) -> str:
         "paper": "times the schedule, not the learning rate",
         "fixed": "times neither learning rate nor schedule",
         "initial_lr": "times the initial learning rate, not the schedule",
+        "adapted": "times the whole rate of the step, which the rule estimates",
     }[form]
     reads = {
         "after": "after the step, from the stepped θ",

@@ -11,4 +11,9 @@ EPS = Hyperparameter("eps", "ε", r"\varepsilon", strong=0.2, usual=1e-8, defaul
 MOMENTUM = Hyperparameter(
     "momentum", "β1", r"\beta_1", strong=0.8, usual=0.9, default=0.9, below=1.0
 )
+# d_0 and the factor of its estimates, of rules that estimate how far the solution is
+DISTANCE = Hyperparameter(
+    "distance", "d0", "d_0", strong=0.125, usual=1e-6, default=1e-6, bounds=()
+)
+COEFFICIENT = Hyperparameter("coefficient", "c", "c", strong=4.0, usual=1.0, default=1.0)
 INITIAL = Hyperparameter("initial", "v0", "v_0", strong=0.3, usual=0.1, sets={"start": "value"})

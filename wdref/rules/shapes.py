@@ -1,8 +1,31 @@
 """Shapes of slots: what a rule keeps of a tensor, by the tensor's shape."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from .contract import Shape
+from .contract import Scope, Shape
+
+
+def scope_of(rule: Any, /) -> Scope:
+    """Return what a rule looks at: an element, where it does not say."""
+    found: Scope = getattr(rule, "scope", "element")
+    return found
+
+
+def shapes_of(rule: Any, /) -> tuple[Shape, ...]:
+    """Return what each slot of a rule holds of a tensor: as many numbers, where it does not say."""
+    like: Shape = "like"
+    found: tuple[Shape, ...] = getattr(rule, "shapes", (like,) * len(rule.slots))
+    return found
+
+
+PARAMETERS = "the parameters"  # the start of a slot that is a copy of them, instead of a number
+
+
+def shared(own: Sequence[Any], others: Sequence[Any], kinds: Sequence[Shape], /) -> list[Any]:
+    """Return the slots `own` of a tensor that did not step, with the tree's numbers of `others`."""
+    return [new if kind == "scalar" else old
+            for old, new, kind in zip(own, others, kinds, strict=True)]  # fmt: skip
 
 
 def slot_shape(kind: Shape, shape: Sequence[int], /) -> tuple[int, ...]:

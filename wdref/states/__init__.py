@@ -71,13 +71,13 @@ def load(
     steps = _steps(framework, there.steps, step)
     check(opt, thetas, spec, framework, there.said, steps, free)
     slots, signs = dict(start.slots), signs_of(opt.dialect, framework)
-    for name in opt.dialect.slots:
+    for name, kind in zip(opt.dialect.slots, opt.dialect.shapes, strict=True):
         zeros, _ = tree.flatten(start.slots[name])
         new = []
         for x, zero, theta, path in zip(
             there.columns[name], zeros, thetas, tree.paths(spec), strict=True
         ):
-            check_array(x, theta, f"{name} of {path}")
+            check_array(x, theta, f"{name} of {path}", kind)
             _check_dtype(x, zero, f"{name} of {path}", _remedy(x, theta), free)
             new.append(placed(x, zero, zero.dtype, signs[name]))
         slots[name] = optree.tree_unflatten(spec, new)
@@ -116,11 +116,13 @@ def dump(
     if own.num_leaves != len(thetas):
         raise ValueError(f"params have {len(thetas)} leaves, the state has {own.num_leaves}")
     check(opt, thetas, own, framework, there.said, state.step, free, new=True)
-    for (name, column), (leaves, _) in zip(columns.items(), trees, strict=True):
+    for (name, column), (leaves, _), kind in zip(
+        columns.items(), trees, opt.dialect.shapes, strict=True
+    ):
         for x, old, theta, path in zip(
             leaves, there.columns[name], thetas, tree.paths(own), strict=True
         ):
-            check_array(x, theta, f"{name} of {path}")
+            check_array(x, theta, f"{name} of {path}", kind)
             like = theta if old is None else old
             _check_dtype(like, x, f"{name} of {path}", "", free)
             column.append(placed(x, theta, dtype_of(like, theta), signs[name]))

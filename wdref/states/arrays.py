@@ -7,16 +7,20 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from ..checkpoint.tree import held
 from ..engine import tree
+from ..rules.contract import Shape
+from ..rules.shapes import slot_shape
 
 Array = Any
 
 
-def check_array(x: Array, theta: Array, where: str) -> None:
-    """Refuse what is no array of the parameter's shape."""
+def check_array(x: Array, theta: Array, where: str, kind: Shape = "like") -> None:
+    """Refuse what is no array of the shape that a slot of `kind` has beside the parameter."""
     if not is_array_api_obj(x):
         raise ValueError(f"{where} is a {type(x).__name__}: expected an array")
-    if tuple(x.shape) != tuple(theta.shape):
-        raise ValueError(f"{where}: shape {tuple(x.shape)}, the parameter has {tuple(theta.shape)}")
+    shape = slot_shape(kind, theta.shape)
+    if tuple(x.shape) != shape:
+        wanted = "the parameter has" if kind == "like" else "expected"
+        raise ValueError(f"{where}: shape {tuple(x.shape)}, {wanted} {shape}")
 
 
 def dtype_of(like: Array, theta: Array) -> Any:

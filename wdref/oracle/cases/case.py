@@ -3,7 +3,7 @@
 All values come from integers by exact arithmetic: they are the same on every machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rules.shapes import scope_of
 from . import life
 
 Array = NDArray[np.float64]
@@ -95,6 +96,22 @@ class Case:
             shape=tuple(theta.shape),
             whole=(self, i) if many else None,
         )
+
+
+def each(f: Callable[[Array], Array], arrays: Any) -> Any:
+    """Return what `f` makes of an array, or of every array of a list."""
+    return [f(x) for x in arrays] if isinstance(arrays, list) else f(arrays)
+
+
+def changed(rule: Any, case: Case, change: Callable[[Case], Case]) -> Case:
+    """Return the case that `change` makes of one; of a part of a tree that `rule` looks at as a
+    whole, the part of the whole that is changed.
+    """
+    if case.whole is None or scope_of(rule) != "tree":
+        return change(case)
+    whole, i = case.whole
+    new = change(whole)
+    return case if new is whole else new.parts()[i]
 
 
 def noise(rows: int, columns: int, seed: int = 1) -> Array:

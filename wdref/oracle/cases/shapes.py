@@ -13,6 +13,7 @@ import numpy as np
 
 from ...rules.contract import Dialect
 from ...rules.registry import families
+from ...rules.shapes import scope_of
 from .case import DTYPES, Array, Case, noise, rounded
 
 PERIOD = 61
@@ -82,7 +83,8 @@ def together(
         theta0=[_tiled(1, n, 21, dtype)[0] for n in sizes],
         grads=[_gradients(STEPS, n, 22, dtype) for n in sizes],
         purpose="a tensor of every size that loops treat apart",
-        flags=("shape", "tensors", "apart"),
+        # a tensor of a tree that is summed has not the others for nothing
+        flags=("shape", "tensors", *(("apart",) if scope_of(dialect) != "tree" else ())),
         template=template,
     )
 
@@ -178,7 +180,7 @@ def _many(
         rule=claim,
         dtype=dtype,
         theta0=[_tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
-        grads=[_gradients(steps, n, 80 + i, dtype) for i, n in enumerate(sizes)],
+        grads=[_onward(_gradients(steps, n, 80 + i, dtype), dialect) for i, n in enumerate(sizes)],
         hyper=hyper_of(dialect, BOLD),
         eta=_eta(steps),
         purpose=purpose,
@@ -202,6 +204,14 @@ def _own_groups(dialect: Dialect) -> tuple[dict[str, float], ...]:
 def _gradients(steps: int, n: int, seed: int, dtype: str) -> Any:
     scales = np.array([SURGE[t % len(SURGE)] for t in range(steps)])
     return (_tiled(steps, n, seed, dtype) * scales[:, None]).astype(rounded(scales, dtype).dtype)
+
+
+def _onward(grads: Any, dialect: Dialect) -> Any:
+    """Gradients that go on as they begin for a rule of the tree: what it estimates of a way grows.
+
+    Of many tensors with signs by chance a sum over the tree says nothing.
+    """
+    return np.copysign(grads, grads[:1]) if scope_of(dialect) == "tree" else grads
 
 
 def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...rules.remembering import Remembering
-from ...rules.shapes import slot_shape
+from ...rules.shapes import PARAMETERS, scope_of, shapes_of, slot_shape
 from ...sums import together as in_rounds
 from ...sums.rounds import AXES
 from .case import Array, Case
@@ -64,11 +64,12 @@ def _scalars(d: Any, case: Case) -> list[Any]:
 def _together(structure: Any, rows: Sequence[Sequence[Any]], case: Case) -> Array:
     flat = case.grads.shape[1]
     # an element has no need to know the shape of its tensor
-    own = case.shape if structure.scope != "element" and case.shape is not None else (flat,)
+    own = case.shape if scope_of(structure) != "element" and case.shape is not None else (flat,)
     shape = (len(rows), *own)
     theta = np.broadcast_to(case.theta0.astype(float).reshape(own), shape)
-    pairs = zip(structure.starts(case.hyper), structure.shapes, strict=True)
-    slots: Sequence[Any] = [np.full(_place(kind, shape), x) for x, kind in pairs]
+    pairs = zip(structure.starts(case.hyper), shapes_of(structure), strict=True)
+    slots: Sequence[Any] = [theta if x == PARAMETERS else np.full(_place(kind, shape), x)
+                            for x, kind in pairs]  # fmt: skip
     rule = structure.rule()  # not `apply`: the paper's own file knows no scalar of a dialect's
     path = []
     for t, row in enumerate(case.grads.astype(float)):
@@ -76,7 +77,7 @@ def _together(structure: Any, rows: Sequence[Sequence[Any]], case: Case) -> Arra
         each = [steps[t] for steps in rows]
         columns = (_column(values, len(own)) for values in zip(*each, strict=True))
         stacked = type(each[0])(*columns)
-        if structure.scope == "element":
+        if scope_of(structure) == "element":
             theta, slots = rule(theta, g, slots, stacked)
         else:
             theta, slots = in_rounds([rule(theta, g, slots, stacked)], _summed)[0]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arithmetic import HALF
+from ...rules.shapes import scope_of
 from ..bugs.mutants import Twisted
 from ..cases.case import Case
 from ..cases.together import stacked, trajectories
@@ -45,7 +46,7 @@ def altered(bases: Sequence[Any], case: Case, values: Array, noise: float) -> It
     one = replace(case, theta0=case.theta0[finite], grads=case.grads[:STEPS, finite],
                   eta=case.eta[:STEPS], template=None)  # fmt: skip
     got = values[:STEPS, finite]
-    if not got.size or not (finite.all() or all(b.scope == "element" for b in bases)):
+    if not got.size or not (finite.all() or all(scope_of(b) == "element" for b in bases)):
         return
     scale = float(np.max(np.abs(got))) or 1.0
     for base in bases:
@@ -92,7 +93,7 @@ def _tried(base: Any, knob: Knob, case: Case, values: Array) -> Array:
         n = len(case.theta0)
         grads = np.concatenate([case.grads.astype(float) * x for x in values], axis=1)
         wide = replace(case, theta0=np.tile(case.theta0, len(values)), grads=grads)
-        if base.scope != "element":  # one after the other: a sum is of one of them
+        if scope_of(base) != "element":  # one after the other: a sum is of one of them
             return np.stack([trajectories([base], _scaled(case, x))[0] for x in values])
         paths = trajectories([base], wide)[0]
         return np.moveaxis(paths.reshape(len(paths), len(values), n), 1, 0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...conventions import CONVENTIONS
 from ...engine.arithmetic import HALF
+from ...rules.shapes import scope_of
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted, changes
@@ -105,6 +106,7 @@ def identify(
         return None
     named = _named(ranks, probes, claim, measured) or _altered(ranks, single, measured, claim)
     certified = _certified(named, single, measured)
+    certified = _of_several(certified, pairs, measured)
     nearest = (certified or named or ranks)[0]
     judged = judge_all(nearest.rule, [c for c, _ in pairs], [r for _, r in pairs], measured)
     first = next((v for v in judged if v.verdict == "deviates"), None)
@@ -151,6 +153,25 @@ def _certified(
         if holding := [c for c in kind if ranking.certified(c.rule, single, measured)]:
             return holding
     return []
+
+
+def _of_several(
+    certified: Sequence[ranking.Candidate], pairs: Sequence[tuple[Case, Result]],
+    measured: Measured,
+) -> list[ranking.Candidate]:  # fmt: skip
+    """The same, those first that hold the cases of several tensors.
+
+    What looks at its tensor and what looks at the whole tree are one function of one tensor.
+    """
+    if not any(scope_of(c.rule) == "tree" for c in certified) or len(certified) < 2:
+        return list(certified)
+    many = [(c, r) for c, r in pairs if "tensors" in c.flags]
+    return sorted(certified, key=lambda c: not _holds_all(c.rule, many, measured))
+
+
+def _holds_all(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
+    judged = judge_all(rule, [c for c, _ in pairs], [r for _, r in pairs], measured)
+    return not any(v.verdict == "deviates" for v in judged)
 
 
 def _altered(

@@ -15,7 +15,7 @@ from ..cases.together import trajectories
 from ..judge.enclosure import CaseKey, enclose
 from ..judge.verdict import judge, primitives_in
 from ..targets.targets import Result
-from .candidates import candidates
+from .candidates import by_norm, candidates
 
 Measured = Mapping[str, Mapping[str, Any]]
 
@@ -79,7 +79,8 @@ def oddity(rule: Any, claim: Any = None) -> int:
 @derived
 def rules(family: str, given: frozenset[str], claim: Any) -> tuple[Any, ...]:
     """Return every rule of `family` that reads no more than is `given`, the claim among them."""
-    known = candidates(family, clip="clip" in given)
+    clips = "clip" in given
+    known = (*candidates(family, clip=clips), *(by_norm(family) if clips else ()))
     twisted = dict.fromkeys(
         mutant.rule
         for convention in ("pytorch", "paper", "keras")

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ...backend import load
 from ...engine.arithmetic import Arithmetic
+from ...rules.shapes import scope_of
 from ..cases.case import Case
-from ..cases.trajectory import multipliers, trajectory
+from ..cases.trajectory import multipliers, of_tree, trajectory, widened
 
 Array = NDArray[np.float64]
 SMALLEST = 5e-324  # what bounds in floats cannot go below, but for 0
@@ -67,7 +68,7 @@ def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -
     smallest float.
     """
     arithmetic = arithmetic or Arithmetic.of(case.dtype)
-    if dialect.scope == "tree" and case.whole is not None:
+    if scope_of(dialect) == "tree" and case.whole is not None:
         whole, i = case.whole
         return _of_tree(dialect, CaseKey(whole), arithmetic)[i]
     found = _enclose(dialect, CaseKey(_source(dialect, case), _counts(dialect, case)), arithmetic)
@@ -77,10 +78,10 @@ def enclose(dialect: Any, case: Case, *, arithmetic: Arithmetic | None = None) -
 def _source(dialect: Any, case: Case) -> Case:
     """The case whose balls are computed: the columns that are repeated, where sums allow it."""
     template = case.template
-    if template is None or (dialect.scope != "element" and len(case.shape or (1,)) != 1):
+    if template is None or (scope_of(dialect) != "element" and len(case.shape or (1,)) != 1):
         return replace(case, template=None)
     n = len(case.theta0)
-    if dialect.scope == "element" or n >= len(template.theta0):
+    if scope_of(dialect) == "element" or n >= len(template.theta0):
         return template
     return replace(template, theta0=template.theta0[:n], grads=template.grads[:, :n])
 
@@ -88,7 +89,7 @@ def _source(dialect: Any, case: Case) -> Case:
 def _counts(dialect: Any, case: Case) -> tuple[int, ...] | None:
     """How often each column of the source stands in the tensor, for a rule that sums them."""
     n, source = len(case.theta0), len(_source(dialect, case).theta0)
-    if dialect.scope == "element" or n <= source:
+    if scope_of(dialect) == "element" or n <= source:
         return None
     return tuple(n // source + (j < n % source) for j in range(source))
 
@@ -165,7 +166,7 @@ def _certified(
 ) -> Enclosure:  # fmt: skip
     doubt = _doubt(path.doubts, grads.shape)
     spoiled = ~np.isfinite(grads)
-    if dialect.scope != "element":  # a sum with what is no number is none: all that read it
+    if scope_of(dialect) != "element":  # a sum with what is no number is none: all that read it
         spoiled = spoiled.any(axis=1, keepdims=True) | np.zeros_like(spoiled)
     doubt |= np.logical_or.accumulate(spoiled) & ~broken
     return Enclosure(*exact[1:], radius, doubt, broken)
@@ -183,8 +184,7 @@ def _of_tree(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> list[Enclosu
             given, options = _course(dialect, source)
             counts = _counts(dialect, part)
             courses.append((given, {**options, "counts": counts, "steps": case.steps_taken(i)}))
-        each = [arithmetic if part.dtype == case.dtype else Arithmetic.of(part.dtype)
-                for part in parts]  # fmt: skip
+        each = [_in_dtype(arithmetic, part.dtype) for part in parts]
         exact = [_split(path.balls, source.grads.shape) for path, source
                  in zip(_paths(dialect, courses, bits, None), sources, strict=True)]  # fmt: skip
         paths = _paths(dialect, courses, bits, each)
@@ -192,11 +192,37 @@ def _of_tree(dialect: Any, key: CaseKey, arithmetic: Arithmetic) -> list[Enclosu
         if all(map(_known, exact, radii)) or bits > 2000:
             break
         bits *= 2
-    found = [
-        _certified(dialect, own, path, radius, source.grads, _broken(dialect, source))
-        for own, path, radius, source in zip(exact, paths, radii, sources, strict=True)
-    ]
-    return [_tiled(x, part) for x, part in zip(found, parts, strict=True)]
+    found = []
+    for i, source in enumerate(sources):
+        doubt = _doubt(paths[i].doubts, source.grads.shape)
+        found.append(Enclosure(*exact[i][1:], radii[i], doubt, np.zeros_like(doubt)))
+    tiled = [_tiled(x, part) for x, part in zip(found, parts, strict=True)]
+    return _spoiled(dialect, case, tiled) if _no_numbers(case) else tiled
+
+
+def _in_dtype(arithmetic: Arithmetic, dtype: str) -> Arithmetic:
+    """The arithmetic of one tensor of a tree, as it is of another whose dtype may differ."""
+    if dtype in (arithmetic.theta, arithmetic.compute):
+        return arithmetic
+    return replace(arithmetic, compute=dtype, theta=dtype, state=dtype)
+
+
+def _no_numbers(case: Case) -> bool:
+    return not all(np.all(np.isfinite(part.grads)) for part in case.parts())
+
+
+def _spoiled(dialect: Any, case: Case, found: list[Enclosure]) -> list[Enclosure]:
+    """In doubt all tensors of a tree from the first gradient on that is no number."""
+    parts = case.parts()
+    taken = [np.array(case.steps_taken(i), dtype=int) for i in range(len(parts))]
+    first = min(int(steps[np.argmax(bad)]) for part, steps in zip(parts, taken, strict=True)
+                if (bad := ~np.isfinite(part.grads).all(axis=1)).any())  # fmt: skip
+    after = []
+    for x, steps, path in zip(found, taken, of_tree(dialect, widened(case)), strict=True):
+        broken = ~np.isfinite(np.array(path).reshape(x.high.shape))
+        doubt = (x.doubt | (steps >= first)[:, None]) & ~broken
+        after.append(replace(x, doubt=doubt, broken=broken))
+    return after
 
 
 def _paths(dialect: Any, courses: Any, bits: int, arithmetic: Any) -> Any:

@@ -7,14 +7,17 @@ it stands for, which is a billion times narrower than one that allows any float3
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ...engine.arithmetic import Arithmetic
-from ..cases.case import Array, Case
+from ...rules.shapes import scope_of
+from ..cases.case import Array, Case, changed
 from ..cases.together import trajectories
+from ..cases.trajectory import of_tree, widened
 from .enclosure import enclose
 
 STEPS = 64  # enough to choose by; the enclosure is for all of them
@@ -30,15 +33,16 @@ def held(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic, limit:
     if worst is None:
         return ""
     # of a rule that sums no column goes without the others
-    column = slice(worst, worst + 1) if dialect.scope == "element" else slice(None)
-    choices = [(names, _changed(case, own)) for names, own in _choices(dialect, case)]
-    far = [_distance(dialect, changed, values, column) for _, changed in choices]
+    column = slice(worst, worst + 1) if scope_of(dialect) == "element" else slice(None)
+    choices = [(names, changed(dialect, case, partial(_changed, own=own)))
+               for names, own in _choices(dialect, case)]  # fmt: skip
+    far = [_distance(dialect, other, values, column) for _, other in choices]
     best = min(far)
     if not best <= CLOSER * far[0]:  # the first choice changes nothing
         return ""
     near = [(d, *choice) for choice, d in zip(choices, far, strict=True) if d <= 2 * best]
-    _, names, changed = min(near, key=lambda choice: (len(choice[1]), choice[0]))
-    ratio = enclose(dialect, changed, arithmetic=arithmetic).ratio(values)
+    _, names, best_case = min(near, key=lambda choice: (len(choice[1]), choice[0]))
+    ratio = enclose(dialect, best_case, arithmetic=arithmetic).ratio(values)
     inside = np.isnan(ratio) | (ratio <= limit)
     return ", ".join(names) if np.all(inside) and not np.all(np.isnan(ratio)) else ""
 
@@ -46,8 +50,17 @@ def held(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic, limit:
 def _worst_column(dialect: Any, case: Case, values: Array) -> int | None:
     """The coordinate that is furthest from the claim, for choosing by it alone."""
     with np.errstate(all="ignore"):
-        far = np.max(np.abs(trajectories([dialect], case)[0] - values), axis=0)
+        far = np.max(np.abs(_path(dialect, case) - values), axis=0)
     return int(np.argmax(far)) if far.size and np.all(np.isfinite(far)) else None
+
+
+def _path(dialect: Any, case: Case) -> Array:
+    """The trajectory in float64, of a part of a tree with that of the others."""
+    if scope_of(dialect) != "tree" or case.whole is None:
+        found: Array = trajectories([dialect], case)[0]
+        return found
+    whole, i = case.whole
+    return np.array(of_tree(dialect, widened(whole))[i])
 
 
 def _choices(dialect: Any, case: Case) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
@@ -78,6 +91,10 @@ def _changed(case: Case, own: dict[str, float]) -> Case:
 
 
 def _distance(dialect: Any, case: Case, values: Array, column: slice) -> float:
+    if scope_of(dialect) == "tree" and case.whole is not None:
+        with np.errstate(all="ignore"):
+            far = np.abs(_path(dialect, case) - values)
+        return float(np.max(far, initial=0.0)) if np.all(np.isfinite(far)) else np.inf
     one = replace(
         case,
         theta0=case.theta0[column],

@@ -8,13 +8,15 @@ inside was no rounding of its kind.
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.arithmetic import HALF, Arithmetic, all_narrow
-from ..cases.case import Case, rounded
+from ...rules.shapes import scope_of
+from ..cases.case import Case, changed, each, rounded
 from .enclosure import enclose
 from .float32_scalars import held
 
@@ -46,7 +48,8 @@ def flushed_ratio(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -
     tiny = float(np.finfo(arithmetic.compute).tiny) if arithmetic.compute not in HALF else 0.0
     primitives = replace(arithmetic.primitives, flush=True)
     wider = replace(arithmetic, primitives=primitives)
-    zeroed = [(_without(case, tiny), values) for case, values in parts]
+    zeroed = [(changed(dialect, case, partial(_without, tiny=tiny)), values)
+              for case, values in parts]  # fmt: skip
     same = all(new is old for (new, _), (old, _) in zip(zeroed, parts, strict=True))
     if same:
         return None
@@ -59,12 +62,16 @@ def flushed_ratio(dialect: Any, parts: Sequence[Part], arithmetic: Arithmetic) -
 
 def _without(case: Case, tiny: float) -> Case:
     """The case with its subnormal numbers 0: itself where it has none."""
-    small = [(np.abs(x) < tiny) & (x != 0) for x in (case.theta0, case.grads)]
-    if not any(map(np.any, small)):
-        return case
-    theta0, grads = (np.where(s, np.zeros_like(x), x)
-                     for s, x in zip(small, (case.theta0, case.grads), strict=True))  # fmt: skip
-    return replace(case, theta0=theta0, grads=grads, template=None)
+
+    def flushed(x: Array) -> Array:
+        return np.where((np.abs(x) < tiny) & (x != 0), np.zeros_like(x), x)
+
+    new = replace(case, theta0=each(flushed, case.theta0), grads=each(flushed, case.grads),
+                  template=None)  # fmt: skip
+    pairs = zip(case.parts(), new.parts(), strict=True)
+    same = all(np.array_equal(a.theta0, b.theta0) and np.array_equal(a.grads, b.grads, True)
+               for a, b in pairs)  # fmt: skip
+    return case if same else new
 
 
 @dataclass(frozen=True)
@@ -190,9 +197,11 @@ def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
         if not np.array_equal(values, values.astype(np.float32), equal_nan=True):
             return False
     wider = replace(Arithmetic.of("float32"), primitives=arithmetic.primitives)
-    single = _single(case)
-    for steps in (FIRST_STEPS, len(values)):  # the first alone refute most, and cost little
-        ratio = enclose(dialect, _shortened(single, steps), arithmetic=wider).ratio(values[:steps])
+    single = changed(dialect, case, _single)
+    alone = single.whole is None or scope_of(dialect) != "tree"
+    for steps in (FIRST_STEPS,) * alone + (len(values),):  # few refute most, and cost little
+        some = _shortened(single, steps) if alone else single
+        ratio = enclose(dialect, some, arithmetic=wider).ratio(values[:steps])
         if not _inside(ratio):
             return False
     return not np.all(np.isnan(ratio))
@@ -201,8 +210,9 @@ def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
 def _single(case: Case) -> Case:
     """The case with float32 numbers."""
     hyper = {**case.hyper, **({"eps": 0.0} if _lost(case.hyper.get("eps", 1.0)) else {})}
-    theta0, grads = rounded(case.theta0, "float32"), rounded(case.grads, "float32")
-    return replace(case, dtype="float32", theta0=theta0, grads=grads, hyper=hyper,
+    narrow = partial(rounded, dtype="float32")
+    return replace(case, dtype="float32", theta0=each(narrow, case.theta0),
+                   grads=each(narrow, case.grads), hyper=hyper,
                    template=case.template and _single(case.template))  # fmt: skip
 
 

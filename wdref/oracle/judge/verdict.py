@@ -156,9 +156,7 @@ def _told(
         return judged, None
     # where nothing is a number, float32 in the place of float64 may be why, and nothing else
     numbers = case.dtype == "float64" or any(np.any(np.isfinite(x)) for _, x in beyond)
-    # what would explain one tensor of a tree explains the others too, which no reason is tried on
-    alone = dialect.scope != "tree" or "tensors" not in case.flags
-    excuse = excuse and numbers and alone
+    excuse = excuse and numbers
     arithmetic = arithmetic_in(case.dtype, primitives)
     ratio = reasons.flushed_ratio(dialect, beyond, arithmetic) if excuse else None
     if ratio is not None:

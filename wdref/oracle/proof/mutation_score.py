@@ -200,9 +200,9 @@ def _copy(own: str, module: str, spoiled: types.ModuleType) -> types.ModuleType:
 def _suite(dialect: Any, names: tuple[str, ...]) -> list[tuple[Any, Any]]:
     """Cases, and what the rule itself gives, which conforms."""
     found = regimes(dialect.family, dialect, "float64")
-    bound = names == BRANCHES
-    return [(case, plainly(dialect, case)) for case in found
-            if case.id.split("/")[0] in names or (bound and "bound" in case.flags)]  # fmt: skip
+    bounds = names == BRANCHES
+    asked = [x for x in found if x.id.split("/")[0] in names or (bounds and "bound" in x.flags)]
+    return [(case, plainly(dialect, case)) for case in asked]
 
 
 @cache

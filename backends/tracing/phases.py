@@ -81,6 +81,11 @@ def sum_name(number: int, k: int) -> str:
     return f"sum{number}_{k}"
 
 
+def sum_names(plan: Phases) -> list[str]:
+    """Names of all sums, in their order."""
+    return [sum_name(i, k) for i, each in enumerate(plan.rounds) for k in range(len(each.over))]
+
+
 def _split(
     nodes: Sequence[Node], fields: tuple[str, ...], asked: Sequence[Sequence[Sum]],
     results: Sequence[Symbol], kinds: Sequence[str],

@@ -1,0 +1,14 @@
+"""The distance to the solution, as rules that need no learning rate estimate it: it only grows."""
+
+from typing import Any
+
+from .choice import chosen, larger, quotient
+
+
+def grown(d: Any, r: Any, size: Any, *, times: Any = 1.0) -> Any:
+    """Return the larger of `d` and times r/size, and `d` where size is 0.
+
+    >>> grown(0.5, 3.0, 2.0), grown(0.5, 1.0, 4.0), grown(0.5, 1.0, 0.0)
+    (1.5, 0.5, 0.5)
+    """
+    return chosen(size > 0.0, lambda: larger(d, times * quotient(r, size)), lambda: d)
