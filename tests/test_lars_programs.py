@@ -5,6 +5,7 @@ import pytest
 
 import wdref
 from wdref.conventions import CONVENTIONS
+from wdref.decay import NoConversion
 from wdref.dialects import LarsDialect
 
 
@@ -59,3 +60,17 @@ def test_what_is_other_is_in_the_recurrence():
         "θ ← θ - η α λ θ", "g ← ∇f(θ)", "u ← g", "ℓ ← κ ‖θ‖/(‖g‖ + ε)", "m ← β1 m + η α ℓ u",
         "θ ← θ - m",
     )  # fmt: skip
+
+
+def test_what_has_one_rule_converts_and_what_has_not_is_refused():
+    given = {"learning_rate": 0.5, "weight_decay": 0.25, "momentum": 0.5}
+    same = wdref.convert("lars", "optax", "optax", **given)
+    assert same.exact
+    assert same.line == (
+        "optax.lars(learning_rate=0.5, momentum=0.5, trust_coefficient=0.001, eps=0.0, "
+        "weight_decay=0.25)"
+    )
+    with pytest.raises(NoConversion, match="norms is 'parts' here and 'sum' there"):
+        wdref.convert("lars", "paper", "optax", **given)
+    with pytest.raises(NoConversion, match="stands elsewhere there"):
+        wdref.convert("lamb", "optax", "keras", learning_rate=0.5, weight_decay=0.25)
