@@ -36,10 +36,11 @@ BUGS = gallery()
 FORM, STEP, BIAS = {"form"}, {"step"}, {"bias"}
 TWISTED = {
     **dict.fromkeys(("M01", "M02", "M03", "M15", "M16", "M30", "M32", "M38", "M47", "M48",
-                     "M03-sgd"), FORM),
+                     "M03-sgd", "lars-denominator"), FORM),
     **dict.fromkeys(("M25-inverted", "M25-constant", "M39", "M40", "M49", "M50", "M51"), BIAS),
     **dict.fromkeys(("M42", "M43", "M44", "M52", "M57-adagrad", "skip-zeros", "adadelta-product",
-                     "adadelta-added-twice", "NAdam-extra-mu", "NAdam-no-product", "NAdam-stored"),
+                     "adadelta-added-twice", "fromage-square",
+                     "NAdam-extra-mu", "NAdam-no-product", "NAdam-stored"),
                     STEP),
     "M14": {"form", "eps"},
     "M53": {"schedule"},

@@ -13,6 +13,9 @@ LARS_GUARDS = (
     "return chosen(theta2 > 0.0, lambda: chosen(g2 > 0.0, rate, lambda: 1.0), lambda: 1.0)",
     "return 1.0 if needed is None else chosen(needed > 0.0, guarded, lambda: 1.0)",
 )
+FROMAGE_GUARD = (
+    "return chosen(size > 0.0, lambda: chosen(slope > 0.0, ratio, lambda: 1.0), lambda: 1.0)"
+)
 # (family, line as it stands): why it is the same function on every case
 EQUIVALENT = {
     # `is not None` asks for a mask, which no case has; tests/test_optimizer.py masks
@@ -33,6 +36,8 @@ EQUIVALENT = {
     ("adagrad", "direction = xp.where(v > zero, direction, zero * g)"),
     # a norm is not below 0, nor is κ or λ: greater than 0 is other than 0
     *(("lars", line) for line in LARS_GUARDS),
+    # so is it here, and any ratio times a gradient of 0 is 0
+    ("fromage", FROMAGE_GUARD),
     # absent is λ where a mask leaves it out, which no case has; tests/test_lars.py masks
     ("lars", 'if d.norms == "parts" and d.form == "ratio" and s.decay is not None:'),
     # v is not below 0; before the first step it is 0, whatever it is multiplied by

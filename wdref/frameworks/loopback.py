@@ -65,6 +65,8 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "LAMB": "lamb",
     "LAMB[backend=plain]": "lamb",
+    "Fromage": "fromage",
+    "Fromage[variant=optax]": "fromage[floor=norms]",
     "LARS": "lars",
     "LARS[variant=optax]": "lars[norms=sum,eps=outside]",
     "LARS[nesterov=True]": "lars[nesterov=True]",

@@ -66,6 +66,9 @@ OPTIMIZERS = {
     "lars": "lars",
     "lars[nesterov=True]": "lars[nesterov=True]",
     "lars[x64=True]": "lars",
+    "fromage": "fromage",
+    "fromage[decay=before]": "fromage[form=l2]",
+    "fromage[decay=last]": "fromage[form=fixed]",
     "novograd": "novograd",
     "novograd[x64=True]": "novograd",
     "lion": "lion",
@@ -108,6 +111,7 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
+         "min_norm": "min_norm",
          "estim_lr0": "distance", "estim_lr_coef": "coefficient"}  # fmt: skip
 TREES = ("prodigy",)  # whose partition of groups gives each a distance of its own, as of a tree
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),

@@ -30,6 +30,7 @@ OPTIMIZERS = {
     "Adam": "adam",
     "LAMB": "lamb",
     "LARS": "lars",
+    "LARS[fused=True]": "lars",
     "LARS[classic=False]": "lars[kept=gradient]",
     "LARS[nesterov=True]": "lars[nesterov=True]",
     "LARS[OPTIM_DTYPE=float64]": "lars",

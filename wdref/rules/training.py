@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from ..decay import NoConversion, Setting, check_exists, rewrite
 from ..schedules import Schedule
-from .decay import UNSCHEDULED
+from .decay import UNSCHEDULED, Form
 
 Bound = Callable[..., float]  # (t, root=0.0)
+REWRITTEN = set(get_args(Form))
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ def decayed(
         if callable(lam) or lam != 0:
             raise NoConversion(f"{name} has no weight decay")
         return {"learning_rate": alpha, "weight_decay": lam, "schedule": schedule}
+    same = (form, before.dialect.order) == (goal.form, goal.order)
+    unmoved = alpha is h["learning_rate"] and schedule is before.schedule
+    # rules that look at a whole tensor know forms and orders that no rewriting has
+    if not {form, goal.form} <= REWRITTEN or "before" in (before.dialect.order, goal.order):
+        if (same and unmoved) or not (callable(lam) or lam != 0):
+            return {"learning_rate": alpha, "weight_decay": lam, "schedule": schedule}
+        raise NoConversion(
+            f"no exact conversion to {name}: sums of a whole tensor read what the decay has "
+            "changed, and it stands elsewhere there"
+        )
     setting = Setting(form, h["learning_rate"], lam, before.schedule, before.dialect.order)
     if callable(lam) or lam != 0:
         check_exists(form, goal.form, goal.family, float(momentum))
