@@ -10,6 +10,7 @@ What cannot be certified is not a number: a ball without finite radius says so.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -276,6 +277,15 @@ class Namespace:
     def minimum(x: Balls, y: Balls, /) -> Balls:
         """Smaller one, likewise."""
         return x.map(None, lambda a, b: a.min(b), y)
+
+    @staticmethod
+    def max(x: Balls, /, *, axis: tuple[int, ...], keepdims: bool = True) -> Balls:
+        """Largest along axes, which are kept with length 1."""
+        kept = tuple(1 if k in axis else n for k, n in enumerate(x.shape))
+        places = np.arange(len(x)).reshape(x.shape)
+        rows = np.moveaxis(places, axis, range(-len(axis), 0)).reshape(math.prod(kept), -1)
+        largest = (reduce(arb.max, (x.items[i] for i in row)) for row in rows)
+        return Balls(largest, x.context, kept)
 
     @staticmethod
     def where(condition: Verdicts, x: Any, y: Any, /) -> Balls:

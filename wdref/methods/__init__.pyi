@@ -584,3 +584,24 @@ class Rprop(Method):
         master_weights: bool = ...,
         backend: str | None = ...,
     ) -> None: ...
+
+class SM3(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        momentum: float = ...,
+        beta2: float | None = ...,
+        eps: float | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
