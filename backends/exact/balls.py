@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from wdref.engine.arithmetic import CORRECT, Primitives
+from wdref.engine.arithmetic import CORRECT, CUBE_ROOT, Primitives
 from wdref.sums.rounds import AXES
 
 Real = float | arb  # a number given exactly, or a ball around one
@@ -90,6 +90,7 @@ class Context:
     every: Widen | None = None
     sqrt: Widen | None = None
     divide: Widen | None = None
+    cbrt: Widen | None = None
     number: Widen | None = None  # of numbers made of sums, which may be of the arrays' dtype
     counts: tuple[int, ...] | None = None  # how often each column stands in the whole tensor
     doubts: set[int] = field(default_factory=set)
@@ -102,6 +103,7 @@ class Context:
             Widen.by(dtype, flush=flush),
             Widen.by(dtype, units=primitives.sqrt, flush=flush),
             Widen.by(dtype, units=primitives.divide, flush=flush),
+            Widen.by(dtype, units=CUBE_ROOT, flush=flush),
             Widen.by(dtype, units=max(1.0, primitives.sqrt, primitives.divide), flush=flush),
         )
 
@@ -256,6 +258,11 @@ class Namespace:
         if x.difference and x.context.every:  # the real number is not below 0, a rounded one may be
             x.doubt(not a >= 0 for a in x)
         return x.map(x.context.sqrt, _sqrt)
+
+    @staticmethod
+    def cbrt(x: Balls, /) -> Balls:
+        """Cube root of the part that is >= 0."""
+        return x.map(x.context.cbrt, _cbrt)
 
     @staticmethod
     def abs(x: Balls, /) -> Balls:
@@ -468,6 +475,13 @@ def _sqrt(x: arb) -> arb:
     if x < 0:
         return arb.nan()
     return arb(0).union(x.upper().sqrt())  # [0, √upper]: √ of the part that is >= 0
+
+
+def _cbrt(x: arb) -> arb:
+    if x > 0:
+        return x.root(3)
+    top = x.upper()
+    return arb(0) if x.is_zero() else arb(0).union(top.root(3)) if top > 0 else arb.nan()
 
 
 NAMESPACE = Namespace()  # arrays that meet must name the very same object

@@ -68,6 +68,8 @@ OPTIMIZERS = {
     "LARS": "lars",
     "LARS[variant=optax]": "lars[norms=sum,eps=outside]",
     "LARS[nesterov=True]": "lars[nesterov=True]",
+    "MADGRAD": "madgrad",
+    "MADGRAD[variant=optax]": "madgrad[rate=eps]",
     "SM3": "sm3",
     "SM3[variant=optax]": "sm3[eps=fixed]",
     "NovoGrad": "novograd",

@@ -99,6 +99,8 @@ OPTIMIZERS = {
     "rprop": "rprop",
     "prodigy": "prodigy",
     "prodigy[safeguard_warmup=True]": "prodigy[weight=distance]",
+    "madgrad": "madgrad",
+    "madgrad[x64=True]": "madgrad",
     "sm3": "sm3[form=none]",
     "sm3[decay=before]": "sm3",
     "sm3[decay=before,x64=True]": "sm3",
