@@ -373,6 +373,30 @@ class SignSGD(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class MADGRAD(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        momentum: float = ...,
+        eps: float = ...,
+        rate: Literal["plain", "eps"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class NAdam(Method):
     def __init__(
         self,
