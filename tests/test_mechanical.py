@@ -44,6 +44,9 @@ EQUIVALENT = {
     ("novograd", 'v = chosen(v > 0.0, lambda: new, lambda: g2) if d.start == "again" else new'),
     ("novograd", 'beta2=0.0 if begins else h["beta2"],'),
     *(("novograd", f"if s.decay is not None{rest}:") for rest in ("", ' and d.form == "moment"')),
+    # a sum of squares is not below 0
+    *(("sm3", f"u = xp.where(v > zero, g / xp.sqrt({under}), zero * g)")
+      for under in ("v", "v if s.eps is None else v + s.eps")),
     # an average of the wrong sign, whose square alone is read
     ("rmsprop", "mean = s.rho * mean + s.one_minus_rho * g if d.centered else None"),
 }  # fmt: skip

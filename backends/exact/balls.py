@@ -10,12 +10,13 @@ What cannot be certified is not a number: a ball without finite radius says so.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from flint import arb
 
-from wdref.engine.arithmetic import CORRECT, Primitives
+from wdref.engine.arithmetic import CORRECT, CUBE_ROOT, Primitives
 from wdref.sums.rounds import AXES
 
 Real = float | arb  # a number given exactly, or a ball around one
@@ -89,6 +90,7 @@ class Context:
     every: Widen | None = None
     sqrt: Widen | None = None
     divide: Widen | None = None
+    cbrt: Widen | None = None
     number: Widen | None = None  # of numbers made of sums, which may be of the arrays' dtype
     counts: tuple[int, ...] | None = None  # how often each column stands in the whole tensor
     doubts: set[int] = field(default_factory=set)
@@ -101,6 +103,7 @@ class Context:
             Widen.by(dtype, flush=flush),
             Widen.by(dtype, units=primitives.sqrt, flush=flush),
             Widen.by(dtype, units=primitives.divide, flush=flush),
+            Widen.by(dtype, units=CUBE_ROOT, flush=flush),
             Widen.by(dtype, units=max(1.0, primitives.sqrt, primitives.divide), flush=flush),
         )
 
@@ -257,6 +260,11 @@ class Namespace:
         return x.map(x.context.sqrt, _sqrt)
 
     @staticmethod
+    def cbrt(x: Balls, /) -> Balls:
+        """Cube root of the part that is >= 0."""
+        return x.map(x.context.cbrt, _cbrt)
+
+    @staticmethod
     def abs(x: Balls, /) -> Balls:
         """Absolute value."""
         return abs(x)
@@ -276,6 +284,15 @@ class Namespace:
     def minimum(x: Balls, y: Balls, /) -> Balls:
         """Smaller one, likewise."""
         return x.map(None, lambda a, b: a.min(b), y)
+
+    @staticmethod
+    def max(x: Balls, /, *, axis: tuple[int, ...], keepdims: bool = True) -> Balls:
+        """Largest along axes, which are kept with length 1."""
+        kept = tuple(1 if k in axis else n for k, n in enumerate(x.shape))
+        places = np.arange(len(x)).reshape(x.shape)
+        rows = np.moveaxis(places, axis, range(-len(axis), 0)).reshape(math.prod(kept), -1)
+        largest = (reduce(arb.max, (x.items[i] for i in row)) for row in rows)
+        return Balls(largest, x.context, kept)
 
     @staticmethod
     def where(condition: Verdicts, x: Any, y: Any, /) -> Balls:
@@ -458,6 +475,13 @@ def _sqrt(x: arb) -> arb:
     if x < 0:
         return arb.nan()
     return arb(0).union(x.upper().sqrt())  # [0, √upper]: √ of the part that is >= 0
+
+
+def _cbrt(x: arb) -> arb:
+    if x > 0:
+        return x.root(3)
+    top = x.upper()
+    return arb(0) if x.is_zero() else arb(0).union(top.root(3)) if top > 0 else arb.nan()
 
 
 NAMESPACE = Namespace()  # arrays that meet must name the very same object

@@ -102,10 +102,18 @@ OPTIMIZERS = {
     "rprop": "rprop",
     "prodigy": "prodigy",
     "prodigy[safeguard_warmup=True]": "prodigy[weight=distance]",
+    "madgrad": "madgrad",
+    "madgrad[x64=True]": "madgrad",
+    "sm3": "sm3[form=none]",
+    "sm3[decay=before]": "sm3",
+    "sm3[decay=before,x64=True]": "sm3",
+    "sm3[decay=last]": "sm3[form=fixed]",
     "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
 MORE = ("nadam", "nadamw")  # that may be asked as another rule
+# Rprop's rate is the first step size alone; SM3 takes no schedule, and a number at every step
+RATES = {"rprop": "first", "sm3": "traced"}
 NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
@@ -130,8 +138,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
             raise Unsupported("optax.sgd has no dampening")
         return _make(optimizer, hyper, rate, theirs, ours)
 
-    # its rate is the first step size alone
-    run = _runner(build, ours, ("first" if optimizer == "rprop" else "schedule",))
+    run = _runner(build, ours, (RATES.get(optimizer, "schedule"),))
     if optimizer in TREES:
         supports = ("tensors", *LIVES)
         run.supports = supports  # type: ignore[attr-defined]  # the contract

@@ -393,6 +393,30 @@ class SignSGD(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class MADGRAD(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        momentum: float = ...,
+        eps: float = ...,
+        rate: Literal["plain", "eps"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
+        | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class NAdam(Method):
     def __init__(
         self,
@@ -598,6 +622,27 @@ class Rprop(Method):
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
         clip_by: Clip | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class SM3(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        momentum: float = ...,
+        beta2: float | None = ...,
+        eps: float | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,

@@ -5,6 +5,7 @@ thread, library or shard changes its bits. Knows no rule. Everything else of wdr
 """
 
 from .arrays import total
+from .cover import Cover, cover
 from .partial import Exact, Partial
 from .rounds import (
     Answer,
@@ -19,5 +20,5 @@ from .rounds import (
     together,
 )
 
-__all__ = ["Answer", "Exact", "Exchange", "Over", "Part", "Partial", "Rounds", "Sum", "alone",
-           "answered", "exchanged", "together", "total"]  # fmt: skip
+__all__ = ["Answer", "Cover", "Exact", "Exchange", "Over", "Part", "Partial", "Rounds", "Sum",
+           "alone", "answered", "cover", "exchanged", "together", "total"]  # fmt: skip

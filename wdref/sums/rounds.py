@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import arrays, partial
+from .cover import Cover, cover
 from .partial import Exact, Partial
 
 Array = Any
@@ -48,7 +49,7 @@ class Part:
         return self
 
 
-Asked = Sum | Part
+Asked = Sum | Part | Cover
 
 
 def alone(rounds: Callable[..., Rounds], *inputs: Any) -> Result:
@@ -87,7 +88,9 @@ def answered(sums: Sequence[Sequence[Asked]]) -> list[list[Any]]:
 
 
 def _of_tensor(asked: Asked) -> Any:
-    """Return the sum over one tensor, its rows or its columns."""
+    """Return the sum over one tensor, its rows or its columns, or its cover."""
+    if isinstance(asked, Cover):
+        return cover(asked.terms)
     if isinstance(asked, Sum):
         own = getattr(asked.terms, "summed", None)  # symbols and balls know how
         if own is not None:
@@ -133,6 +136,7 @@ def _shared(asked: Asked) -> Part:
     part = None if asked.over in AXES else asked.part()
     if part is None:
         what = f"sums along {asked.over}" if asked.over in AXES else "arrays without numbers"
+        what = "covers by slices" if isinstance(asked, Cover) else what
         raise ValueError(f"shards exchange sums of whole tensors and trees, not {what}")
     return part
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...rules.remembering import Remembering
 from ...rules.shapes import PARAMETERS, scope_of, shapes_of, slot_shape
+from ...sums import cover
 from ...sums import together as in_rounds
 from ...sums.rounds import AXES
 from .case import Array, Case
@@ -103,5 +104,7 @@ def _summed(sums: Sequence[Sequence[Any]]) -> list[list[Any]]:
 
 
 def _sum(terms: Any, over: str) -> Any:
+    if over == "slices":
+        return cover(terms, batch=1)
     axes = (AXES[over],) if over in AXES else tuple(range(1, terms.ndim))
     return np.sum(terms, axis=axes, keepdims=True)

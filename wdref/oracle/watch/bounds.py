@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.arithmetic import Primitives
+from ...engine.arithmetic import CUBE_ROOT, Primitives
 
 Array = NDArray[Any]
 UP = 1 + 2.0**-46  # radii are sums and products of few non-negative float64 numbers, rounded down
@@ -182,6 +182,20 @@ class Namespace:
         if x.difference:  # the real number is not below 0, a rounded one may be
             negative[1] = x.rad[1] > x.mid.astype(np.float64)
         return x._new(mid, np.where(negative, np.nan, rad), x.rounds.root, zero=x.mid == 0)
+
+    @staticmethod
+    def cbrt(x: Bounds, /) -> Bounds:
+        """Cube root of the part that is >= 0: |∛x - ∛a| ≤ r/∛a², or up to the ends about 0."""
+        mid = np.cbrt(np.maximum(x.mid, 0))
+        mid = mid - np.where(mid > 0, (mid - x.mid / np.where(mid > 0, mid * mid, 1)) / 3, 0)
+        if x.rad is None:
+            return x._new(mid, None, CUBE_ROOT, zero=mid == 0)
+        size = mid.astype(np.float64)
+        below = x.rad >= x.mid.astype(np.float64)
+        ends = np.maximum(size, np.cbrt(np.maximum(x.mid + x.rad, 0)).astype(np.float64))
+        rad = np.where(below, ends * UP, x.rad / np.where(below, 1.0, size * size) * UP)
+        negative = (x.mid + x.rad).astype(np.float64) < 0
+        return x._new(mid, np.where(negative, np.nan, rad), CUBE_ROOT, zero=x.mid == 0)
 
     @staticmethod
     def abs(x: Bounds, /) -> Bounds:
