@@ -72,6 +72,7 @@ OPTIMIZERS = {
     "NovoGrad[averaging=all,start=again]": "novograd[averaging=all,start=again]",
     "Prodigy": "prodigy",
     "Prodigy[variant=optax]": "prodigy[eps=new,bias=rate]",
+    "DAdaptAdamW": "dadaptadamw",
     "ASGD": "asgd",
 }
 

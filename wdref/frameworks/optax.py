@@ -99,6 +99,7 @@ OPTIMIZERS = {
     "rprop": "rprop",
     "prodigy": "prodigy",
     "prodigy[safeguard_warmup=True]": "prodigy[weight=distance]",
+    "dadapt_adamw": "dadaptadamw",
     "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
@@ -109,7 +110,8 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
          "estim_lr0": "distance", "estim_lr_coef": "coefficient"}  # fmt: skip
-TREES = ("prodigy",)  # whose partition of groups gives each a distance of its own, as of a tree
+# in groups, which optax.partition makes trees of their own, each has a distance of its own
+TREES = ("prodigy", "dadapt_adamw")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
         "jit": (True, False), "device": (None,)}  # fmt: skip

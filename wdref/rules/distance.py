@@ -1,8 +1,11 @@
 """The distance to the solution, as rules that need no learning rate estimate it: it only grows."""
 
-from typing import Any
+from typing import Any, Literal
 
 from .choice import chosen, larger, quotient
+
+# λ times the rate that is estimated, or what Adam's decays are multiplied by
+DistanceForm = Literal["adapted", "none", "l2", "paper", "lr", "fixed", "initial_lr"]
 
 
 def grown(d: Any, r: Any, size: Any, *, times: Any = 1.0) -> Any:
