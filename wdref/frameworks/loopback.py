@@ -73,6 +73,8 @@ OPTIMIZERS = {
     "Prodigy": "prodigy",
     "Prodigy[variant=optax]": "prodigy[eps=new,bias=rate]",
     "DAdaptAdamW": "dadaptadamw",
+    "DoG": "dog",
+    "DoWG": "dowg",
     "ASGD": "asgd",
 }
 

@@ -269,6 +269,48 @@ class DAdaptAdamW(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class DoG(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        eps: float = ...,
+        distance: float = ...,
+        start: Literal["relative", "distance"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class DoWG(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        eps: float = ...,
+        distance: float = ...,
+        start: Literal["relative", "distance"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class LAMB(Method):
     def __init__(
         self,

@@ -15,3 +15,12 @@ def grown(d: Any, r: Any, size: Any, *, times: Any = 1.0) -> Any:
     (1.5, 0.5, 0.5)
     """
     return chosen(size > 0.0, lambda: larger(d, times * quotient(r, size)), lambda: d)
+
+
+def over(r: Any, below: Any) -> Any:
+    """Return r / below, and 0 where no gradient was seen: there is no step.
+
+    >>> over(3.0, 2.0), over(3.0, 0.0)
+    (1.5, 0.0)
+    """
+    return chosen(below > 0.0, lambda: quotient(r, below), lambda: 0.0)
