@@ -39,6 +39,16 @@ EQUIVALENT = {
     ("novograd", 'v = chosen(v > 0.0, lambda: new, lambda: g2) if d.start == "again" else new'),
     ("novograd", 'beta2=0.0 if begins else h["beta2"],'),
     *(("novograd", f"if s.decay is not None{rest}:") for rest in ("", ' and d.form == "moment"')),
+    # of the sum of gradients |s| alone is read: its sign is nobody's
+    ("prodigy", "total = s.beta3 * total + (s.gain * (d * d)) * g"),
+    ("prodigy", "total = s.beta3 * total + (s.gain * (old * old)) * g"),
+    ("prodigy", 'gain=1 - beta3 if self.weight == "distance" else (1 - beta3) * rate,'),
+    # r has one factor of s, and ‖s‖, by which it is divided, the other: its scale is nobody's
+    *(("dadapt", line) for line in (
+        "total = s.beta3 * total + (s.one_minus_beta3 * rate) * g", "one_minus_beta3=1 - beta3,")),
+    # a way has a length, and no side; a sum that nobody reads may be asked for
+    ("dog", "way = theta - theta0"),
+    ("dog", "if s.first is not None:"),
     # an average of the wrong sign, whose square alone is read
     ("rmsprop", "mean = s.rho * mean + s.one_minus_rho * g if d.centered else None"),
 }  # fmt: skip

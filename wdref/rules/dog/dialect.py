@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self
 
-from array_api_compat import array_namespace
-
 from ...sums import Rounds, Sum
 from ..choice import larger, root
 from ..contract import (
@@ -147,14 +145,13 @@ def dog_dialect(d: DogDialect, theta: Array, g: Array, slots: Sequence[Array], s
         G = G + ‖g‖², or + r² ‖g‖²
         θ = θ - η α r / √(G + ε) g, or / (√G + ε), with the decay together or after
     """
-    xp = array_namespace(theta, g)
     theta0, r, seen = slots
     weighted = d.weights == "distance"
 
     # GRADIENT
     if s.l2 is not None:
         g = g + s.l2 * theta
-    way = xp.abs(theta - theta0)
+    way = theta - theta0
     asked = [Sum(way * way, "tree"), Sum(g * g, "tree")]
     if s.first is not None:
         asked.append(Sum(theta0 * theta0, "tree"))

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from ...sums import Rounds, Sum
 from ..choice import larger, root
 from ..distance import over
@@ -35,13 +33,12 @@ def dog(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
     >>> alone(dog, theta, g, (theta0, 0.0, 0.0), DogScalars(step=0.5, eps=0.0, first=1.0))
     (array([3. , 1.5]), (array([0., 0.]), 5.0, 4.0))
     """
-    xp = array_namespace(theta, g)
     theta0, r, seen = slots
 
     # GRADIENT    g_t ← ∇f_t(θ_{t-1})
     if s.l2 is not None:
         g = g + s.l2 * theta
-    way = xp.abs(theta - theta0)
+    way = theta - theta0
     way2, g2, first2 = yield (Sum(way * way, "tree"), Sum(g * g, "tree"),
                               Sum(theta0 * theta0, "tree"))  # fmt: skip
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from array_api_compat import array_namespace
-
 from ...sums import Rounds, Sum
 from ..choice import larger, root
 from ..distance import over
@@ -35,13 +33,12 @@ def dowg(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
     >>> alone(dowg, theta, g, (theta0, 1.0, 0.0), DogScalars(step=0.5, eps=0.0))
     (array([3. , 1.5]), (array([0., 0.]), 25.0, 100.0))
     """
-    xp = array_namespace(theta, g)
     theta0, r, seen = slots
 
     # GRADIENT    g_t ← ∇f(x_t)
     if s.l2 is not None:
         g = g + s.l2 * theta
-    way = xp.abs(theta - theta0)
+    way = theta - theta0
     way2, g2 = yield Sum(way * way, "tree"), Sum(g * g, "tree")
 
     # DISTANCE    r_t² ← max(r_{t-1}², ‖x_t - x_0‖²)
