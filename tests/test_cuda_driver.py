@@ -310,8 +310,8 @@ def test_a_sum_that_the_kernel_leaves_open_is_added_exactly(same_bits):
     cuda_checks.check(host(), [x], same_bits)
 
 
-def test_such_a_rule_is_not_captured():
+def test_such_a_rule_is_not_captured(machine):
     opt = wdref.LAMB(learning_rate=0.1, weight_decay=0.1, backend="numpy")
     params, grads = ({"w": np.ones(3, "float32")} for _ in range(2))
     with pytest.raises(ValueError, match="capture holds no rule that looks at a whole tensor"):
-        Replay(cuda_shim.driver(), opt, params, grads, opt.init(params), 10)
+        Replay(machine.driver, opt, params, grads, opt.init(params), 10)

@@ -47,6 +47,16 @@ EQUIVALENT = {
     # a sum of squares is not below 0
     *(("sm3", f"u = xp.where(v > zero, g / xp.sqrt({under}), zero * g)")
       for under in ("v", "v if s.eps is None else v + s.eps")),
+    # of the sum of gradients |s| alone is read: its sign is nobody's
+    ("prodigy", "total = s.beta3 * total + (s.gain * (d * d)) * g"),
+    ("prodigy", "total = s.beta3 * total + (s.gain * (old * old)) * g"),
+    ("prodigy", 'gain=1 - beta3 if self.weight == "distance" else (1 - beta3) * rate,'),
+    # r has one factor of s, and ‖s‖, by which it is divided, the other: its scale is nobody's
+    *(("dadapt", line) for line in (
+        "total = s.beta3 * total + (s.one_minus_beta3 * rate) * g", "one_minus_beta3=1 - beta3,")),
+    # a way has a length, and no side; a sum that nobody reads may be asked for
+    ("dog", "way = theta - theta0"),
+    ("dog", "if s.first is not None:"),
     # an average of the wrong sign, whose square alone is read
     ("rmsprop", "mean = s.rho * mean + s.one_minus_rho * g if d.centered else None"),
 }  # fmt: skip

@@ -3,18 +3,15 @@
 The truth is that of tests/by_hand/prodigy.py, in 50 digits.
 """
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from by_hand.prodigy import by_hand
-from by_hand.trees import check, tree_cases
+from by_hand.trees import apart, bits_of, check, tree_cases
 
 import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import ProdigyDialect
 from wdref.oracle.cases.suite import regimes
-from wdref.oracle.cases.together import trajectories
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
 from wdref.sums import alone
@@ -101,26 +98,11 @@ def test_where_it_began_is_a_copy():
     assert params["w"][0] < 1.0
 
 
-@pytest.mark.parametrize("backend", ["plain", "numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_same_bits(backend, same_bits):
     if backend == "numba":
         pytest.importorskip("numba", reason="the extra `fast` installs it")
-    rng = np.random.default_rng(1)
-    sizes = {"a": 3, "b": 0, "c": 70, "d": 1}
-    params = {k: rng.normal(size=n).astype("float32") for k, n in sizes.items()}
-    results = []
-    for name in ("plain", backend):
-        opt = wdref.Prodigy(weight_decay=0.1, distance=0.05, bias="rate", backend=name)
-        own, state = {k: x.copy() for k, x in params.items()}, None
-        state = opt.init(own)
-        for _ in range(4):
-            grads = {k: np.full_like(x, 0.5) + x for k, x in own.items()}
-            state = opt.step(own, grads, state)
-        results.append(
-            [*own.values(), *(x for tree in state.slots.values() for x in tree.values())]
-        )
-    for got, want in zip(*results, strict=True):
-        same_bits(got, want)
+    bits_of(wdref.Prodigy, backend, same_bits, distance=0.05, bias="rate")
 
 
 def test_no_gradient_anywhere_leaves_the_distance():
@@ -145,11 +127,4 @@ def test_a_gradient_that_is_no_number_puts_the_whole_tree_in_doubt():
 
 def test_dialects_are_apart():
     """Any two differ by 1,000 radii somewhere: none is taken for another."""
-    some = candidates("prodigy")[::5]
-    cases = [c for c in regimes("prodigy", ProdigyDialect(), "float64")
-             if c.id.startswith(("exaggerated", "bursts"))]  # fmt: skip
-    values = [trajectories(some, case) for case in cases]
-    radii = [[enclose(d, case).radius for d in some] for case in cases]
-    for i, j in combinations(range(len(some)), 2):
-        far = [np.nanmax(np.abs(x[i] - x[j]) / r[i]) for x, r in zip(values, radii, strict=True)]
-        assert max(far) > 1e3, (some[i], some[j])
+    apart("prodigy", candidates("prodigy")[::5], ProdigyDialect())

@@ -78,6 +78,9 @@ OPTIMIZERS = {
     "NovoGrad[averaging=all,start=again]": "novograd[averaging=all,start=again]",
     "Prodigy": "prodigy",
     "Prodigy[variant=optax]": "prodigy[eps=new,bias=rate]",
+    "DAdaptAdamW": "dadaptadamw",
+    "DoG": "dog",
+    "DoWG": "dowg",
     "ASGD": "asgd",
 }
 

@@ -1,7 +1,8 @@
 """Adapter for optax: ``optax:adamw``, ``optax:sgd[decay=before]``; a step runs under jax.jit.
 
 Options go to the function of optax as they are (``nesterov``, ``momentum=None``, ``mu_dtype``,
-``bias_correction_nu``, …; ``eps_root=eps`` is the case's own eps), and beside them:
+``bias_correction_nu``, …; ``eps_root=eps`` is the case's own eps, ``init_step=distance`` the word
+before the case's own distance), and beside them:
 
 - ``decay``: where ``optax.add_decayed_weights`` stands in the chain: ``before`` the optimizer (L2),
   ``after`` it but before the learning rate, or ``last`` (then with -weight_decay, θ ← … - λ θ);
@@ -108,6 +109,10 @@ OPTIMIZERS = {
     "sm3[decay=before]": "sm3",
     "sm3[decay=before,x64=True]": "sm3",
     "sm3[decay=last]": "sm3[form=fixed]",
+    "dadapt_adamw": "dadaptadamw",
+    "dog": "dog",
+    "dog[init_step=distance]": "dog[start=distance]",
+    "dowg": "dowg",
     "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
@@ -121,7 +126,8 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
          "min_norm": "min_norm",
          "estim_lr0": "distance", "estim_lr_coef": "coefficient"}  # fmt: skip
-TREES = ("prodigy",)  # whose partition of groups gives each a distance of its own, as of a tree
+# in groups, which optax.partition makes trees of their own, each has a distance of its own
+TREES = ("prodigy", "dadapt_adamw", "dog", "dowg")
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
         "jit": (True, False), "device": (None,)}  # fmt: skip
@@ -284,6 +290,10 @@ def _make(
               for name, value in theirs.items()}  # fmt: skip
     if "betas" in known:
         given["betas"] = (hyper["beta1"], hyper["beta2"])
+    if "init_step" in known:
+        given["init_step"] = (theirs.get("init_step", "heuristic"), hyper["distance"])
+    if "init_estim_sq_dist" in known:
+        given["init_estim_sq_dist"] = hyper["distance"] ** 2
     if "weight_decay" in known:
         given |= {"weight_decay": lam, **masked}
     if ours["inject"]:

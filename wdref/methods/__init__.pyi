@@ -246,6 +246,71 @@ class ASGD(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class DAdaptAdamW(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        betas: tuple[float, float] = ...,
+        eps: float = ...,
+        distance: float = ...,
+        bias: Literal["none", "rate"] | None = ...,
+        metric: Literal["new", "old"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class DoG(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        eps: float = ...,
+        distance: float = ...,
+        start: Literal["relative", "distance"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
+class DoWG(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        eps: float = ...,
+        distance: float = ...,
+        start: Literal["relative", "distance"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class Fromage(Method):
     def __init__(
         self,
@@ -408,8 +473,7 @@ class MADGRAD(Method):
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
         clip: float | None = ...,
-        clip_by: Literal["sum", "gradient", "tensor", "tensor_sum", "tree", "tree_sum"]
-        | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,

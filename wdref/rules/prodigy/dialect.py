@@ -35,12 +35,11 @@ from ..decay import (
     read_lines,
     step_lines,
 )
-from ..distance import grown
+from ..distance import DistanceForm, grown
 from ..shapes import PARAMETERS
 from .rule import prodigy
 
 Array = Any
-DistanceForm = Literal["adapted", "none", "l2", "paper", "lr", "fixed", "initial_lr"]
 
 
 class ProdigyScalars(NamedTuple):

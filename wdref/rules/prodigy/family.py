@@ -75,6 +75,5 @@ FAMILY = Family(
     subjects={
         f"{__package__}.rule": ("prodigy",),
         f"{__package__}.dialect": ("prodigy_dialect", "scalars"),
-        "wdref.rules.distance": ("grown",),
     },
 )  # fmt: skip
