@@ -65,6 +65,9 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "LAMB": "lamb",
     "LAMB[backend=plain]": "lamb",
+    "Adafactor": "adafactor",
+    "Adafactor[backend=plain]": "adafactor",
+    "Adafactor[variant=pytorch]": "adafactor[form=lr,eps=bound]",
     "ASGD": "asgd",
 }
 
