@@ -69,7 +69,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of mlx.optimizers."""
     cls, bare = _class(optimizer, options), optimizer == "Muon"  # which leaves vectors alone
     words = _Table(optimizer, options)
-    return drive(cls, words, matrices=bare, counts=bool(options.get("bias_correction")))
+    counts = optimizer == "Adafactor" or bool(options.get("bias_correction"))
+    return drive(cls, words, matrices=bare, counts=counts)
 
 
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:

@@ -177,7 +177,7 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
             # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
             raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
-        if optimizer == "Adafactor" and not options.get("foreach") and _has_empty(case):
+        if optimizer == "Adafactor" and _has_empty(case):
             raise Unsupported("torch.optim.Adafactor divides by a tensor's size, which is 0")
         if optimizer == "Rprop":
             case = SimpleNamespace(**{**vars(case), "eta": np.ones_like(case.eta)})

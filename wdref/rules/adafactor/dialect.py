@@ -31,8 +31,8 @@ from .rule import adafactor
 Array = Any
 AdafactorForm = Literal["relative", "none", "l2", "paper", "lr", "fixed", "initial_lr",
                         "proximal", "corrected"]  # fmt: skip
-LARGEST = 0.01  # that ρ is in the paper, and where a program reads no learning rate
-THOUSANDTH = 0.001  # that ε2 is in the paper, and where a program has no word for it
+LARGEST = 100  # the reciprocal of what ρ is at most in the paper, and where no rate is read
+THOUSAND = 1000  # that of ε2 in the paper, and where a program has no word for it
 SCHEDULED = ("paper", "lr", "proximal", "corrected")  # forms that read η, whatever ρ is
 SHAPES: dict[str, tuple[Shape, ...]] = {"matrices": ("row", "column", "vector"), "never": ("like",)}
 
@@ -142,12 +142,12 @@ class AdafactorDialect(Dialect):
         """What RMS(θ) is at least."""
         if self.scale == "none":
             return None
-        return h["eps2"] if self.scale == "parameter" else constant(THOUSANDTH, h["eps"])
+        return h["eps2"] if self.scale == "parameter" else constant(1.0, h["eps"]) / THOUSAND
 
     def _rho(self, h: Hyper, t: int, eta: Any, sqrt: Sqrt) -> Any:
         """The step size ρ_t, before it is multiplied by RMS(θ)."""
         rate = h["learning_rate"]
-        given = constant(LARGEST, rate) if self.rate == "constant" else eta * rate
+        given = constant(1.0, rate) / LARGEST if self.rate == "constant" else eta * rate
         return given if self.rate == "free" else smaller(given, 1 / sqrt(constant(float(t), rate)))
 
     def recurrence(self) -> tuple[str, ...]:
