@@ -38,7 +38,8 @@ OPTIMIZERS = {
     "Adafactor[beta_1=beta1]": "adafactor[momentum=after]",
 }
 
-# MLX's name of a hyperparameter: the case's, with - before it its negative; those of a rule that wdref lacks fit as they may
+# MLX's name of a hyperparameter: the case's, with - before it its negative; those of a rule that
+# wdref lacks fit as they may
 _RATE = {"learning_rate": "learning_rate"}
 _ALL = {**_RATE, "weight_decay": "weight_decay"}
 _ADAM = {**_RATE, "betas": ("beta1", "beta2"), "eps": "eps"}

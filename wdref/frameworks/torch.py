@@ -121,7 +121,8 @@ OPTIMIZERS = {
     "SGD[sharded=zero]": "sgd",
 }
 
-# torch's name of a hyperparameter: the case's, with - before it its negative; those of a rule that wdref lacks fit as they may
+# torch's name of a hyperparameter: the case's, with - before it its negative; those of a rule that
+# wdref lacks fit as they may
 _ALL = {"lr": "learning_rate", "weight_decay": "weight_decay"}
 _ADAM = {**_ALL, "betas": ("beta1", "beta2"), "eps": "eps"}
 HYPER: dict[str, dict[str, Any]] = {
@@ -154,7 +155,15 @@ HYPER: dict[str, dict[str, Any]] = {
     "Muon": {**_ALL, "momentum": "momentum"},
 }
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
-OWN = {"psi", "penalty", "exponent", "onset", "power", "eps2", "threshold"}  # of one rule alone: asked as another it has its own
+OWN = {
+    "psi",
+    "penalty",
+    "exponent",
+    "onset",
+    "power",
+    "eps2",
+    "threshold",
+}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 SHARDED = ("sharded", "ranks", "patience")
 # of `drive`; others: constructor's

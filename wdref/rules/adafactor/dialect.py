@@ -109,9 +109,9 @@ class AdafactorDialect(Dialect):
     @property
     def rounds(self) -> Asking:
         """The rule as a generator that asks for sums."""
-        scale = "thousandth" if self.scale == "thousandth" else "parameter"
-        plain = AdafactorDialect(self.form, rate=self.rate, scale=scale, schedule=self.schedule)
-        written = self == plain and self.form not in ("relative", "l2", "proximal")
+        plain = AdafactorDialect(self.form, rate=self.rate, schedule=self.schedule)
+        same = self in (plain, replace(plain, scale="thousandth"))
+        written = same and self.form not in ("relative", "l2", "proximal")
         return adafactor if written else self.rule()
 
     def rule(self) -> Asking:  # type: ignore[override]  # one that asks
@@ -181,6 +181,8 @@ class AdafactorDialect(Dialect):
     def plain(self) -> Self:
         """Return the same function in the plainest words."""
         found = super().plain()
+        if (found.form, found.rate, found.scale) == ("relative", "free", "none"):
+            return replace(found, form="lr")  # α_t is η α
         if found.rate == "constant" and found.form not in SCHEDULED:  # η is not read
             return replace(found, schedule="now")
         return found
