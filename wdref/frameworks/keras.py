@@ -81,6 +81,9 @@ OPTIMIZERS = {
     "RMSprop[backend=tensorflow]": "rmsprop",
     "RMSprop[backend=tensorflow,centered=True]": "rmsprop[centered=True]",
     "Nadam[backend=tensorflow]": "nadamw",
+    "Adafactor[backend=jax]": "adafactor",
+    "Adafactor[backend=torch]": "adafactor",
+    "Adafactor[backend=tensorflow]": "adafactor",
     "Lamb[backend=jax]": "lamb",
     "Lamb[backend=torch]": "lamb",
     "Lamb[backend=tensorflow]": "lamb",
@@ -90,7 +93,8 @@ MORE = ("Nadam",)  # that may be asked as another rule
 NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 BACKENDS = ("tensorflow", "jax", "torch")
 WORDS = {"momentum": "momentum", "rho": "rho", "beta_1": "beta1", "beta_2": "beta2",
-         "epsilon": "eps", "initial_accumulator_value": "initial",
+         "epsilon": "eps", "initial_accumulator_value": "initial", "beta_2_decay": "-power",
+         "epsilon_1": "eps", "epsilon_2": "eps2", "clip_threshold": "threshold",
          "weight_decay": "weight_decay"}  # fmt: skip
 # of `drive`; the others are the constructor's
 OWN_OPTIONS = ("backend", "floatx", "jit_compile", "recompile", "device")
@@ -233,5 +237,6 @@ class _Table:
         hyper = {"initial": 0.0, **hyper}
         words = {"learning_rate": "learning_rate", **WORDS}
         words |= {"clipvalue": "clip"} if self.clips else {}
+        hyper |= {f"-{name}": -x for name, x in hyper.items()}
         return {word: hyper[name] for word, name in words.items()
                 if word in self.known and name in hyper}  # fmt: skip

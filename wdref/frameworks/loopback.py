@@ -81,6 +81,9 @@ OPTIMIZERS = {
     "DAdaptAdamW": "dadaptadamw",
     "DoG": "dog",
     "DoWG": "dowg",
+    "Adafactor": "adafactor",
+    "Adafactor[backend=plain]": "adafactor",
+    "Adafactor[variant=pytorch]": "adafactor[form=lr,eps=bound]",
     "ASGD": "asgd",
 }
 

@@ -32,9 +32,14 @@ OPTIMIZERS = {
     "Lion": "lion",
     "Adagrad": "adagrad",
     "RMSprop": "rmsprop",
+    "Adafactor": "adafactor",
+    "Adafactor[scale_parameter=False]": "adafactor[scale=none]",
+    "Adafactor[relative_step=False]": "adafactor[rate=free]",
+    "Adafactor[beta_1=beta1]": "adafactor[momentum=after]",
 }
 
-# MLX's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
+# MLX's name of a hyperparameter: the case's, with - before it its negative; those of a rule that
+# wdref lacks fit as they may
 _RATE = {"learning_rate": "learning_rate"}
 _ALL = {**_RATE, "weight_decay": "weight_decay"}
 _ADAM = {**_RATE, "betas": ("beta1", "beta2"), "eps": "eps"}
@@ -47,11 +52,17 @@ HYPER: dict[str, dict[str, Any]] = {
     "RMSprop": {**_RATE, "alpha": "rho", "eps": "eps"},
     "AdaDelta": {**_RATE, "rho": "rho", "eps": "eps"},
     "Adagrad": {**_RATE, "eps": "eps"},
-    "Adafactor": _ALL,
+    "Adafactor": {
+        **_ALL,
+        "decay_rate": "-power",
+        "eps": ("eps", "eps2"),
+        "clip_threshold": "threshold",
+    },
     "Muon": {**_ALL, "momentum": "momentum"},
 }
 
 
+OWN = {"power", "eps2", "threshold"}  # of one rule alone: asked as another it has its own
 OWN_OPTIONS = ("matrices",)  # of `drive`; the others are the constructor's
 
 
@@ -59,7 +70,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     """Return `run(case)` for the class `optimizer` of mlx.optimizers."""
     cls, bare = _class(optimizer, options), optimizer == "Muon"  # which leaves vectors alone
     words = _Table(optimizer, options)
-    return drive(cls, words, matrices=bare, counts=bool(options.get("bias_correction")))
+    counts = optimizer == "Adafactor" or bool(options.get("bias_correction"))
+    return drive(cls, words, matrices=bare, counts=counts)
 
 
 def drive(make: Callable[..., Any], words: Any, **own: Any) -> Callable[[Any], Any]:
@@ -134,10 +146,15 @@ class _Table:
             raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
         found = {}
         for name, whose in HYPER[optimizer].items():
-            names = whose if isinstance(whose, tuple) else (whose,)
+            names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]
+            if missing and OWN.issuperset(missing):
+                continue
             if missing:
                 what = f"mlx.optimizers.{optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it otherwise")
-            found[name] = [given[each] for each in names] if len(names) > 1 else given[whose]
+            values = [given[each] for each in names]
+            found[name] = values if len(names) > 1 else values[0]
+            if whose == f"-{names[0]}":
+                found[name] = -values[0]
         return {name: value for name, value in found.items() if name not in self.fixed}

@@ -1,8 +1,8 @@
 """Adapter for optax: ``optax:adamw``, ``optax:sgd[decay=before]``; a step runs under jax.jit.
 
 Options go to the function of optax as they are (``nesterov``, ``momentum=None``, ``mu_dtype``,
-``bias_correction_nu``, …; ``eps_root=eps`` is the case's own eps, ``init_step=distance`` the word
-before the case's own distance), and beside them:
+``bias_correction_nu``, …; ``eps_root=eps`` is the case's own eps, ``momentum=beta1`` its β1,
+``init_step=distance`` the word before its distance), and beside them:
 
 - ``decay``: where ``optax.add_decayed_weights`` stands in the chain: ``before`` the optimizer (L2),
   ``after`` it but before the learning rate, or ``last`` (then with -weight_decay, θ ← … - λ θ);
@@ -113,6 +113,13 @@ OPTIMIZERS = {
     "dog": "dog",
     "dog[init_step=distance]": "dog[start=distance]",
     "dowg": "dowg",
+    # it factors where two axes have 128 elements or more, which no tensor of the suite has
+    "adafactor": "adafactor[factored=never]",
+    "adafactor[min_dim_size_to_factor=1]": "adafactor",
+    "adafactor[min_dim_size_to_factor=1,x64=True]": "adafactor",
+    "adafactor[min_dim_size_to_factor=1,momentum=beta1]": "adafactor[momentum=after]",
+    "adafactor[min_dim_size_to_factor=1,multiply_by_parameter_scale=False]":
+        "adafactor[scale=none]",
     "adamw[sharded=8]": "adamw",
 }  # fmt: skip
 
@@ -124,10 +131,12 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
-         "min_norm": "min_norm",
+         "min_norm": "min_norm", "decay_rate": "power", "clipping_threshold": "threshold",
          "estim_lr0": "distance", "estim_lr_coef": "coefficient"}  # fmt: skip
 # in groups, which optax.partition makes trees of their own, each has a distance of its own
 TREES = ("prodigy", "dadapt_adamw", "dog", "dowg")
+CASES = {"eps_root": "eps", "momentum": "beta1"}  # options whose value may be the case's own
+DECAYS = {"weight_decay": "mask", "weight_decay_rate": "weight_decay_mask"}
 OURS = {"decay": ("none", "before", "after", "last"), "x64": (None, True, False),
         "mask": (False, True), "inject": (False, True), "sharded": (None, 2, 4, 8),
         "jit": (True, False), "device": (None,)}  # fmt: skip
@@ -239,14 +248,14 @@ def _options(optimizer: str, options: dict[str, Any]) -> tuple[dict[str, Any], d
     if optimizer not in NAMES:
         raise ValueError(f"optax adapter: no {optimizer!r}; it knows {', '.join(NAMES)}")
     known = [name for name in inspect.signature(_factory(optimizer)).parameters
-             if name not in ("learning_rate", "weight_decay", "mask")]  # fmt: skip
+             if name not in ("learning_rate", *DECAYS, *DECAYS.values())]  # fmt: skip
     for name in options:
         if name not in OURS and name not in known:
             words = ", ".join([*known, *OURS])
             raise ValueError(f"optax adapter: {optimizer} has no option {name!r}; it has {words}")
     ours = {name: options.get(name, allowed[0]) for name, allowed in OURS.items()}
     _refuse(ours)
-    own_decay = "weight_decay" in inspect.signature(_factory(optimizer)).parameters
+    own_decay = set(DECAYS) & set(inspect.signature(_factory(optimizer)).parameters)
     if own_decay and ours["decay"] != "none":
         raise ValueError(f"optax adapter: {optimizer} has a decay of its own: no option 'decay'")
     return {name: value for name, value in options.items() if name not in OURS}, ours
@@ -279,14 +288,16 @@ def _make(
 ) -> Any:
     """Return the chain that a user would write for these hyperparameters and this rate."""
     make = _factory(optimizer)
+    known = inspect.signature(make).parameters
+    decay = next((word for word in DECAYS if word in known), "weight_decay")
     lam, masked = hyper["weight_decay"], {}
     if ours["mask"]:
         decays = lam != 0
-        lam, masked = lam or 1.0, {"mask": lambda tree: jax.tree.map(lambda _: decays, tree)}
-    known = inspect.signature(make).parameters
+        own = DECAYS[decay] if decay in known else "mask"
+        lam, masked = lam or 1.0, {own: lambda tree: jax.tree.map(lambda _: decays, tree)}
     hyper = {"initial": 0.0, **hyper}
     given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
-    given |= {name: hyper["eps"] if (name, value) == ("eps_root", "eps") else value
+    given |= {name: hyper[value] if CASES.get(name) == value else value
               for name, value in theirs.items()}  # fmt: skip
     if "betas" in known:
         given["betas"] = (hyper["beta1"], hyper["beta2"])
@@ -294,8 +305,8 @@ def _make(
         given["init_step"] = (theirs.get("init_step", "heuristic"), hyper["distance"])
     if "init_estim_sq_dist" in known:
         given["init_estim_sq_dist"] = hyper["distance"] ** 2
-    if "weight_decay" in known:
-        given |= {"weight_decay": lam, **masked}
+    if decay in known:
+        given |= {decay: lam, **masked}
     if ours["inject"]:
         make = optax.inject_hyperparams(make)
 

@@ -100,6 +100,11 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "Rprop[foreach=True]": "rprop",
     "Rprop[maximize=True]": "rprop",
+    "Adafactor": "adafactor",
+    "Adafactor[foreach=True]": "adafactor",
+    "Adafactor[maximize=True]": "adafactor",
+    "Adafactor[maximize=True,foreach=True]": "adafactor",
+    "Adafactor[tensor_lr=True]": "adafactor",
     "ASGD": "asgd",
     "ASGD[foreach=True]": "asgd",
     "ASGD[maximize=True]": "asgd",
@@ -116,7 +121,8 @@ OPTIMIZERS = {
     "SGD[sharded=zero]": "sgd",
 }
 
-# torch's name of a hyperparameter: the case's; those of a rule that wdref lacks fit as they may
+# torch's name of a hyperparameter: the case's, with - before it its negative; those of a rule that
+# wdref lacks fit as they may
 _ALL = {"lr": "learning_rate", "weight_decay": "weight_decay"}
 _ADAM = {**_ALL, "betas": ("beta1", "beta2"), "eps": "eps"}
 HYPER: dict[str, dict[str, Any]] = {
@@ -140,11 +146,24 @@ HYPER: dict[str, dict[str, Any]] = {
         "etas": ("shrink", "grow"),
         "step_sizes": ("smallest", "largest"),
     },
-    "Adafactor": _ALL,
+    "Adafactor": {
+        **_ALL,
+        "beta2_decay": "-power",
+        "eps": ("eps", "eps2"),
+        "d": "threshold",
+    },
     "Muon": {**_ALL, "momentum": "momentum"},
 }
 ABSENT = {"dampening": 0.0, "annealing": 0.0, "initial": 0.0}  # where a rule does not read them
-OWN = {"psi", "penalty", "exponent", "onset"}  # of one rule alone: asked as another it has its own
+OWN = {
+    "psi",
+    "penalty",
+    "exponent",
+    "onset",
+    "power",
+    "eps2",
+    "threshold",
+}  # of one rule alone: asked as another it has its own
 TENSORS = ("tensor_lr", "tensor_betas", "tensor_weight_decay")
 SHARDED = ("sharded", "ranks", "patience")
 # of `drive`; others: constructor's
@@ -158,8 +177,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
     cls = _class(optimizer, options)
     own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
     own["matrices"] = optimizer == "Muon"  # it takes matrices alone
-    # torch.optim's fused steps take real numbers alone, and so does Muon
-    own.setdefault("complex", not (options.get("fused") or own["matrices"]))
+    # torch.optim's fused steps take real numbers alone, and so do Muon and Adafactor
+    own.setdefault("complex", not (options.get("fused") or optimizer in ("Muon", "Adafactor")))
     drive_it = drive(cls, _Table(optimizer, options), **own)
 
     def run(case: Any) -> Any:
@@ -167,6 +186,8 @@ def load(optimizer: str, **options: Any) -> Callable[[Any], Any]:
         if case.starts and buffer and optimizer == "SGD" and options.get("fused"):
             # torch._fused_sgd_ takes all buffers or none: "expected Tensor, but got NoneType"
             raise Unsupported("torch.optim.SGD(fused=True) fails where a gradient begins late")
+        if optimizer == "Adafactor" and _has_empty(case):
+            raise Unsupported("torch.optim.Adafactor divides by a tensor's size, which is 0")
         if optimizer == "Rprop":
             case = SimpleNamespace(**{**vars(case), "eta": np.ones_like(case.eta)})
         return drive_it(case)
@@ -266,6 +287,10 @@ def _class(optimizer: str, options: Mapping[str, Any]) -> Any:
     return cls
 
 
+def _has_empty(case: Any) -> bool:
+    return any(x.size == 0 for x in (case.theta0 if "tensors" in case.flags else [case.theta0]))
+
+
 class _Table:
     """The words of torch.optim's own classes, as `drive` asks for them: a group has the same."""
 
@@ -279,7 +304,7 @@ class _Table:
             raise Unsupported("torch.optim.SGD refuses Nesterov with dampening")
         found: dict[str, Any] = {}
         for name, whose in HYPER[self.optimizer].items():
-            names = whose if isinstance(whose, tuple) else (whose,)
+            names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]
             if name in self.fixed or (missing and OWN.issuperset(missing)):
                 continue
@@ -288,6 +313,8 @@ class _Table:
                 raise Unsupported(f"{what}: ask it as another rule")
             values = tuple(given[each] for each in names)
             found[name] = values if isinstance(whose, tuple) else values[0]
+            if whose == f"-{names[0]}":
+                found[name] = -values[0]
         return found
 
     def among(self, _: Any, hyper: Mapping[str, float], __: Any) -> dict[str, Any]:

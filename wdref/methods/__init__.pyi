@@ -133,6 +133,32 @@ class Adadelta(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class Adafactor(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float = ...,
+        weight_decay: WeightDecay | None = ...,
+        beta1: float | None = ...,
+        power: float = ...,
+        eps: float = ...,
+        eps2: float = ...,
+        threshold: float = ...,
+        rate: Literal["relative", "free", "constant"] | None = ...,
+        scale: Literal["parameter", "thousandth", "none"] | None = ...,
+        factored: Literal["matrices", "never"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class Adagrad(Method):
     def __init__(
         self,

@@ -17,8 +17,8 @@ Order = Literal["together", "after"]
 # of a rule that reads θ, by its norm or as a mask: to decay first is another function
 ByNorm = Literal["together", "before", "after"]
 # λ θ as a part of what a trust ratio is taken of; beside a normalised gradient in the moment; times
-# a rate that the rule itself estimates
-AnyForm = Literal["ratio", "moment", "adapted", Form]
+# a rate that the rule itself estimates, or a step size that it finds by θ
+AnyForm = Literal["ratio", "moment", "adapted", "relative", Form]
 AnyOrder = ByNorm
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 # of g by value, after the L2 term is added or before; or by its norm, that of its tensor or of the
@@ -36,7 +36,13 @@ UNWRITTEN = ("proximal", "masked")  # forms whose lines no paper's file has
 UNWRITTEN_DIVIDED = ("scaled_l2", *UNWRITTEN)  # and none of a rule that divides its step
 # forms that have one order: θ' / (1 + k) is taken of the stepped θ', a mask is of the θ before it
 ORDERS: Mapping[str, Order] = MappingProxyType(
-    {"proximal": "after", "masked": "together", "ratio": "together", "moment": "together"}
+    {
+        "proximal": "after",
+        "masked": "together",
+        "ratio": "together",
+        "moment": "together",
+        "relative": "together",
+    }
 )
 # the order in which programs ship the forms that few have; all read the multiplier of this step
 SHIPPED: Mapping[str, Order] = MappingProxyType(
@@ -53,7 +59,7 @@ def coefficients(form: AnyForm, h: Hyper, eta: Any) -> dict[str, Any]:
         return {"l2": lam}
     if form == "scaled_l2":
         return {"l2": lam / alpha}
-    if form in ("ratio", "moment"):
+    if form in ("ratio", "moment", "relative"):
         return {"decay": lam}
     if form in ("fixed", "initial_lr"):
         return {"decay": lam if form == "fixed" else alpha * lam}
@@ -130,7 +136,7 @@ def step_lines(form: AnyForm, order: AnyOrder, step: str) -> tuple[str, ...]:
         return (f"θ ← (θ - {step})/(1 + η α λ)",)
     if form == "masked":
         return (f"θ ← θ - {step} - η α λ θ   (the last where the step times θ ≥ 0)",)
-    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ",
+    k = {"paper": "η λ", "lr": "η α λ", "fixed": "λ", "initial_lr": "α λ", "relative": "α_t λ",
          "corrected": "η² α λ", "adapted": "{rate} λ"}.get(form)  # fmt: skip
     if k is None:
         return (f"θ ← θ - {step}",)
@@ -161,6 +167,7 @@ def words(form: AnyForm, order: AnyOrder, before: str) -> str:
     if form == "proximal":
         return "Proximal: the stepped θ is divided by 1 + η α λ."
     factors = {
+        "relative": "times the step size that the rule finds",
         "lr": "times learning rate and schedule",
         "corrected": "times the learning rate and the square of the schedule",
         "masked": "times learning rate and schedule, where the step does not move θ away from 0",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def along(x: Array, axis: int, /) -> Array:
     if terms is None:
         return xp.sum(x, axis=axis, keepdims=True)
     rows = np.moveaxis(np.concatenate(terms) if len(terms) > 1 else terms[0], axis, -1)
-    sums = np.array([_row(row) for row in rows.reshape(-1, rows.shape[-1])])
+    sums = np.array([_row(row) for row in rows.reshape(prod(rows.shape[:-1]), rows.shape[-1])])
     shaped = np.expand_dims(sums.reshape(rows.shape[:-1]), axis)
     if isinstance(x, np.ndarray | np.generic):
         return shaped.astype(x.dtype)

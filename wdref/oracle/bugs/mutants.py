@@ -8,10 +8,11 @@ dialect *twisted* by a function of its scalars, of its step or of the schedule
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from inspect import isgenerator
 from typing import Any
 
 from ...rules.contract import Apply, Dialect, Hyper
-from ...sums import Rounds
+from ...sums import Rounds, alone
 from ..cases.case import Array
 
 Twist = Callable[[Any, Hyper, int], Any]  # (scalars, hyper, t) -> scalars
@@ -71,12 +72,7 @@ class Twisted:
     @property
     def rounds(self) -> Any:
         """The rule as a generator that asks for sums."""
-        return self.base.rounds if self.step is None else self._stepped
-
-    def _stepped(self, theta: Any, g: Any, slots: Any, s: Any, /) -> Rounds:
-        """The step of its own among rules that ask for sums: what it sums it sums itself."""
-        yield from ()  # a generator all the same
-        return self.apply(theta, g, slots, s)
+        return self.base.rounds if self.step is None else partial(_asking, self.step, self.base)
 
     @property
     def hyper(self) -> tuple[str, ...]:
@@ -100,11 +96,17 @@ class Twisted:
     @property
     def apply(self) -> Apply:
         """The other rule as a pure function of arrays."""
-        return self.base.apply if self.step is None else partial(self.step, self.base)
+        if self.step is None:
+            return self.base.apply
+        asks = self.base.scope != "element"
+        return partial(alone, self.rounds) if asks else partial(self.step, self.base)
 
     def rule(self) -> Apply:
         """The rule with all its questions."""
-        return self.apply if self.scope == "element" else self.rounds
+        if self.step is None:
+            return self.base.rule()
+        asks = self.base.scope != "element"
+        return self.rounds if asks else self.apply
 
     def structure(self) -> Any:
         """Return what has the same lines: that of the base, unless the step is another."""
@@ -149,6 +151,15 @@ class Twisted:
     def recurrence(self) -> tuple[str, ...]:
         """The base's recurrence and what is other in it."""
         return (*self.base.recurrence(), f"but {self.words}")
+
+
+def _asking(step: Callable[..., Any], base: Any, /, *inputs: Any) -> Rounds:
+    """A step of a rule that asks for sums: it asks for its own, or has those of one tensor."""
+    found: Any = step(base, *inputs)
+    if not isgenerator(found):
+        return found  # type: ignore[no-any-return]  # arrays
+    result: Any = yield from found
+    return result  # type: ignore[no-any-return]  # likewise
 
 
 @dataclass(frozen=True)

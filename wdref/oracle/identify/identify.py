@@ -98,7 +98,7 @@ def identify(
     """
     pairs = [(c, r) for c, r in zip(cases, results, strict=True) if r.values is not None]
     single = [(c, r) for c, r in pairs if not (c.life or {"tensors", "layout"} & set(c.flags))]
-    probes = ranking.probes_of(single)
+    probes = ranking.probes_of(single, family)
     if not probes:
         return None
     ranks = ranking.ranked(ranking.rules(family, frozenset(probes[0][0].hyper), claim), probes)
@@ -183,7 +183,7 @@ def _altered(
     near = [c.rule for c in ranks[:BASES] if not isinstance(c.rule, Twisted)]
     known = {c.rule for c in ranks}
     bases = [rule for rule in dict.fromkeys([*claims, *near]) if rule in known]
-    probes = ranking.probes_of(single)
+    probes = ranking.probes_of(single, ranks[0].rule.family)
     usual = [pair for pair in single if not BRANCHING & set(pair[0].flags)]
     case, result = probes[0]
     for rule in altered(bases, case, result.values, 16 * ranking.noise(probes)):

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...rules.derived import derived
+from ...rules.registry import families
+from ...rules.shapes import shapes_of
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted, changes
 from ..cases.case import Case
@@ -20,6 +22,7 @@ from .candidates import by_norm, candidates
 Measured = Mapping[str, Mapping[str, Any]]
 
 PROBES = ("exaggerated", "bursts", "shrinking", "sparse")
+SHAPED = ("tall", "cube")  # beside them, of rules that keep numbers of rows and columns
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,20 @@ class Candidate:
     residual: float
 
 
-def probes_of(pairs: Sequence[tuple[Case, Result]]) -> list[tuple[Case, Result]]:
+def probes_of(pairs: Sequence[tuple[Case, Result]], family: str = "") -> list[tuple[Case, Result]]:
     """Probing cases in the widest dtype that gave results, of which some are numbers."""
+    known = families().get(family)
+    names = (*PROBES, *(SHAPED if known and _has_rows(known.dialect()) else ()))
     for dtype in ("float64", "float32"):
-        found = [p for p in pairs if p[0].id in [f"{name}/{dtype}" for name in PROBES]]
+        asked = [f"{name}/{dtype}" for name in names]
+        found = sorted((p for p in pairs if p[0].id in asked), key=lambda p: "shaped" in p[0].flags)
         if any(np.any(np.isfinite(result.values)) for _, result in found):
             return found
     return []
+
+
+def _has_rows(rule: Any) -> bool:
+    return not {"row", "column"}.isdisjoint(shapes_of(rule))
 
 
 def noise(probes: Sequence[tuple[Case, Result]]) -> float:
@@ -54,8 +64,12 @@ def _filled(rule: Any, case: Case, result: Result) -> Result:
     """The result with the rule's own values where it has no numbers."""
     if np.all(np.isfinite(result.values)):
         return result
-    own = enclose(rule, case).high
+    own = enclose(rule, _flat(case)).high.reshape(result.values.shape)
     return replace(result, values=np.where(np.isfinite(result.values), result.values, own))
+
+
+def _flat(case: Case) -> Case:
+    return case.parts()[0] if "shaped" in case.flags else case
 
 
 def certified(rule: Any, pairs: Sequence[tuple[Case, Result]], measured: Measured) -> bool:
@@ -100,9 +114,11 @@ def ranked(rules: tuple[Any, ...], probes: Sequence[tuple[Case, Result]]) -> lis
     """Candidates by residual: the largest distance, relative to the largest parameter."""
     residual = np.zeros(len(rules))
     for case, result in probes:
-        mine, given = _trajectories(rules, CaseKey(case)), np.isfinite(result.values)
+        flat = _flat(case)
+        values = result.values.reshape(flat.grads.shape)
+        mine, given = _trajectories(rules, CaseKey(flat)), np.isfinite(values)
         with np.errstate(all="ignore"):
-            apart = np.where(given, np.abs(mine - result.values), 0.0)
+            apart = np.where(given, np.abs(mine - values), 0.0)
             far = np.max(apart, axis=(1, 2), initial=0.0)
             # a rule may have no number where a target has none either
             size = np.where(np.isfinite(mine), np.abs(mine), 0.0)
