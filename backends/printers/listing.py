@@ -123,7 +123,9 @@ def _in_rounds(
     formulas = {**formulas, **{x: name(x) for x in exact}}
     rounds = []
     for i, each in enumerate(plan.rounds):
-        scalars, lines, terms = _Lister(element(each.program), arrays, formulas, exact).terms()
+        scalars, lines, found = _Lister(element(each.program), arrays, formulas, exact).terms()
+        summed = iter(found)
+        terms = [number(1) if counted else next(summed) for counted in each.counts]
         names = (sum_name(i, k) for k in range(len(terms)))
         rounds.append(Summing(scalars, lines, tuple(zip(names, terms, strict=True))))
     scalars, lines = _Lister(element(plan.last), arrays, formulas, exact).run()

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from wdref.engine.half_precision import Kernel
-from wdref.sums import Over, Sum, together
+from wdref.sums import Count, Over, Sum, together
 
 from .trace import HOST, Node, Program, Recorder, Symbol, TraceError
 
@@ -21,10 +21,14 @@ HOSTED = {"divide": "quotient"}  # by IEEE 754: Python's own division by 0 raise
 
 @dataclass(frozen=True)
 class Round:
-    """The program whose outputs are the terms, and what each is summed over."""
+    """The program whose outputs are the terms, and what each is summed over.
+
+    Of what is only counted the program knows nothing: `counts` says which of `over` that is.
+    """
 
     program: Program
     over: tuple[Over, ...]
+    counts: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,12 @@ def _split(
 ) -> Phases:  # fmt: skip
     rounds = []
     for number, own in enumerate(asked):
-        terms = [each.terms.index for each in own]
+        counts = tuple(isinstance(each, Count) for each in own)
+        terms = [x.terms.index for x, counted in zip(own, counts, strict=True) if not counted]
+        if not terms:
+            raise TraceError("a round that only counts: count where something is summed")
         program = _needed(nodes, terms, fields, terms=True)
-        rounds.append(Round(program, tuple(each.over for each in own)))
+        rounds.append(Round(program, tuple(each.over for each in own), counts))
         fields = (*fields, *(sum_name(number, k) for k in range(len(own))))
     arrays = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "like"]
     numbers = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "scalar"]
