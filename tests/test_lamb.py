@@ -1,4 +1,4 @@
-"""LAMB: enclosed, the same bits everywhere, told apart, its bugs named; what a norm of 0 means.
+"""LAMB: enclosed, the same bits everywhere, told apart; what a norm of 0 and a λ of 0 mean.
 
 The truth is that of tests/by_hand/lamb.py, in 50 digits.
 """
@@ -15,17 +15,14 @@ from wdref.backend import Leaf
 from wdref.conventions import dialect
 from wdref.dialects import LambDialect
 from wdref.engine.half_precision import Kernel
-from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.cases.together import trajectories
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
-from wdref.oracle.proof.detection import row_of
 from wdref.rules.lamb import lamb, lamb_dialect
 from wdref.sums import alone
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 DIALECTS = dialects("lamb")
-BUGS = [bug for bug in gallery() if bug.claim.family == "lamb"]
 PLANS = (*CASES, "no-decay", "overshoot", "origin", "rate-2")
 H = {"learning_rate": 0.3, "beta1": 0.8, "beta2": 0.7, "eps": 0.2, "weight_decay": 0.4}
 OTHERS = (
@@ -107,8 +104,8 @@ def test_answers_are_apart(dtype, apart):
     every = candidates("lamb")
     some = range(0, len(every), 23)
     nearest = {i: np.zeros(len(every)) for i in some}
-    # what scales u whole, as a correction of both moments does with ε in it ("hat"), the ratio takes
-    # away again, but at θ = 0
+    # the ratio takes away again what scales u whole, as a correction of both moments does with ε in
+    # it ("hat"); but not at θ = 0
     for case in cases(LambDialect(), dtype, names=("exaggerated", "bursts", "no-decay", "origin")):
         values = trajectories(every, case).reshape(len(every), -1)
         for i in some:
@@ -120,19 +117,6 @@ def test_answers_are_apart(dtype, apart):
     for i, far in nearest.items():
         far[i] = np.inf
         assert far.min() >= apart, (every[i], every[int(far.argmin())])
-
-
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
-def test_each_bug_is_caught_and_named(bug):
-    row = row_of(bug)
-    assert row.caught and row.named and row.agrees
-    assert row.ratios["float64"] >= 1e10
-    assert row.ratios["float32"] >= 1e3
-
-
-def test_the_bugs_are_those_that_were_reported():
-    assert {bug.id for bug in BUGS} == {"lamb-l2", "lamb-outside", "lamb-uncorrected",
-                                        "lamb-undecayed"}  # fmt: skip
 
 
 def stepped(theta, g, **options):
@@ -166,8 +150,10 @@ def test_the_first_step_is_as_long_as_alpha_times_theta():
     assert np.linalg.norm(moved) == pytest.approx(0.5 * 13.0, rel=1e-15)
 
 
-@pytest.mark.parametrize("masked", [{"weight_decay": 0.0},
-                                    {"weight_decay": 0.5, "decay_mask": {"w": False}}], ids=str)  # fmt: skip
+MASKED = {"weight_decay": 0.5, "decay_mask": {"w": False}}
+
+
+@pytest.mark.parametrize("masked", [{"weight_decay": 0.0}, MASKED], ids=str)
 def test_a_tensor_without_decay_has_a_ratio_but_in_paddle(masked):
     """By hand: u = ±1, ‖θ‖ = 5 and ‖u‖ = √2."""
     ratio = 5.0 / np.sqrt(2.0)
