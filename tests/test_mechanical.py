@@ -40,6 +40,9 @@ EQUIVALENT = {
     ("fromage", FROMAGE_GUARD),
     # absent is λ where a mask leaves it out, which no case has; tests/test_lars.py masks
     ("lars", 'if d.norms == "parts" and d.form == "ratio" and s.decay is not None:'),
+    # nor is λ below 0 here, and it is absent where a mask leaves it out; tests/test_lamb.py masks
+    ("lamb", "return 1.0 if lam is None else chosen(lam > 0.0, lambda: ratio, lambda: 1.0)"),
+    ("lamb", 'if s.decay is not None and d.form == "ratio":'),
     # v is not below 0; before the first step it is 0, whatever it is multiplied by
     ("novograd", 'v = chosen(v > 0.0, lambda: new, lambda: g2) if d.start == "again" else new'),
     ("novograd", 'beta2=0.0 if begins else h["beta2"],'),

@@ -6,6 +6,7 @@ Pairs that are the same function are named here, with the algebra; there are no 
 
 from collections import defaultdict
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from wdref.oracle.judge.enclosure import enclose
 from wdref.oracle.watch.bounds import Bounds, Rounds, midpoint_dtype
 from wdref.oracle.watch.step import _number
 from wdref.rules.registry import families
+from wdref.rules.shapes import scope_of
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
@@ -31,6 +33,8 @@ WANTED = {"float32": 1e3, "float64": 1e5}
 # question, so that all come up; what clips differs but in that from what does not.
 EVERY = {"rmsprop": 7}
 CLIPPED = {"adam": 7, "sgd": 5, "rmsprop": 13}
+# What looks at more than an element is told apart in its family's own file, by whole tensors.
+ELEMENTWISE = sorted(name for name, f in families().items() if scope_of(f.dialect()) == "element")
 READS_ALL = {"rmsprop": {"start": "value"}}  # answers under which every hyperparameter is read
 
 
@@ -152,7 +156,7 @@ def closest(dialects, dtype, family, *, clip):
 
 @pytest.mark.parametrize("dtype", WANTED)
 @pytest.mark.parametrize("clip", [False, True])
-@pytest.mark.parametrize("family", sorted(families()))
+@pytest.mark.parametrize("family", ELEMENTWISE)
 def test_dialects_are_apart(family, clip, dtype):
     dialects = [d for d in candidates(family, clip=clip) if not uncertain(d)]
     pairs = list(closest(dialects, dtype, family, clip=clip))
@@ -175,6 +179,14 @@ def test_the_bounds_are_no_less_than_the_enclosures(family, every, dtype):
         own = enclose(d, case).radius.ravel()
         assert np.all(own <= radius * (1 + 1e-9))
         assert np.all(radius <= 10 * own)
+
+
+def test_every_other_family_has_a_file_of_its_own():
+    """Which is to ask the same of it, named so that it is found."""
+    own = Path(__file__).parent
+    for family in sorted(set(families()) - set(ELEMENTWISE)):
+        text = own.joinpath(f"test_{family}.py").read_text("utf-8")
+        assert "_are_apart" in text, family
 
 
 def test_there_are_hundreds():

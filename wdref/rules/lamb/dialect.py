@@ -135,8 +135,8 @@ class LambDialect(Dialect):
         found, change = super().plain(), dict[str, Any]()
         if found.bias == "none" and found.eps == "hat":
             change["eps"] = "outside"
-        if found.form == "none":  # λ is not read
-            change["undecayed"] = "ratio"
+        if found.form == "none" and found.undecayed == "adam":  # there is no ratio to bound
+            change["trust"] = "free"
         return replace(found, **change)
 
 
