@@ -11,6 +11,7 @@ import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.methods import methods
 from wdref.rules import registry
+from wdref.rules.shapes import PARAMETERS
 from wdref.words import table
 
 METHODS = {method.claim: method for method in methods().values()}
@@ -55,7 +56,10 @@ def converted(claim, convention, options):
 def path(dialect, hyper):
     """Parameters after three steps by the rule itself."""
     hyper = {"dampening": 0.0, **hyper}
-    theta, slots = np.ones(2), [np.full(2, x) for x in dialect.starts(hyper)]
+    theta, slots = (
+        np.ones(2),
+        [np.ones(2) if x == PARAMETERS else np.full(2, x) for x in dialect.starts(hyper)],
+    )
     for t, g in enumerate(GRADS, start=1):
         theta, slots = dialect.apply(theta, g, slots, dialect.scalars(hyper, t, 1.0))
         yield theta

@@ -13,7 +13,7 @@ from mpmath import cbrt, mp, mpf
 import wdref
 from wdref.backend import PLAIN, Leaf, load
 from wdref.backends.exact.balls import EXACT, NAMESPACE, Balls, Context
-from wdref.backends.trace import TraceError, trace
+from wdref.backends.tracing.trace import TraceError, trace
 from wdref.conventions import dialect
 from wdref.engine.arithmetic import CORRECT, CUBE_ROOT
 from wdref.engine.half_precision import Kernel

@@ -21,7 +21,7 @@ from wdref.oracle.judge.enclosure import enclose
 from wdref.oracle.watch.bounds import Bounds, Rounds, midpoint_dtype
 from wdref.oracle.watch.step import _number
 from wdref.rules.registry import families
-from wdref.rules.shapes import scope_of
+from wdref.rules.shapes import PARAMETERS, scope_of
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
@@ -85,7 +85,8 @@ def radii(dialects, case):
 
         repeated = partial(tiled, count=len(members), kind=kind, rounds=rounds)
         theta, starts = repeated(case.theta0), structure.starts(case.hyper)
-        slots, path = [repeated(0 * case.theta0 + start) for start in starts], []
+        begun = (case.theta0 if x == PARAMETERS else 0 * case.theta0 + x for x in starts)
+        slots, path = [repeated(x) for x in begun], []
         for t, g in enumerate(case.grads, start=1):
             s = columns([scalars(dialects[i], case, t) for i in members], n, kind, rounds)
             theta, slots = rule(theta, repeated(g), slots, s)

@@ -8,6 +8,7 @@ import numpy as np
 import wdref
 from wdref.backend import PLAIN, Leaf, default_for
 from wdref.engine.half_precision import Kernel
+from wdref.rules.shapes import PARAMETERS
 
 Array = Any
 
@@ -36,9 +37,10 @@ class Entries:
         self.weight_decays = weight_decays
         self.decays = {name: decays(name) for name in params}
         self.slots = {
-            name: tuple(xp.full_like(p, x) for x in optimizer.dialect.starts(optimizer.hyper))
+            name: tuple(xp.asarray(p, copy=True) if x == PARAMETERS else xp.full_like(p, x)
+                        for x in optimizer.dialect.starts(optimizer.hyper))
             for name, p in params.items()
-        }
+        }  # fmt: skip
         library = xp.__name__.rpartition(".")[2]
         self._write = getattr(default_for(library), "step_entries", PLAIN.step_entries)
         self.t = 0

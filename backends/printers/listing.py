@@ -101,7 +101,10 @@ def listing(dialect: Rule, dtype: str, /) -> Listing:
     if kernel.scope != "element":
         return _in_rounds(dialect, dtype, kernel, kind, present, formulas)
     dtypes = (dtype,) * (2 + len(kernel.slots))
-    found = element(trace(kernel, dtypes, kind, present))
+    try:
+        found = element(trace(kernel, dtypes, kind, present))
+    except TraceError as error:
+        raise ValueError(f"{dialect.family} is not printed: {error}") from None
     arrays = ("theta", "g", *kernel.slots)
     scalars, lines = _Lister(found, arrays, formulas).run()
     return Listing(dialect, dtype, arrays, scalars, lines)
