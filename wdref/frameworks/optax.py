@@ -107,7 +107,6 @@ OPTIMIZERS = {
     "madgrad[x64=True]": "madgrad",
     "sm3": "sm3[form=none]",
     "sm3[decay=before]": "sm3",
-    "sm3[decay=before,x64=True]": "sm3",
     "sm3[decay=last]": "sm3[form=fixed]",
     "dadapt_adamw": "dadaptadamw",
     "dog": "dog",
@@ -124,8 +123,9 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 MORE = ("nadam", "nadamw")  # that may be asked as another rule
-# Rprop's rate is the first step size alone; SM3 takes no schedule, and a number at every step
-RATES = {"rprop": "first", "sm3": "traced"}
+# Rprop's rate is the first step size alone; SM3 takes no schedule, but a number: a traced one
+# would make its half precision steps float32
+RATES = {"rprop": "first", "sm3": "plain"}
 NAMES = tuple(dict.fromkeys((*(row.partition("[")[0] for row in OPTIMIZERS), *MORE)))
 WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum": "momentum",
          "initial_accumulator_value": "initial", "initial_scale": "initial", "decay": "rho",
