@@ -10,8 +10,8 @@ import pytest
 import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.methods import methods
+from wdref.oracle.cases.trajectory import begun
 from wdref.rules import registry
-from wdref.rules.shapes import PARAMETERS
 from wdref.words import table
 
 METHODS = {method.claim: method for method in methods().values()}
@@ -56,10 +56,8 @@ def converted(claim, convention, options):
 def path(dialect, hyper):
     """Parameters after three steps by the rule itself."""
     hyper = {"dampening": 0.0, **hyper}
-    theta, slots = (
-        np.ones(2),
-        [np.ones(2) if x == PARAMETERS else np.full(2, x) for x in dialect.starts(hyper)],
-    )
+    theta = np.ones(2)
+    slots = begun(dialect, theta, hyper)
     for t, g in enumerate(GRADS, start=1):
         theta, slots = dialect.apply(theta, g, slots, dialect.scalars(hyper, t, 1.0))
         yield theta

@@ -128,3 +128,16 @@ def test_a_gradient_that_is_no_number_puts_the_whole_tree_in_doubt():
 def test_dialects_are_apart():
     """Any two differ by 1,000 radii somewhere: none is taken for another."""
     apart("prodigy", candidates("prodigy")[::5], ProdigyDialect())
+
+
+def test_an_adapted_decay_is_converted_to_itself_alone():
+    same = wdref.convert("prodigy", "prodigyopt", "prodigyopt", weight_decay=0.1)
+    assert "weight_decay=0.1" in same.line
+    with pytest.raises(wdref.decay.NoConversion, match="eps is 'old' here and 'new' there"):
+        wdref.convert("prodigy", "paper", "prodigyopt", weight_decay=0.1)
+    with pytest.raises(wdref.decay.NoConversion, match="what the rule itself makes of the tensors"):
+        wdref.decay.rewrite(wdref.decay.Setting("adapted", 1.0, 0.1), "lr", rule="prodigy")
+    with pytest.raises(wdref.decay.NoConversion, match="from order 'together' to 'after'"):
+        wdref.decay.rewrite(
+            wdref.decay.Setting("adapted", 1.0, 0.1), "adapted", order="after", rule="prodigy"
+        )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from .common.checks import check_count, check_number
-from .rules.decay import COUPLED, ORDERS, UNSCHEDULED, Form, Order, order_fault
+from .rules.decay import COUPLED, ORDERS, OWN, UNSCHEDULED, Form, Order, order_fault
 from .schedules import Constant, Schedule
 
 WeightDecay = float | Callable[[int], float]
@@ -134,6 +134,11 @@ def rewrite(
     check_exists(source.form, form, rule, momentum)
     if (source.form, source.order) == (target.form, target.order):
         return setting
+    if source.form in OWN:
+        raise NoConversion(
+            f"no exact conversion from order {source.order!r} to {target.order!r}: {source.form} "
+            "is multiplied by what the rule itself makes of the tensors"
+        )
     decay = _decay_of(source)
     if target.order != source.order:
         target = _reorder(source, target, decay, varying, 0.0 if _coupling(rule) else momentum)
@@ -151,6 +156,8 @@ def _check_known(
 ) -> None:
     from .rules.registry import families
 
+    asked = families()[rule].dialect.questions() if rule in families() else {}
+    own = {"form": [f for f in asked.get("form", ()) if f in OWN], "order": asked.get("order", ())}
     forms = tuple(f for f in get_args(Form) if f != "none")
     orders = get_args(Order)
     for name, value, known in (
@@ -160,7 +167,7 @@ def _check_known(
         ("order", order or setting.order, orders),
         ("rule", rule, tuple(families())),
     ):
-        if value not in known:
+        if value not in known and value not in own.get(name, ()):
             raise ValueError(f"{name}={value!r}: expected one of {', '.join(known)}")
     if problem := order_fault(form, order):
         raise ValueError(problem)
@@ -185,6 +192,11 @@ def check_exists(source: Form, target: Form, rule: str, momentum: float) -> None
         raise NoConversion(
             f"no exact conversion from {source!r} to {target!r}: masked decays at each step the "
             "coordinates alone that it does not move away from 0, so that no λ' serves all"
+        )
+    if source != target and (own := {source, target}.intersection(OWN)):
+        raise NoConversion(
+            f"no exact conversion from {source!r} to {target!r}: {own.pop()} is multiplied by "
+            "what the rule itself makes of the tensors, so that no λ' serves all"
         )
     if source == target or not coupled:
         return

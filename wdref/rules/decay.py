@@ -19,6 +19,8 @@ ByNorm = Literal["together", "before", "after"]
 # λ θ as a part of what a trust ratio is taken of; beside a normalised gradient in the moment; times
 # a rate that the rule itself estimates, or a step size that it finds by θ
 AnyForm = Literal["ratio", "moment", "adapted", "relative", Form]
+# forms of the rules that have them: no other has their λ
+OWN = ("ratio", "moment", "adapted", "relative")
 AnyOrder = ByNorm
 Reading = Literal["now", "late"]  # of the schedule: η_t, or the η_{t-1} of the step before
 # of g by value, after the L2 term is added or before; or by its norm, that of its tensor or of the

@@ -18,6 +18,10 @@ DECAYS: dict[str, tuple[str, bool | None, bool | None]] = {
     "proximal": ("θ/(1 + η α λ)", True, True),
     "corrected": ("η² α λ θ", True, True),
     "masked": ("η α λ θ, masked", True, True),
+    "ratio": ("λ θ inside the trust ratio", True, True),
+    "moment": ("λ θ beside the normalised g, in the moment", True, True),
+    "adapted": ("λ θ times the estimated rate", True, True),
+    "relative": ("λ θ times the step size, which θ sets", True, True),
 }
 COLUMNS = ("eps", "bias_correction", "amsgrad", "momentum")  # of the paper's families
 

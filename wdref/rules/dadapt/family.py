@@ -31,7 +31,7 @@ BIAS = {"none": "none", "rate": "of the rate, wherever it stands"}
 
 def words(rule: DAdaptDialect) -> list[str]:
     """Describe the estimate in a few sentences."""
-    said = ["The rate is multiplied by a distance that all tensors estimate together."]
+    said = ["The rate is multiplied by a distance that all tensors estimate by their gradients."]
     if rule.form == "adapted":
         said.append("The decay is multiplied by that distance too.")
     if rule.bias == "rate":
@@ -63,7 +63,8 @@ FAMILY = Family(
     options=("betas", "eps", "distance", "bias", "metric"),
     switches={"use_bias_correction": {"bias": "rate"}},
     coupling="enters the estimate of d with the gradient, so that no λ' serves all",
-    columns=lambda rule: {"metric": METRIC[rule.metric], "bias_correction": BIAS[rule.bias]},
+    columns=lambda rule: {"metric": METRIC[rule.metric], "bias_correction": rule.bias},
+    corrected=lambda rule: BIAS[rule.bias],
     words=words,
     subjects={
         f"{__package__}.rule": ("dadapt",),

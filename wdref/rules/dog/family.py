@@ -73,7 +73,8 @@ FAMILY = Family(
     options=("eps", "distance", "start"),
     enters="norm",
     coupling="is part of the norm that the step is divided by, so that no λ' serves all",
-    columns=lambda rule: {"weights": WEIGHTS[rule.weights], "eps": EPS_OF[rule.eps]},
+    columns=lambda rule: {"weights": WEIGHTS[rule.weights], "eps": rule.eps},
+    denominator=lambda rule: EPS_OF[rule.eps],
     words=words,
     subjects={
         f"{__package__}.rule": ("dog",),

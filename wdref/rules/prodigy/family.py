@@ -31,11 +31,13 @@ BIAS = {"none": "none", "rate": "of the rate, wherever it stands"}
 
 def words(rule: ProdigyDialect) -> list[str]:
     """Describe the estimate in a few sentences."""
-    said = ["The rate is multiplied by a distance that all tensors estimate together."]
+    said = ["The rate is multiplied by a distance that all tensors estimate by their way so far."]
     if rule.form == "adapted":
         said.append("The decay is multiplied by that distance too.")
     if rule.bias == "rate":
         said.append("The rate is multiplied by Adam's bias correction, the decay with it.")
+    if rule.eps == "new":
+        said.append("ε is multiplied by the distance just made.")
     if rule.rate == "new":
         said.append("The step reads the distance that it has just made.")
     if rule.weight == "distance":
@@ -70,7 +72,9 @@ FAMILY = Family(
         "safeguard_warmup": {"weight": "distance"},
     },
     coupling="enters the estimate of d with the gradient, so that no λ' serves all",
-    columns=lambda rule: {"eps": EPS_OF[rule.eps], "bias_correction": BIAS[rule.bias]},
+    columns=lambda rule: {"eps": rule.eps, "bias_correction": rule.bias},
+    denominator=lambda rule: EPS_OF[rule.eps],
+    corrected=lambda rule: BIAS[rule.bias],
     words=words,
     subjects={
         f"{__package__}.rule": ("prodigy",),
