@@ -12,7 +12,7 @@ from wdref.engine.tree import dtype_name
 from wdref.sums import Exact, Part, Partial, Rounds, answered, together
 
 from .tracing.element import Element, element
-from .tracing.phases import Phases, phases
+from .tracing.phases import Phases, Round, phases
 from .tracing.trace import TraceError
 
 Array = Any
@@ -66,14 +66,16 @@ def _asking(leaf: Leaf, outputs: Sequence[Array], compiled: Callable[[Phases], P
     values = [*leaf.scalars, *(float(x) for x, kind in zip(leaf.slots, kinds, strict=True)
                                if kind == "scalar")]  # fmt: skip
     for number, each in enumerate(plan.rounds):
-        now = list(values)
-        partials = own.sums(number, inputs, now)
-        exact = _Exacts(own, number, inputs, now)
-        values += yield tuple(
-            Part(over, p, exact.at(k))
-            for k, (over, p) in enumerate(zip(each.over, partials, strict=True))
-        )
+        values += yield _parts(each, own, number, inputs, list(values))
     return lambda: _take(leaf, outputs, own, inputs, values, numbers)  # type: ignore[return-value]
+
+
+def _parts(
+    asked: Round, own: Phased, number: int, inputs: list[Array], values: Sequence[Any]
+) -> tuple[Part, ...]:
+    """The parts of a round: of its sums, and of what it only counts."""
+    partials, exact = own.sums(number, inputs, values), _Exacts(own, number, inputs, values)
+    return asked.asked(lambda k, over: Part(over, partials[k], exact.at(k)), inputs[0].size)
 
 
 def _take(

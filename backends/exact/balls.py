@@ -185,6 +185,10 @@ class Balls:
             every, number = _coarser(every, x.context.every), _coarser(number, x.context.number)
         return Number(_sum(terms, every), number)
 
+    def stands_for(self) -> int:
+        """Return how many elements of the whole tensor these are."""
+        return sum(self.context.counts or (1,) * len(self))
+
     def _counted(self) -> Iterable[tuple[arb, int]]:
         counts = self.context.counts
         return zip(self.items, counts or (1,) * len(self), strict=True)

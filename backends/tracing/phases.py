@@ -6,13 +6,14 @@ than to keep it. The sums of the rounds before are scalars of the host, and so i
 them alone.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from wdref.engine.half_precision import Kernel
-from wdref.sums import Over, Sum, together
+from wdref.sums import Count, Over, Part, Sum, together
 
 from .trace import HOST, Node, Program, Recorder, Symbol, TraceError
 
@@ -21,10 +22,22 @@ HOSTED = {"divide": "quotient"}  # by IEEE 754: Python's own division by 0 raise
 
 @dataclass(frozen=True)
 class Round:
-    """The program whose outputs are the terms, and what each is summed over."""
+    """The program whose outputs are the terms, and what each is summed over.
+
+    Of what is only counted the program knows nothing: `counts` says which of `over` that is.
+    """
 
     program: Program
     over: tuple[Over, ...]
+    counts: tuple[bool, ...]
+
+    def asked(self, made: Callable[[int, Over], Any], n: int) -> tuple[Any, ...]:
+        """Return what is asked in its order: of each sum `made` of its output, and counts of n."""
+        outputs = itertools.count()
+        return tuple(
+            Part.of_count(n, over) if counted else made(next(outputs), over)
+            for over, counted in zip(self.over, self.counts, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -92,9 +105,12 @@ def _split(
 ) -> Phases:  # fmt: skip
     rounds = []
     for number, own in enumerate(asked):
-        terms = [each.terms.index for each in own]
+        counts = tuple(isinstance(each, Count) for each in own)
+        terms = [x.terms.index for x, counted in zip(own, counts, strict=True) if not counted]
+        if not terms:
+            raise TraceError("a round that only counts: count where something is summed")
         program = _needed(nodes, terms, fields, terms=True)
-        rounds.append(Round(program, tuple(each.over for each in own)))
+        rounds.append(Round(program, tuple(each.over for each in own), counts))
         fields = (*fields, *(sum_name(number, k) for k in range(len(own))))
     arrays = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "like"]
     numbers = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "scalar"]

@@ -1,8 +1,17 @@
-"""The trust ratio: how long a step is, by the length of what it moves."""
+"""Lengths of whole tensors, from their sums: root mean squares, and the trust ratio."""
 
 from typing import Any
 
 from .choice import chosen, quotient, root
+
+
+def rms(x2: Any, n: Any) -> Any:
+    """Return the root mean square, of a sum of squares and the count of its terms.
+
+    >>> rms(36.0, 4.0)
+    3.0
+    """
+    return root(quotient(x2, n))
 
 
 def trust(theta2: Any, u2: Any) -> Any:

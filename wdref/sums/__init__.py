@@ -9,6 +9,7 @@ from .cover import Cover, cover
 from .partial import Exact, Partial
 from .rounds import (
     Answer,
+    Count,
     Exchange,
     Over,
     Part,
@@ -20,5 +21,5 @@ from .rounds import (
     together,
 )
 
-__all__ = ["Answer", "Cover", "Exact", "Exchange", "Over", "Part", "Partial", "Rounds", "Sum",
-           "alone", "answered", "cover", "exchanged", "together", "total"]  # fmt: skip
+__all__ = ["Answer", "Count", "Cover", "Exact", "Exchange", "Over", "Part", "Partial", "Rounds",
+           "Sum", "alone", "answered", "cover", "exchanged", "together", "total"]  # fmt: skip

@@ -1,5 +1,6 @@
 """Sums of arrays of any library: as float64 numbers of the host, or along an axis as arrays."""
 
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -75,6 +76,12 @@ def hosted(x: Array, /) -> list[Array] | None:
 def _blocks(x: Array) -> list[Array]:
     dask: Any = import_module("dask")  # who has a dask array has it
     return list(dask.compute(*x.to_delayed().ravel()))
+
+
+def count(x: Array, /) -> int:
+    """Return how many elements `x` has, or stands for."""
+    own = getattr(x, "stands_for", None)  # of balls
+    return math.prod(x.shape) if own is None else own()
 
 
 def own_sum(x: Array, /) -> Array:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from . import arrays, partial
 from .cover import Cover, cover
 from .partial import Exact, Partial
@@ -37,12 +39,26 @@ class Sum:
 
 
 @dataclass(frozen=True, eq=False)
+class Count(Sum):
+    """How many terms there are, in all shards of a tree: a mean is a sum by its count."""
+
+    def part(self) -> "Part":
+        """Return the count, which is known without the numbers."""
+        return Part.of_count(arrays.count(self.terms), self.over)
+
+
+@dataclass(frozen=True, eq=False)
 class Part:
     """A sum of which a backend has made its part: quick, and the exact one when it is asked."""
 
     over: Over
     partial: Partial
     exact: Callable[[], Exact]
+
+    @staticmethod
+    def of_count(count: int, over: Over) -> "Part":
+        """Return the part of a `Count`."""
+        return Part(over, Partial(float(count)), lambda: partial.exactly(np.float64(count)))
 
     def part(self) -> "Part":
         """Return itself."""
@@ -91,7 +107,9 @@ def _of_tensor(asked: Asked) -> Any:
     """Return the sum over one tensor, its rows or its columns, or its cover."""
     if isinstance(asked, Cover):
         return cover(asked.terms)
-    if isinstance(asked, Sum):
+    if isinstance(asked, Count) and asked.over in AXES:
+        return float(asked.terms.shape[AXES[asked.over]])
+    if isinstance(asked, Sum) and not isinstance(asked, Count):
         own = getattr(asked.terms, "summed", None)  # symbols and balls know how
         if own is not None:
             return own(asked.over)
@@ -102,7 +120,8 @@ def _of_tensor(asked: Asked) -> Any:
 
 def _of_tree(asked: Sequence[Asked]) -> Any:
     first = asked[0]
-    if isinstance(first, Sum) and hasattr(first.terms, "summed"):
+    counted = isinstance(first, Count)
+    if isinstance(first, Sum) and not counted and hasattr(first.terms, "summed"):
         rest = [each.terms for each in asked[1:] if isinstance(each, Sum)]
         return first.terms.summed("tree", rest)
     parts = [each.part() for each in asked]

@@ -5,6 +5,7 @@ correction, a miscounted t, a late schedule, dampening) are one structure: the r
 all of them on arrays with one more axis. That makes an answer among more than a thousand quick.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,7 +15,7 @@ import numpy as np
 
 from ...rules.remembering import Remembering
 from ...rules.shapes import PARAMETERS, scope_of, shapes_of, slot_shape
-from ...sums import cover
+from ...sums import Count, cover
 from ...sums import together as in_rounds
 from ...sums.rounds import AXES
 from .case import Array, Case
@@ -100,11 +101,14 @@ def _place(kind: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _summed(sums: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Sums of each tensor, of no more digits than ranking needs."""
-    return [[_sum(x.terms, x.over) for x in own] for own in sums]
+    return [[_sum(x) for x in own] for own in sums]
 
 
-def _sum(terms: Any, over: str) -> Any:
-    if over == "slices":
-        return cover(terms, batch=1)
-    axes = (AXES[over],) if over in AXES else tuple(range(1, terms.ndim))
-    return np.sum(terms, axis=axes, keepdims=True)
+def _sum(asked: Any) -> Any:
+    x = asked.terms
+    if asked.over == "slices":
+        return cover(x, batch=1)
+    axes = (AXES[asked.over],) if asked.over in AXES else tuple(range(1, x.ndim))
+    if isinstance(asked, Count):
+        return float(math.prod(x.shape[axis] for axis in axes))
+    return np.sum(x, axis=axes, keepdims=True)
