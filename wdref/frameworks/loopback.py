@@ -65,6 +65,8 @@ OPTIMIZERS = {
     "Rprop": "rprop",
     "LAMB": "lamb",
     "LAMB[backend=plain]": "lamb",
+    "StableAdamW": "stableadamw",
+    "StableAdamW[variant=timm]": "stableadamw[measure=added,rate=raw,bias=moments]",
     "Fromage": "fromage",
     "Fromage[variant=optax]": "fromage[floor=norms]",
     "LARS": "lars",

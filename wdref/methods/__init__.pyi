@@ -713,3 +713,25 @@ class SM3(Method):
         master_weights: bool = ...,
         backend: str | None = ...,
     ) -> None: ...
+
+class StableAdamW(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        betas: tuple[float, float] = ...,
+        eps: float = ...,
+        measure: Literal["clamped", "added", "step"] | None = ...,
+        rate: Literal["clipped", "raw"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
