@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..contract import Claim, Family, Kept, Slot
+from ..contract import Claim, Family, Slot
 from ..hyper import BETA1, BETA2, EPS, LEARNING_RATE, WEIGHT_DECAY
 from ..vocabulary import DENOMINATOR, EPS_WORDS, UNCORRECTED
 from .dialect import StableDialect
@@ -66,12 +66,6 @@ FAMILY = Family(
     slots=(Slot("m", "m"), Slot("v", "v", square=True)),
     claims=(Claim("stableadamw", "StableAdamW", _STABLEADAMW, decays=True),),
     options=("betas", "eps", "measure", "rate"),
-    keeps={
-        "bias": Kept(
-            "{program} keeps its averages as bias={theirs!r} does, {name} here as {own!r}: use "
-            "answers={{'bias': {theirs!r}}}"
-        )
-    },
     coupling="is divided by √v̂ and by the length of the gradient, so that no λ' serves all",
     columns=lambda rule: {
         "eps": rule.eps,
