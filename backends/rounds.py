@@ -74,16 +74,8 @@ def _parts(
     asked: Round, own: Phased, number: int, inputs: list[Array], values: Sequence[Any]
 ) -> tuple[Part, ...]:
     """The parts of a round: of its sums, and of what it only counts."""
-    exact = _Exacts(own, number, inputs, values)
-    sums = enumerate(own.sums(number, inputs, values))
-    found = []
-    for over, counted in zip(asked.over, asked.counts, strict=True):
-        if counted:
-            found.append(Part.of_count(inputs[0].size, over))
-        else:
-            k, partial = next(sums)
-            found.append(Part(over, partial, exact.at(k)))
-    return tuple(found)
+    partials, exact = own.sums(number, inputs, values), _Exacts(own, number, inputs, values)
+    return asked.asked(lambda k, over: Part(over, partials[k], exact.at(k)), inputs[0].size)
 
 
 def _take(

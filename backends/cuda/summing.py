@@ -6,6 +6,8 @@ a double-double loses so little that the order shows in no bit (`wdref.sums.part
 left open, the arrays are fetched and added exactly.
 """
 
+import functools
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -78,7 +80,8 @@ class Asking:
         values = list(self.values)
         for number, each in enumerate(self.plan.phases.rounds):
             wanted = Wanted(self, number, tuple(values))
-            values += yield tuple(Term(wanted, k, over) for k, over in enumerate(each.over))  # type: ignore[misc]  # for `Summing`
+            size = math.prod(self.inputs[0].shape)
+            values += yield each.asked(functools.partial(Term, wanted), size)  # for `Summing`
         return None, tuple(values)
 
     def exact(self, number: int, values: Sequence[Any]) -> list[Exact]:
@@ -119,7 +122,8 @@ class Summing:
 
     def answer(self, sums: Sequence[Sequence[Any]]) -> list[list[Any]]:
         """Return the sums that the leaves ask for."""
-        wanted = [own[0].wanted for own in sums if own and isinstance(own[0], Term)]
+        wanted = [found[0] for own in sums
+                  if (found := [x.wanted for x in own if isinstance(x, Term)])]  # fmt: skip
         partials = self._partials(wanted)
         parts = [[self._part(each, partials) if isinstance(each, Term) else each for each in own]
                  for own in sums]  # fmt: skip

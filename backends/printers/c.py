@@ -131,7 +131,12 @@ def _round(listing: Listing, each: Summing) -> str:
         declared=f"exact_sum {parts};",
         scalars="\n".join(f"    {_scalar(listing, *pair)}" for pair in each.scalars),
         lines="\n".join(f"            {line}" for line in lines),
-        totals="\n".join(f"    const double {own} = total(&exact_{own});" for own, _ in each.sums),
+        totals="\n".join(
+            [
+                *(f"    const double {own} = total(&exact_{own});" for own, _ in each.sums),
+                *(f"    const double {own} = (double)n;" for own in each.counts),
+            ]
+        ),
     )
 
 

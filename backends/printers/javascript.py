@@ -150,7 +150,12 @@ def _round(listing: Listing, each: Summing) -> str:
         declared="\n".join(f"  const exact_{own} = new ExactSum();" for own, _ in each.sums),
         scalars="\n".join(f"  {_scalar(listing, *pair)}" for pair in each.scalars),
         lines="\n".join(f"      {line}" for line in lines),
-        totals="\n".join(f"  const {own} = exact_{own}.total();" for own, _ in each.sums),
+        totals="\n".join(
+            [
+                *(f"  const {own} = exact_{own}.total();" for own, _ in each.sums),
+                *(f"  const {own} = theta.length;" for own in each.counts),
+            ]
+        ),
     )
 
 

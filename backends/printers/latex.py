@@ -39,6 +39,7 @@ def print_latex(listing: Listing, _: Words, /) -> str:
     letters |= {r.name: f"{r.latex}_{{t-1}}" for r in listing.running}
     given = {key: name(text) for key, text in letters.items()}
     given |= {own: name(rf"\Sigma_{{{k + 1}}}") for k, (own, _) in enumerate(_sums(listing))}
+    given |= {own: name("n") for each in listing.rounds for own in each.counts}
     given |= {x: name(f"{s.latex}_{{t-1}}") for s in family.slots
               for x, _ in listing.numbers if x == s.name}  # fmt: skip
     scalars = {key: _replaced(tree, given) for key, tree in listing.hosted}

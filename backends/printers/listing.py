@@ -32,11 +32,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Summing:
-    """A round of a rule that asks for sums: its scalars and lines, and each sum with its term."""
+    """A round of a rule that asks for sums: its scalars and lines, and each sum with its term.
+
+    `counts` are the names of what is the number of elements.
+    """
 
     scalars: tuple[tuple[str, Tree], ...]
     lines: tuple[Line, ...]
     sums: tuple[tuple[str, Tree], ...]
+    counts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,11 +130,10 @@ def _in_rounds(
     formulas = {**formulas, **{x: name(x) for x in exact}}
     rounds = []
     for i, each in enumerate(plan.rounds):
-        scalars, lines, found = _Lister(element(each.program), arrays, formulas, exact).terms()
-        summed = iter(found)
-        terms = [number(1) if counted else next(summed) for counted in each.counts]
-        names = (sum_name(i, k) for k in range(len(terms)))
-        rounds.append(Summing(scalars, lines, tuple(zip(names, terms, strict=True))))
+        scalars, lines, terms = _Lister(element(each.program), arrays, formulas, exact).terms()
+        counts = tuple(sum_name(i, k) for k, counted in enumerate(each.counts) if counted)
+        summed = (sum_name(i, k) for k, counted in enumerate(each.counts) if not counted)
+        rounds.append(Summing(scalars, lines, tuple(zip(summed, terms, strict=True)), counts))
     scalars, lines = _Lister(element(plan.last), arrays, formulas, exact).run()
     own = _Lister(element(plan.numbers), arrays, formulas, exact)
     numbers = tuple((x, own.weak(i)) for x, i in zip(single, plan.numbers.outputs, strict=True))

@@ -138,7 +138,12 @@ def _round(listing: Listing, each: Summing) -> str:
         declared="\n".join(f"    let mut exact_{x} = ExactSum::default();" for x, _ in each.sums),
         scalars="\n".join(f"    {_scalar(listing, *pair)}" for pair in each.scalars),
         lines="\n".join(f"            {line}" for line in lines),
-        totals="\n".join(f"    let {own} = exact_{own}.total();" for own, _ in each.sums),
+        totals="\n".join(
+            [
+                *(f"    let {own} = exact_{own}.total();" for own, _ in each.sums),
+                *(f"    let {own} = theta.len() as f64;" for own in each.counts),
+            ]
+        ),
     )
 
 

@@ -6,13 +6,14 @@ than to keep it. The sums of the rounds before are scalars of the host, and so i
 them alone.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from wdref.engine.half_precision import Kernel
-from wdref.sums import Count, Over, Sum, together
+from wdref.sums import Count, Over, Part, Sum, together
 
 from .trace import HOST, Node, Program, Recorder, Symbol, TraceError
 
@@ -29,6 +30,14 @@ class Round:
     program: Program
     over: tuple[Over, ...]
     counts: tuple[bool, ...]
+
+    def asked(self, made: Callable[[int, Over], Any], n: int) -> tuple[Any, ...]:
+        """Return what is asked in its order: of each sum `made` of its output, and counts of n."""
+        outputs = itertools.count()
+        return tuple(
+            Part.of_count(n, over) if counted else made(next(outputs), over)
+            for over, counted in zip(self.over, self.counts, strict=True)
+        )
 
 
 @dataclass(frozen=True)
