@@ -44,6 +44,8 @@ OPTIMIZERS = {
     "AdamW[backend=plain]": "adamw",
     "AdamW[amsgrad=hat]": "adamw[amsgrad=hat]",
     "AdamW[variant=pytorch]": "adamw[form=lr]",
+    "AdamW[clip_by=tree]": "adamw[clip=tree]",
+    "SGD[clip_by=tensor_sum]": "sgd[clip=tensor_sum]",
     "Lion": "lion",
     "Tiger": "tiger",
     "Signum": "signum",

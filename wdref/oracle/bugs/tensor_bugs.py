@@ -5,13 +5,14 @@ they are all right, which is why they live long.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from ...rules.shapes import scope_of
 from ..cases.case import Case
-from ..cases.trajectory import begun, multipliers
+from ..cases.trajectory import begun, multipliers, of_tree
 
 
 @dataclass
@@ -111,6 +112,8 @@ def simulate(
     dialect: Any, case: Case, bug: MultiMutant | None = None, *, dtype: str = "float64"
 ) -> list[Any]:
     """Trajectories of every tensor of `case` in NumPy, spoiled by `bug`: a list of (T, n)."""
+    if bug is None and scope_of(dialect) == "tree":  # whose tensors go on together
+        return _of_tree(dialect, case, dtype)
     thetas = [theta.astype(dtype) for theta in case.theta0]
     slots = [begun(dialect, theta, _own(case, i)) for i, theta in enumerate(thetas)]
     path: list[list[Any]] = [[] for _ in thetas]
@@ -123,6 +126,17 @@ def simulate(
             thetas[i], slots[i] = _take(dialect, turn, slots[i])
             path[i].append(thetas[i])
     return [np.array(steps).reshape(len(steps), -1) for steps in path]
+
+
+def _of_tree(dialect: Any, case: Case, dtype: str) -> list[Any]:
+    """Trajectories of every tensor, which stands still where it has no gradient."""
+    grads = [g.astype(dtype) for g in case.grads]
+    own = replace(case, theta0=[x.astype(dtype) for x in case.theta0], grads=grads)
+    found = []
+    for i, rows in enumerate(of_tree(dialect, own)):
+        known = np.array([own.theta0[i].reshape(-1), *rows])
+        found.append(known[[_counted(case, i, t) for t in range(1, len(case.eta) + 1)]])
+    return found
 
 
 def _counted(case: Case, i: int, t: int) -> int:
