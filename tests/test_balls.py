@@ -13,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wdref.backends.exact.backend import backend
-from wdref.backends.exact.balls import Balls, Context, Namespace, Number, Rounding, Widen
+from wdref.backends.exact.balls import Balls, Namespace, Number
+from wdref.backends.exact.rounding import Context, Rounding, Widen
 from wdref.conventions import dialect
 
 xp = Namespace()

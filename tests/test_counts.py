@@ -133,7 +133,8 @@ def given(shard):
 
 def test_balls_count_what_they_stand_for():
     pytest.importorskip("flint", reason="the extra `exact` installs it")
-    from wdref.backends.exact.balls import Balls, Context
+    from wdref.backends.exact.balls import Balls
+    from wdref.backends.exact.rounding import Context
 
     context = Context(counts=(3, 5))
     g = Balls([2.0, 10.0], context)

@@ -12,7 +12,8 @@ from mpmath import cbrt, mp, mpf
 
 import wdref
 from wdref.backend import PLAIN, Leaf, load
-from wdref.backends.exact.balls import EXACT, NAMESPACE, Balls, Context
+from wdref.backends.exact.balls import NAMESPACE, Balls
+from wdref.backends.exact.rounding import EXACT, Context
 from wdref.backends.tracing.trace import TraceError, trace
 from wdref.conventions import dialect
 from wdref.engine.arithmetic import CORRECT, CUBE_ROOT

@@ -19,7 +19,8 @@ from wdref.rules.remembering import Remembering
 from wdref.rules.shapes import PARAMETERS, scope_of, shapes_of, shared, slot_shape
 from wdref.sums import answered, together
 
-from .balls import EXACT, Balls, Context, Number, Real, Widen, as_ball
+from .balls import Balls, Number, Real, as_ball
+from .rounding import EXACT, Context, Widen
 
 BITS = 192
 

@@ -9,110 +9,18 @@ What cannot be certified is not a number: a ball without finite radius says so.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
 import numpy as np
 from flint import arb
 
-from wdref.engine.arithmetic import CORRECT, CUBE_ROOT, Primitives
 from wdref.sums.rounds import AXES
+
+from .rounding import EXACT, Context, Widen
 
 Real = float | arb  # a number given exactly, or a ball around one
 Verdicts = list[bool | None]  # None: the balls overlap, the answer is undecided
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """Error of one operation: relative half unit 2^-p, absolute half the smallest subnormal.
-
-    From 2^overflow on, less half a unit, numbers round to infinity.
-
-    >>> Rounding.of("float32")
-    Rounding(precision=24, subnormal=-150, normal=-126, overflow=128)
-    """
-
-    precision: int
-    subnormal: int
-    normal: int  # 2^normal is the smallest normal number
-    overflow: int
-
-    @staticmethod
-    def of(dtype: str) -> "Rounding":
-        """Rounding to nearest in `dtype`."""
-        return ROUNDINGS[dtype]
-
-
-ROUNDINGS = {
-    "float64": Rounding(53, -1075, -1022, 1024),
-    "float32": Rounding(24, -150, -126, 128),
-    "float16": Rounding(11, -25, -14, 16),
-    "bfloat16": Rounding(8, -134, -126, 128),
-}
-
-
-@dataclass(frozen=True)
-class Widen:
-    """Every value that a ball may become by one rounding; made once, called very often."""
-
-    factor: arb  # 1 ± u
-    lost: arb  # half the smallest subnormal
-    term: arb  # 0 ± lost
-    overflow: arb
-
-    @staticmethod
-    def by(dtype: str, *, units: float = 1.0, flush: bool = False) -> "Widen":
-        """One rounding to `dtype` of `units` halves of a unit in the last place."""
-        rounding = Rounding.of(dtype)
-        u = arb(2) ** -rounding.precision
-        lost = arb(2) ** (rounding.normal if flush else rounding.subnormal)
-        overflow = arb(2) ** rounding.overflow * (1 - u / 2)
-        return Widen(arb(1, arb(units) * u), lost, arb(0, lost), overflow)
-
-    def __call__(self, x: arb) -> arb:
-        size = abs(x)
-        if size <= self.lost:  # no further than to 0, which is where most of it goes
-            return x * self.factor + arb(0, x.abs_upper())
-        if size < self.overflow:
-            return x * self.factor + self.term
-        return arb.nan()  # it may become infinite, or is no number already
-
-    def coarser(self, other: "Widen | None") -> "Widen":
-        """The one that loses more."""
-        return self if other is None or self.factor.rad() >= other.factor.rad() else other
-
-
-@dataclass(frozen=True)
-class Context:
-    """How arrays of one trajectory round, and the coordinates whose branch was undecided."""
-
-    every: Widen | None = None
-    sqrt: Widen | None = None
-    divide: Widen | None = None
-    cbrt: Widen | None = None
-    number: Widen | None = None  # of numbers made of sums, which may be of the arrays' dtype
-    counts: tuple[int, ...] | None = None  # how often each column stands in the whole tensor
-    doubts: set[int] = field(default_factory=set)
-
-    @staticmethod
-    def of(dtype: str, primitives: Primitives = CORRECT) -> "Context":
-        """Roundings to `dtype` with a backend's own √ and ÷."""
-        flush = primitives.flush
-        return Context(
-            Widen.by(dtype, flush=flush),
-            Widen.by(dtype, units=primitives.sqrt, flush=flush),
-            Widen.by(dtype, units=primitives.divide, flush=flush),
-            Widen.by(dtype, units=CUBE_ROOT, flush=flush),
-            Widen.by(dtype, units=max(1.0, primitives.sqrt, primitives.divide), flush=flush),
-        )
-
-    def again(self, counts: tuple[int, ...] | None = None) -> "Context":
-        """Return the same roundings with doubts of their own."""
-        return replace(self, counts=counts, doubts=set())
-
-
-EXACT = Context()
 
 
 class Balls:

@@ -4,13 +4,15 @@ An answer of every family. Over a "tensor" each gradient has its own norm, over 
 one; with "_sum" the norm is that of the gradient with its L2 term.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+from typing import Any, Literal
 
-from ..sums import Over, Rounds, Sum
+from ..sums import Over, Rounds, Sum, alone
 from .choice import chosen, quotient, root
 
 Array = Any
+Scope = Literal["element", "tensor", "tree"]
 NORMS: dict[str, Over] = {"tensor": "tensor", "tensor_sum": "tensor", "tree": "tree",
                           "tree_sum": "tree"}  # fmt: skip
 
@@ -34,3 +36,42 @@ def clipped_first(d: Any, theta: Array, g: Array, slots: Sequence[Array], s: Any
         return (yield from asked)
     result: tuple[Array, tuple[Array, ...]] = inner.apply(theta, g, slots, s)
     return result
+
+
+def clipping_members(cls: type) -> None:
+    """Put the clip by a norm around what a family's dialect says of its rule."""
+    for name, wrapped in (("apply", _clipping), ("rounds", _clipping_rounds),
+                          ("rule", _clipping_rule), ("scope", _clipping_scope)):  # fmt: skip
+        if name in cls.__dict__:
+            setattr(cls, name, wrapped(cls.__dict__[name]))
+
+
+def _clipping(apply: Any) -> property:
+    return property(
+        lambda d: partial(alone, d.rounds) if d.clip in NORMS else apply.fget(d), doc=apply.__doc__
+    )
+
+
+def _clipping_rounds(rounds: Any) -> property:
+    return property(
+        lambda d: partial(clipped_first, d) if d.clip in NORMS else rounds.fget(d),
+        doc=rounds.__doc__,
+    )
+
+
+def _clipping_rule(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(rule)
+    def own(d: Any) -> Any:
+        return partial(clipped_first, d) if d.clip in NORMS else rule(d)
+
+    return own
+
+
+def _clipping_scope(scope: Any) -> property:
+    return property(lambda d: wider(scope.fget(d), d.clip), doc=scope.__doc__)
+
+
+def wider(scope: Scope, clip: str) -> Scope:
+    """What a rule looks at that clips its gradient by a norm."""
+    own = NORMS.get(clip)
+    return scope if own is None or scope == "tree" else own  # type: ignore[return-value]  # no axis
