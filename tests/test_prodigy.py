@@ -3,6 +3,8 @@
 The truth is that of tests/by_hand/prodigy.py, in 50 digits.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from by_hand.prodigy import by_hand
@@ -12,8 +14,11 @@ import wdref
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import ProdigyDialect
 from wdref.oracle.cases.suite import regimes
+from wdref.oracle.cases.trajectory import of_tree
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
+from wdref.oracle.judge.verdict import judge
+from wdref.oracle.targets.targets import Result
 from wdref.sums import alone
 
 PLANS = ("exaggerated", "stop", "restart", "bursts", "sparse", "first", "pauses", "beta2-0")
@@ -141,3 +146,33 @@ def test_an_adapted_decay_is_converted_to_itself_alone():
         wdref.decay.rewrite(
             wdref.decay.Setting("adapted", 1.0, 0.1), "adapted", order="after", rule="prodigy"
         )
+
+
+def test_what_explains_a_distance_is_tried_on_the_tree():
+    """One number in float32 moves the tensors that do not read it, too: all are explained."""
+    dialect = CONVENTIONS["paper"]["prodigy"]
+    case = next(c for c in tree_cases("prodigy", dialect, "float64") if c.id.startswith("gaps"))
+    for name in ("coefficient", "eps", "weight_decay"):
+        own = {**case.hyper, name: case.hyper[name] + 1e-3}
+        exact = replace(case, hyper=own)
+        single = replace(case, hyper={**own, name: float(np.float32(own[name]))})
+        values = filled(exact, of_tree(dialect, single))
+        found = judge(dialect, exact, Result("ok", values))
+        assert (found.verdict, found.message) == ("imprecise", f"{name} in float32")
+        other = filled(
+            exact, of_tree(dialect, replace(case, hyper={**own, name: own[name] * 1.01}))
+        )
+        assert judge(dialect, exact, Result("ok", other)).verdict == "deviates"
+
+
+def filled(case, path):
+    """The rows of every step: a tensor stands where it has no gradient."""
+    whole = []
+    for i, rows in enumerate(path):
+        taken, last, own = case.steps_taken(i), case.theta0[i], iter(rows)
+        every = []
+        for t in range(len(case.eta)):
+            last = next(own) if t in taken else last
+            every.append(last)
+        whole.append(np.array(every))
+    return whole
