@@ -18,6 +18,8 @@ FROMAGE_GUARD = (
 )
 # (family, line as it stands): why it is the same function on every case
 EQUIVALENT = {
+    # an average of the wrong sign, of which r/mean(r) alone is read
+    ("adafactor", "r = s.beta2 * r + s.one_minus_beta2 * (of_rows / g.shape[-1])"),
     # `is not None` asks for a mask, which no case has; tests/test_optimizer.py masks
     *((family, SCALED) for family in ("adam", "adamax", "nadam", "radam")),
     # ε / √1 is ε: the exception for 1.0 saves a division

@@ -1,7 +1,7 @@
 """Adapter for mlx.optimizers, on MLX's CPU stream: ``mlx:AdamW[bias_correction=True]``.
 
-Options go to the constructor as they are. The schedule sets ``learning_rate`` before each step.
-Adam has no weight decay: what a case prescribes is left out. Tensors with hyperparameters of their
+Options go to the constructor as they are (``beta_1=beta1`` is the case's own β1). The schedule sets
+``learning_rate`` before each step. Adam has no weight decay: what a case prescribes is left out. Tensors with hyperparameters of their
 own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has none.
 """
 
@@ -135,7 +135,9 @@ class _Table:
     rate = "learning_rate"
 
     def __init__(self, optimizer: str, options: Mapping[str, Any]) -> None:
-        self.optimizer, self.fixed = optimizer, options
+        self.averages = options.get("beta_1") == "beta1"  # the case's own
+        self.optimizer = optimizer
+        self.fixed = {k: x for k, x in options.items() if (k, x) != ("beta_1", "beta1")}
 
     def __call__(self, hyper: Mapping[str, float]) -> dict[str, Any]:
         """Hyperparameters of a case in the optimizer's words, but for those that are options."""
@@ -144,7 +146,7 @@ class _Table:
             raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
         if optimizer == "AdaDelta" and given["eps"] == 0:
             raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
-        found = {}
+        found = {"beta_1": given["beta1"]} if self.averages else {}
         for name, whose in HYPER[optimizer].items():
             names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]

@@ -23,7 +23,7 @@ from ...conventions import conventions
 from ...rules.decay import SHIPPED
 from ...rules.registry import families
 from ...sums import alone
-from ..cases.suite import regimes
+from ..cases.suite import ranks, regimes
 from ..judge.verdict import judge
 from ..targets.targets import Result
 from .detection import plainly
@@ -41,6 +41,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
 }  # fmt: skip
 REGIMES = ("exaggerated", "bursts", "sparse", "first", "eps-rules")
+SHAPED = ("tall", "cube")  # of rules that keep numbers of rows and columns
 # For what survives the rest: a first step beyond its bounds, norms and a decay of 0; and with these
 # all cases at a bound of a hyperparameter.
 BRANCHES = ("rate-2", "origin", "no-decay")
@@ -202,6 +203,9 @@ def _suite(dialect: Any, names: tuple[str, ...]) -> list[tuple[Any, Any]]:
     found = regimes(dialect.family, dialect, "float64")
     bounds = names == BRANCHES
     asked = [x for x in found if x.id.split("/")[0] in names or (bounds and "bound" in x.flags)]
+    if "row" in dialect.shapes and not bounds:
+        shaped = ranks(dialect.family, dialect, "float64")
+        asked += [x.parts()[0] for x in shaped if x.id.split("/")[0] in SHAPED]
     return [(case, plainly(dialect, case)) for case in asked]
 
 

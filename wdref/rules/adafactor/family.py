@@ -83,7 +83,6 @@ FAMILY = Family(
     words=words,
     subjects={
         f"{__package__}.rule": ("adafactor",),
-        f"{__package__}.means": ("rms", "at_least"),
         f"{__package__}.dialect": ("adafactor_dialect", "scalars", "_rho", "_second", "_bounded",
                                    "_stepped"),
     },
