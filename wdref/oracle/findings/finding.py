@@ -17,8 +17,8 @@ from typing import Any
 FOLDER = Path(__file__).parent / "reproductions"
 WORKER = Path(__file__).parent / "process.py"
 # Where the distribution is not called what is imported.
-DISTRIBUTIONS = {"mlx": "mlx[cpu]", "paddle": "paddlepaddle", "sklearn": "scikit-learn",
-                 "tensorflow": "tensorflow-cpu"}  # fmt: skip
+DISTRIBUTIONS = {"mlx": "mlx[cpu]", "optimi": "torch-optimi", "paddle": "paddlepaddle",
+                 "sklearn": "scikit-learn", "tensorflow": "tensorflow-cpu"}  # fmt: skip
 # The findings were seen on the CPU, with JAX's own default precision.
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0",
                "TF_CPP_MIN_LOG_LEVEL": "3"}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Deviations found in optimi, one file each: see the parent."""

@@ -1,0 +1,1 @@
+"""Deviations found in timm, one file each: see the parent."""
