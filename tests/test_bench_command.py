@@ -119,7 +119,7 @@ def test_tables_and_files(run, short, suffix, start):
         (("--max-size", "0"), "--max-size 0"),
         (("--max-size", "nan"), "--max-size nan"),
         (("--max-size", "99"), "no case is left"),
-        (("--rule", "lamb"), "lamb"),
+        (("--rule", "shampoo"), "shampoo"),
         (("--dtype", "int8"), "int8"),
         (("--layout", "1e9"), "1e9"),
         (("--figure", "missing/x.svg"), "--figure missing/x.svg"),

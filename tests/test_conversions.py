@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import wdref
 from wdref import schedules
-from wdref.decay import Setting, rewrite
+from wdref.decay import Setting, rewritefrom wdref.rules.registry import families
+
 
 FORMS = ("paper", "lr", "fixed", "initial_lr", "l2", "scaled_l2")
 DECOUPLED = FORMS[:4]
@@ -198,9 +199,8 @@ REFUSALS = [
      "proximal, corrected, masked"),
     (Setting("paper", 0.1, 0.1), dict(form="lr", order="before"),
      "order='before': expected one of together, after"),
-    (Setting("paper", 0.1, 0.1), dict(form="lr", rule="lamb"),
-     "rule='lamb': expected one of sgd, adam, adadelta, adagrad, adamax, asgd, lion, nadam, "
-     "radam, rmsprop, rprop"),
+    (Setting("paper", 0.1, 0.1), dict(form="lr", rule="shampoo"),
+     "rule='shampoo': expected one of " + ", ".join(families())),
     (Setting("paper", -0.1, 0.1), dict(form="lr"),
      "learning_rate=-0.1: expected a finite number >= 0"),
     (Setting("paper", 0.0, 0.1), dict(form="scaled_l2", rule="sgd"),
