@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import wdref
 from wdref import schedules
-from wdref.decay import Setting, rewritefrom wdref.rules.registry import families
+from wdref.decay import Setting, rewrite
+from wdref.rules.registry import families
 
 
 FORMS = ("paper", "lr", "fixed", "initial_lr", "l2", "scaled_l2")

@@ -45,7 +45,7 @@ def draw(rows: Sequence["Row"], note: str, path: Path, form: str) -> None:
     """Draw a panel a dtype, of one rule and device: AdamW on the CPU where it was measured."""
     sized = [row for row in rows if row.layout in SIZES and row.seconds]
     if sized:
-        best = min(sized, key=lambda row: (row.device != "cpu", list(NAMES).index(row.rule)))
+        best = min(sized, key=lambda row: (row.device != "cpu", (*NAMES, row.rule).index(row.rule)))
         sized = [row for row in sized if (row.rule, row.device) == (best.rule, best.device)]
     dtypes = [dtype for dtype in DTYPES if any(row.dtype == dtype for row in sized)]
     with rc_context({**STYLE, "svg.hashsalt": "wdref"}):
@@ -55,7 +55,7 @@ def draw(rows: Sequence["Row"], note: str, path: Path, form: str) -> None:
         handles: dict[str, Any] = {}
         for dtype, axes in zip(dtypes, panels, strict=False):
             handles |= _panel(axes, [row for row in sized if row.dtype == dtype])
-            axes.set_title(f"{NAMES[best.rule]}, {dtype} parameters", loc="left", fontsize=9)
+            axes.set_title(f"{NAMES.get(best.rule, best.rule)}, {dtype} parameters", loc="left", fontsize=9)
         panels[0].set_ylabel("time of a step, per parameter")
         order = [name for name in (*LOOKS, LIMIT) if name in handles]
         labels = ["streaming limit" if name == LIMIT else name for name in order]

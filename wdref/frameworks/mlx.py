@@ -1,8 +1,9 @@
 """Adapter for mlx.optimizers, on MLX's CPU stream: ``mlx:AdamW[bias_correction=True]``.
 
 Options go to the constructor as they are (``beta_1=beta1`` is the case's own β1). The schedule sets
-``learning_rate`` before each step. Adam has no weight decay: what a case prescribes is left out. Tensors with hyperparameters of their
-own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has none.
+``learning_rate`` before each step. Adam has no weight decay: what a case prescribes is left out.
+Tensors with hyperparameters of their own are a ``MultiOptimizer``'s; the tree of gradients lacks a
+tensor that has none.
 """
 
 import inspect
