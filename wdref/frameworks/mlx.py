@@ -1,8 +1,8 @@
 """Adapter for mlx.optimizers, on MLX's CPU stream: ``mlx:AdamW[bias_correction=True]``.
 
 Options go to the constructor as they are (``beta_1=beta1`` is the case's own β1). The schedule sets
-``learning_rate`` before each step. Adam has no weight decay: what a case prescribes is left out. Tensors with hyperparameters of their
-own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has none.
+``learning_rate`` before each step. Adam has no weight decay: what a case prescribes is left out.
+Tensors with hyperparameters of their own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has none.
 """
 
 import inspect
@@ -146,7 +146,7 @@ class _Table:
             raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
         if optimizer == "AdaDelta" and given["eps"] == 0:
             raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
-        found = {"beta_1": given["beta1"]} if self.averages else {}
+        found: dict[str, Any] = {"beta_1": given["beta1"]} if self.averages else {}
         for name, whose in HYPER[optimizer].items():
             names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]
