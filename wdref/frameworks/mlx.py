@@ -2,7 +2,8 @@
 
 Options go to the constructor as they are (``beta_1=beta1`` is the case's own β1). The schedule sets
 ``learning_rate`` before each step. Adam has no weight decay: what a case prescribes is left out.
-Tensors with hyperparameters of their own are a ``MultiOptimizer``'s; the tree of gradients lacks a tensor that has none.
+Tensors with hyperparameters of their own are a ``MultiOptimizer``'s; the tree of gradients lacks a
+tensor that has none.
 """
 
 import inspect
