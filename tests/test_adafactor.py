@@ -15,7 +15,8 @@ from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdafactorDialect
 from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.bugs.mutants import Twisted
-from wdref.oracle.cases.suite import ranks, regimes
+from wdref.oracle.cases.shapes import ranks
+from wdref.oracle.cases.suite import regimes
 from wdref.oracle.cases.together import trajectories
 from wdref.oracle.cases.trajectory import trajectory
 from wdref.oracle.identify.candidates import candidates

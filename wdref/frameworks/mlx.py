@@ -147,7 +147,7 @@ class _Table:
             raise Unsupported("mlx.optimizers.SGD refuses Nesterov with dampening")
         if optimizer == "AdaDelta" and given["eps"] == 0:
             raise Unsupported("mlx.optimizers.AdaDelta refuses an eps of 0")
-        found = {"beta_1": given["beta1"]} if self.averages else {}
+        found: dict[str, Any] = {"beta_1": given["beta1"]} if self.averages else {}
         for name, whose in HYPER[optimizer].items():
             names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]

@@ -23,7 +23,8 @@ from ...conventions import conventions
 from ...rules.decay import SHIPPED
 from ...rules.registry import families
 from ...sums import alone
-from ..cases.suite import ranks, regimes
+from ..cases.shapes import ranks
+from ..cases.suite import regimes
 from ..judge.verdict import judge
 from ..targets.targets import Result
 from .detection import plainly
