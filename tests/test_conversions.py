@@ -21,7 +21,6 @@ from wdref import schedules
 from wdref.decay import Setting, rewrite
 from wdref.rules.registry import families
 
-
 FORMS = ("paper", "lr", "fixed", "initial_lr", "l2", "scaled_l2")
 DECOUPLED = FORMS[:4]
 GRADS = (Fraction(3), Fraction(-1, 2), Fraction(1, 8), Fraction(-2))

@@ -55,7 +55,9 @@ def draw(rows: Sequence["Row"], note: str, path: Path, form: str) -> None:
         handles: dict[str, Any] = {}
         for dtype, axes in zip(dtypes, panels, strict=False):
             handles |= _panel(axes, [row for row in sized if row.dtype == dtype])
-            axes.set_title(f"{NAMES.get(best.rule, best.rule)}, {dtype} parameters", loc="left", fontsize=9)
+            axes.set_title(
+                f"{NAMES.get(best.rule, best.rule)}, {dtype} parameters", loc="left", fontsize=9
+            )
         panels[0].set_ylabel("time of a step, per parameter")
         order = [name for name in (*LOOKS, LIMIT) if name in handles]
         labels = ["streaming limit" if name == LIMIT else name for name in order]

@@ -84,7 +84,9 @@ def _tables(rows: Sequence["Row"], cell: Cell) -> Iterator[tuple[str, list[str],
     for rule, dtype, device in groups:
         own = [row for row in rows if (row.rule, row.dtype, row.device) == (rule, dtype, device)]
         where = "" if device == "cpu" else f" on the {device} device"
-        title = f"{NAMES.get(rule, rule)}, {dtype} parameters{where}: time as a multiple of the limit's"
+        title = (
+            f"{NAMES.get(rule, rule)}, {dtype} parameters{where}: time as a multiple of the limit's"
+        )
         yield title, *_matrix(own, cell)
     held = [row for row in rows if row.peak_bytes is not None]
     if held:
