@@ -104,7 +104,6 @@ OPTIMIZERS = {
     "Adafactor[foreach=True]": "adafactor",
     "Adafactor[maximize=True]": "adafactor",
     "Adafactor[maximize=True,foreach=True]": "adafactor",
-    "Adafactor[tensor_lr=True]": "adafactor",
     "ASGD": "asgd",
     "ASGD[foreach=True]": "asgd",
     "ASGD[maximize=True]": "asgd",
