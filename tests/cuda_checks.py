@@ -24,6 +24,7 @@ HYPER = {**{h.name: h.strong for family in families().values() for h in family.h
          "learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5, "beta1": 0.9, "beta2": 0.99,
          "eps": 1e-8, "weight_decay": 0.01, "clip": 1.5}  # fmt: skip
 
+UNTRACED = ("madgrad",)  # a cube root has no one right answer
 RULES = {
     "adamw": AdamDialect(),
     "adam": AdamDialect("l2", eps="hat", bias="ahead", amsgrad="raw", clip="sum"),
@@ -35,7 +36,7 @@ RULES = {
     "sgd": MomentumDialect("l2", lr="outside", damping="dampening", nesterov=True, clip="sum"),
     "plain": MomentumDialect("lr", "after", buffer=False, clip="gradient"),
     **{c.name: dialect(c.name) for name, family in families().items() if name not in FIRST
-       for c in family.claims if dialect(c.name).scope == "element"},
+       for c in family.claims if dialect(c.name).scope == "element" and name not in UNTRACED},
 }  # fmt: skip
 # rules that look at a whole tensor or tree
 ASKING = {

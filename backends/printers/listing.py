@@ -98,8 +98,12 @@ def listing(dialect: Rule, dtype: str, /) -> Listing:
     Raises ValueError for a rule that no program of one tensor can be: one that sums over a tree,
     or along rows and columns.
     """
-    formulas = host.scalars(dialect)
     kernel = Kernel(dialect)
+    if {"row", "column"} & set(kernel.shapes):
+        raise ValueError(
+            f"{dialect.family} is not printed: sums along rows and columns are no part of a program"
+        )
+    formulas = host.scalars(dialect)
     kind: Any = type(dialect.scalars(dict.fromkeys(dialect.hyper, 0.5), 1, 1.0))
     present = tuple(key in formulas for key in kind._fields)
     if kernel.scope != "element":
@@ -124,7 +128,10 @@ def _in_rounds(
     except TraceError as error:
         raise ValueError(f"{dialect.family} is not printed: {error}") from None
     if any("tree" in each.over for each in plan.rounds):
-        raise ValueError("a rule that looks at the tree of all tensors is no function of one")
+        raise ValueError(
+            f"{dialect.family} is not printed: it looks at the tree of all tensors, and is no "
+            "function of one"
+        )
     arrays = ("theta", "g", *like)
     exact = (*single, *sum_names(plan))
     formulas = {**formulas, **{x: name(x) for x in exact}}
