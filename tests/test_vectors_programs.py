@@ -95,3 +95,23 @@ def test_the_program_refuses_what_it_does_not_know(program, adamw_vectors, tmp_p
     other.write_text(layout(document | {"schema": "vectors_schema_v3.json"}), "utf-8")
     assert run(program, other).returncode == 2
     assert run(program, adamw_vectors / "adamw_paper.json", "--bug", "none").returncode == 2
+
+
+@pytest.mark.parametrize("tool", ["node", "rustc"])
+def test_a_lamb_passes_and_its_bug_is_named(tool, tmp_path):
+    """A rule that looks at its tensor, whose cases repeat columns that it sums."""
+    program, bug, known = [needed(tool), str(HERE / "lamb.mjs")], "l2", "lamb-l2"
+    if tool == "rustc":
+        bug, known, binary = "outside", "lamb-outside", tmp_path / "lamb"
+        command = [*program[:1], "-C", "opt-level=1", "-D", "warnings", "-o", binary]
+        subprocess.run([*command, HERE / "lamb.rs"], check=True, timeout=300)
+        program = [str(binary)]
+    file = vectors.export(tmp_path, "lamb", "paper", ["float32"])
+    count = json.loads(file.read_text("utf-8"))["numberOfTests"]
+    done = run(program, file)
+    assert f"{count} of {count} tests pass" in done.stdout
+    outputs = tmp_path / "outputs.json"
+    assert run(program, file, "--outputs", outputs, "--bug", bug).returncode == 1
+    judged = judge_outputs(outputs, "lamb", "paper")
+    assert judged.verdict == "deviates"
+    assert judged.identity.known_bug()["id"] == known

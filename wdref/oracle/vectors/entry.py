@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rules.contract import Dialect
+from ...rules.shapes import scope_of
 from ..cases.case import Case
 from ..judge.enclosure import Enclosure, enclose
 from ..judge.verdict import LIMIT
@@ -78,10 +79,12 @@ def whole(dialect: Dialect, case: Case, columns: int | None = None) -> Enclosure
     """Return the enclosure of all tensors end to end: without a gradient a tensor stands still."""
     parts = []
     for i, part in enumerate(case.parts()):
-        found = enclose(dialect, part if part.template is None else part.template)
+        # what looks at an element needs no more of a tensor than the columns that it repeats
+        repeats = part.template is not None and scope_of(dialect) == "element"
+        source = part.template if repeats and part.template is not None else part
+        found, start = enclose(dialect, source), source.theta0
         taken = np.searchsorted(case.steps_taken(i), range(len(case.eta)), side="right")
         kept = slice(part.theta0.size if columns is None or part.template is None else columns)
-        start = part.theta0 if part.template is None else part.template.theta0
         parts.append([_extended(x, start if name == "high" else 0)[taken][:, kept]
                       for name, x in vars(found).items()])  # fmt: skip
     return Enclosure(*(np.concatenate(fields, axis=1) for fields in zip(*parts, strict=True)))

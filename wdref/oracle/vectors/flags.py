@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rules.derived import derived
+from ...rules.shapes import scope_of
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Mutant, Twisted, changes
 from ..cases.case import Case
 from ..cases.plans import bound_plans
-from ..cases.trajectory import trajectory
+from ..cases.trajectory import begun, trajectory
 from ..judge.enclosure import CaseKey, Enclosure, enclose
 from ..judge.verdict import LIMIT
 from .notes import BOUND, NOTES, Note
@@ -87,7 +88,7 @@ def _has_place(twisted: Twisted, dialect: Any) -> bool:
     hyper, theta = dict.fromkeys(dialect.hyper, 0.5), np.ones(1)
     try:
         s = twisted.scalars(hyper, 1, 1.0, before=1.0)
-        twisted.apply(theta, theta, [theta for _ in dialect.slots], s)
+        twisted.apply(theta, theta, begun(dialect, theta, hyper), s)
     except (TypeError, AttributeError, ValueError):
         return False
     return True
@@ -98,7 +99,7 @@ def shows(dialect: Any, case: Case, bug: Bug) -> bool:
     if bug.spoil is not None:
         return "tensors" in case.flags and _shows_spoiled(dialect, case, bug.spoil)
     source = case.template
-    if source is not None:  # its columns over and over
+    if source is not None and scope_of(dialect) == "element":  # its columns over and over
         return bool(np.any(_far(dialect, bug.rule, CaseKey(source))[: case.theta0.size]))
     return any(np.any(_far(dialect, bug.rule, CaseKey(part))) for part in case.parts())
 

@@ -5,12 +5,14 @@ Files of the first version are read too: their suite is no more, but what they s
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...rules.shapes import scope_of
 from .entry import case_of, results, steps_stored, whole
 from .files import Suite, suite
 from .flags import flags_of
@@ -144,14 +146,22 @@ def _recomputed(test: dict[str, Any], dtype: str, found: Suite) -> Iterator[str]
     if test["at"] != steps_stored(test["steps"]):
         yield "at: expected the steps up to 64, then every 50th, and the last"
         return
-    case = case_of(_narrowed(test), dtype, found.claim)
-    mine = results(whole(dialect, case))
+    mine = results(_whole(test, dtype, found))
     for key, form in (("expected", "dec"), ("tolerance", None), ("error", None)):
         theirs, ours = (
             (test[key], mine[key]) if form is None else (test[key][form], mine[key][form])
         )
         if theirs != ours:
             yield f"{key}{_first_difference(theirs, ours)}"
+
+
+def _whole(test: dict[str, Any], dtype: str, found: Suite) -> Any:
+    """The enclosure of the columns that a test holds."""
+    narrow, columns = case_of(_narrowed(test), dtype, found.claim), test.get("columns")
+    if scope_of(found.dialect) == "element" or columns in (None, test["size"]):
+        return whole(found.dialect, narrow)
+    case = case_of(test, dtype, found.claim)  # whose sums are of all columns
+    return whole(found.dialect, replace(case, template=narrow), columns)
 
 
 def _narrowed(test: dict[str, Any]) -> dict[str, Any]:
