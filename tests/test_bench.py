@@ -258,7 +258,7 @@ def test_any_rule_can_be_measured(rule):
     """Its own arrays, no more, beside the limit; a peer that has it not says so."""
     pytest.importorskip("numba", reason="the limit needs the extra `fast`")
     case = Case(rule, "float32", "1e3")
-    assert case.traffic() == 12 + 8 * len(case.slots)
+    assert case.traffic() == 12 + 8 * len(case.like)
     left = after(case, OWN[0])
     assert {n: x.tobytes() for n, x in left.items()} == {
         n: x.tobytes() for n, x in arrays(case).runs.items()

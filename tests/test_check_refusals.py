@@ -22,7 +22,7 @@ REFUSED = [
     ("target.py:missing", "adamw", [], "has no attribute 'missing'"),
     ("broken.py:run", "adamw", [], "RuntimeError: at import"),
     ("loopback:Lamb", "adamw", [], "it knows SGD, SGDW, Adam, AdamW"),
-    ("target.py:adamw", "lamb", [], "has no 'lamb': it has sgd, sgdw, adam, adamw"),
+    ("target.py:adamw", "shampoo", [], "has no 'shampoo': it has sgd, sgdw, adam, adamw"),
     ("target.py:adamw", "adam[eps=near]", [], "eps='near': expected one of 'outside'"),
     ("target.py:adamw", "adam[epsilon=hat]", [], "adam has no option 'epsilon'"),
     ("target.py:adamw", "adam[", [], "expected name or name[option=value"),

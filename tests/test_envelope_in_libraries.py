@@ -10,6 +10,7 @@ import pytest
 
 from wdref.conventions import CONVENTIONS
 from wdref.oracle.cases.suite import regimes
+from wdref.oracle.cases.trajectory import begun
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
 from wdref.rules.remembering import Remembering
@@ -25,15 +26,22 @@ SOME = [
 def evaluate(dialect, case, asarray):
     """The rule on arrays of a library, (T, n)."""
     theta = asarray(case.theta0)
-    slots = [asarray(np.full_like(case.theta0, x)) for x in dialect.starts(case.hyper)]
+    slots = [_placed(x, asarray) for x in begun(dialect, case.theta0, case.hyper)]
     path = []
     eta, host = case.eta.tolist(), Remembering(dialect)
     for t, g in enumerate(case.grads, 1):
         s = host.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
         theta, slots = dialect.apply(theta, asarray(g), slots, s)
-        theta, slots = asarray(theta), [asarray(x) for x in slots]  # what is lazy is computed
+        theta, slots = (
+            asarray(theta),
+            [_placed(x, asarray) for x in slots],
+        )  # what is lazy is computed
         path.append(np.asarray(theta).astype(np.float64))
     return np.array(path)
+
+
+def _placed(x, asarray):
+    return x if isinstance(x, float) else asarray(x)
 
 
 def worst(dialect, dtype, asarray, *leave_out):

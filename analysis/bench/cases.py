@@ -11,6 +11,7 @@ import numpy as np
 import wdref
 from wdref.conventions import dialect
 from wdref.rules.registry import claim
+from wdref.rules.shapes import PARAMETERS
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -69,19 +70,26 @@ class Case:
         slots: tuple[str, ...] = optimizer(self.rule).dialect.slots
         return slots
 
+    @property
+    def like(self) -> tuple[str, ...]:
+        """Names of those that hold as many numbers as their parameters."""
+        d = optimizer(self.rule).dialect
+        return tuple(x for x, kind in zip(d.slots, d.shapes, strict=True) if kind == "like")
+
     def traffic(self, *, state: int = 4) -> int:
         """Bytes a parameter that a step cannot avoid, with slots of `state` bytes.
 
-        It reads θ, g and the slots and writes θ and the slots: 28 for Adam in float32.
+        It reads θ, g and the slots and writes θ and the slots: 28 for Adam in float32. What a rule
+        that looks at a whole tensor reads before, for its sums, is not among them.
 
         >>> Case("adamw", "float32", "1e2").traffic(), Case("sgdw", "bfloat16", "1e2").traffic()
         (28, 14)
         """
-        return 3 * (2 if self.half else 4) + 2 * state * len(self.slots)
+        return 3 * (2 if self.half else 4) + 2 * state * len(self.like)
 
     def held(self) -> int:
         """Bytes of parameters, gradients and slots."""
-        return self.parameters * (2 * (2 if self.half else 4) + 4 * len(self.slots))
+        return self.parameters * (2 * (2 if self.half else 4) + 4 * len(self.like))
 
 
 @cache
@@ -153,9 +161,15 @@ def arrays(case: Case) -> Arrays:
     dtype = dtype_of(case.dtype)
     size = sum(map(_padded, case.shapes))
     runs = {"theta": _normal(size, dtype, 0), "g": _normal(size, dtype, 1)}
-    runs |= {name: np.full(size, 0.0, np.float32) for name in case.slots}
+    opt = optimizer(case.rule)
+    starts = opt.starts()
+    runs |= {name: runs["theta"].astype(np.float32) if starts[name] == PARAMETERS
+             else np.full(size, 0.0, np.float32) for name in case.like}  # fmt: skip
     views = {name: _views(run, case.shapes) for name, run in runs.items()}
-    return Arrays(runs, views["theta"], views["g"], {name: views[name] for name in case.slots})
+    others = set(case.slots) - set(case.like)
+    begun = opt.init(views["theta"]).slots if others else {}
+    slots = {name: list(begun[name]) if name in others else views[name] for name in case.slots}
+    return Arrays(runs, views["theta"], views["g"], slots)
 
 
 def dtype_of(name: str) -> Any:

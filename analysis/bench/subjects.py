@@ -86,7 +86,17 @@ def _limit(case: Case, arrays: Arrays) -> Step:
 
     runs: list[Any] = [x.view(np.dtype(f"u{x.itemsize}")) for x in arrays.runs.values()]
     zeros: Any = (runs[0].dtype.type(0), np.uint32(0))
-    loop = njit(nogil=True)((_without_slots, _with_one_slot, _with_two_slots)[len(runs) - 2])
+    fused = njit(nogil=True)(
+        (_without_slots, _with_one_slot, _with_two_slots)[min(len(runs), 4) - 2]
+    )
+    slot = njit(nogil=True)(_slot)
+
+    def loop(*own: Any) -> None:
+        *streams, zero, wide = own
+        fused(*streams[:4], zero, wide)
+        for x in streams[4:]:
+            slot(x, wide)
+
     size = runs[0].size
     workers = min(os.cpu_count() or 1, size // THREADED) or 1
     part = -(-size // (workers * LINE)) * LINE
@@ -100,6 +110,11 @@ def _limit(case: Case, arrays: Arrays) -> Step:
             job.result()
 
     return Step(run)
+
+
+def _slot(x: Any, wide: Any) -> None:
+    for i in range(x.size):
+        x[i] ^= wide
 
 
 def _without_slots(theta: Any, g: Any, zero: Any, wide: Any) -> None:

@@ -34,7 +34,6 @@ OPTIMIZERS = {
     "Adagrad": "adagrad",
     "RMSprop": "rmsprop",
     "Adafactor": "adafactor",
-    "Adafactor[scale_parameter=False]": "adafactor[scale=none]",
     "Adafactor[relative_step=False]": "adafactor[rate=free]",
     "Adafactor[beta_1=beta1]": "adafactor[momentum=after]",
 }
