@@ -10,9 +10,10 @@ from wdref.backends.printers.printing import PRINTERS, print_rule
 from wdref.conventions import CONVENTIONS
 from wdref.frameworks import loopback
 from wdref.oracle.cases.suite import regimes
+from wdref.oracle.cases.trajectory import begun
 from wdref.oracle.judge.verdict import judge, overall, worst_ratio
 from wdref.oracle.targets.targets import Result
-from wdref.rules.registry import FIRST, claim, claims
+from wdref.rules.registry import FIRST, claim, claims, families
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")
 
@@ -53,3 +54,19 @@ def test_it_is_printed(convention, name, language):
     author = claims()[name].cited.split()[0].rstrip(",")
     assert len(text.splitlines()) > 3
     assert author in text or language == "latex"
+
+
+@pytest.mark.parametrize("family", families())
+def test_a_tensor_without_decay_is_stepped_under_every_answer(family):
+    """As a mask has it: the scalars of the decay are None, whatever the form."""
+    record = families()[family]
+    hyper = {h.name: h.strong for h in record.hyper}
+    theta, g = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.5, -0.25])
+    every = [*record.dialect.every(), *record.dialect.every(clip=True)]
+    shipped = [d for rules in CONVENTIONS.values() for d in rules.values() if d.family == family]
+    for d in (*every[:: max(1, len(every) // 300)], *shipped):
+        s = d.scalars(hyper, 2, 1.0, before=1.0)._replace(l2=None, decay=None)
+        with np.errstate(all="ignore"):
+            new, slots = d.apply(theta, g, begun(d, theta, hyper), s)
+        assert new.shape == theta.shape
+        assert len(slots) == len(d.slots)

@@ -214,7 +214,7 @@ def stable_dialect(
     # CLIP
     below = xp.sqrt(v_hat + s.eps) if d.eps == "inside" else xp.sqrt(v_hat) + s.eps
     u = m_hat / below
-    if d.form == "ratio":
+    if d.form == "ratio" and s.decay is not None:
         u = u + s.decay * theta
     total, n = yield Sum(_squares(d, xp, g, g2, u, below, v_hat, s)), Count(g)
     longer = larger(1.0, rms(total, n) if d.length == "rms" else root(total))
