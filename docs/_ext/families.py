@@ -8,6 +8,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from wdref.backends.printers.printing import print_rule
 from wdref.rules.contract import Claim, Family
 from wdref.rules.registry import FIRST, families
 
@@ -40,11 +41,16 @@ def _claim(claim: Claim) -> str:
         f"````{{tab-item}} {title}\n```{{listing}} {claim.name}\n:as: {language}\n```\n````\n"
         for title, language in (("C", "c"), ("Rust", "rust"), ("JavaScript", "javascript"))
     )
+    printed = f"`````{{tab-set}}\n{tabs}`````\n"
+    try:
+        print_rule(claim.name, "c")
+    except ValueError as refused:
+        printed = f"None: {refused}.\n"
     return (
         f"## {claim.method}\n\n```{{eval-rst}}\n.. autoclass:: wdref.{claim.method}\n```\n\n"
         f"```{{formula}} {claim.name}\n:mark:\n```\n\n"
         f"What each program means by it:\n\n```{{conventions}} {claim.name}\n```\n\n"
-        f"In other languages:\n\n`````{{tab-set}}\n{tabs}`````\n"
+        f"In other languages:\n\n{printed}"
     )
 
 

@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from wdref.backends.printers.printing import print_rule
-from wdref.conventions import CONVENTIONS
+from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import Dialect
 
 HERE = Path(__file__).resolve().parents[1]
@@ -37,7 +37,12 @@ class Formula(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         mark = "mark" in self.options
         self.options.pop("mark", None)
-        text = print_rule(self.arguments[0], "latex", **self.options)
+        try:
+            text = print_rule(self.arguments[0], "latex", **self.options)
+        except ValueError:  # what no program of one tensor can be is in words
+            found = dialect(self.arguments[0], self.options.get("convention", "paper"))
+            lines = "\n".join(found.recurrence())
+            return [nodes.literal_block(lines, lines, language="text")]
         text = DECAY.sub(r"\1{\\color{#d9480f}{\2}}", text) if mark else text
         return [nodes.math_block(text, text, number=None, **{"no-wrap": False})]
 
