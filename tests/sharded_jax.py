@@ -81,6 +81,31 @@ def partitions():
                     assert np.asarray(a).tobytes() == np.asarray(b).tobytes(), (opt, place)
 
 
+def sums():
+    """Rules that look at a whole tensor or tree have, step by step, the bits of one device."""
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((4, 64, 40)).astype("f4")
+    mesh = jax.make_mesh((4, 2), ("rows", "columns"))
+    for opt in (
+        wdref.LAMB(learning_rate=0.1, weight_decay=0.1),
+        wdref.NovoGrad(learning_rate=0.1, weight_decay=0.1),
+        wdref.StableAdamW(learning_rate=0.1, weight_decay=0.1),
+        wdref.AdamW(weight_decay=0.1, clip=0.5, clip_by="tree"),
+    ):
+        want = steps(opt, values, jax.devices()[0])
+        for place in (("rows", "columns"), (None, ("rows", "columns"))):
+            got = steps(opt, values, NamedSharding(mesh, PartitionSpec(*place)))
+            assert np.asarray(got).tobytes() == np.asarray(want).tobytes(), (opt, place)
+
+
+def steps(opt, values, place):
+    theta, *grads = (jax.device_put(jnp.asarray(x), place) for x in values)
+    state = opt.init([theta])
+    for g in grads:
+        (theta,), state = opt.update([theta], [g], state)
+    return theta
+
+
 def compiled_steps(opt, values, place):
     theta, *grads = (jax.device_put(jnp.asarray(x), place) for x in values)
     apply = jax.jit(opt.apply)
@@ -105,4 +130,5 @@ def half():
 if __name__ == "__main__":
     main()
     partitions()
+    sums()
     half()

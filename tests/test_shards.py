@@ -79,3 +79,14 @@ def test_any_partition_has_the_bits_of_the_whole(name, dtype, data):
     got = in_shards(MAKE[name], params, gradients, bounds, count)
     for k, x in want.items():
         assert got[k].tobytes() == x.tobytes()
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_the_blocks_of_dask_have_the_bits_of_the_whole(name):
+    da = pytest.importorskip("dask.array", reason="the extra `dev` installs it")
+    params, grads = tensors(1, "float32"), tensors(2, "float32")
+    lazy = [{k: da.from_array(x, chunks=3) for k, x in tree.items()} for tree in (params, grads)]
+    want = train(MAKE[name](), params, [grads, grads])
+    got = train(MAKE[name](), lazy[0], [lazy[1], lazy[1]])
+    for k, x in want.items():
+        assert np.asarray(got[k]).tobytes() == x.tobytes()
