@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import optree
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_jax_array
 
 from .backend import PLAIN, Backend, Leaf, default_for, load
 from .common.checks import check_count, check_number
@@ -125,7 +125,9 @@ class Optimizer:
             return xp.astype(p, dtype, copy=True)
         shape = slot_shape(self._shapes[name], p.shape)
         if shape != tuple(p.shape):
-            return xp.full(shape, start, dtype=dtype, device=device(p))
+            # a sharding of JAX is one of arrays of this shape; an array without a place goes along
+            place = {} if is_jax_array(p) else {"device": device(p)}
+            return xp.full(shape, start, dtype=dtype, **place)
         if start == 0:
             return xp.zeros_like(p, dtype=dtype, device=device(p))
         return xp.full_like(p, start, dtype=dtype, device=device(p))
