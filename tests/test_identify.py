@@ -17,6 +17,7 @@ import pytest
 from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.oracle.cases.suite import regimes
+from wdref.oracle.cases.trajectory import begun
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.identify.identify import describe, identify
 from wdref.oracle.identify.ranking import PROBES
@@ -51,7 +52,7 @@ def evaluated(found):
 
     def run(case):
         theta, path = case.theta0, []
-        slots = [np.full_like(theta, start) for start in found.starts(case.hyper)]
+        slots = begun(found, theta, case.hyper)
         eta = case.eta.tolist()
         for t, g in enumerate(case.grads, 1):
             s = found.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
@@ -86,6 +87,9 @@ def test_float32_alone_is_enough(found):
     assert found in (identity.nearest.rule, *identity.also)
 
 
+# of one vector: what differs in matrices, in trees, or where a number is at its bound is told apart
+# in the tests of each
+ALIKE = ("adafactor", "dadapt", "dog", "lars", "madgrad", "prodigy")
 CONVENTIONAL = [(c, claim, d) for c, rules in CONVENTIONS.items() for claim, d in rules.items()]
 
 
@@ -95,6 +99,9 @@ CONVENTIONAL = [(c, claim, d) for c, rules in CONVENTIONS.items() for claim, d i
 def test_every_convention_is_named(convention, claim, found):
     identity = identified(CLAIM.get(found.family, found), evaluated(found))
     assert identity.certified
+    if found.family in ALIKE:  # some answers are one function of what is asked here
+        assert found.plain() in (identity.nearest.rule, *identity.also)
+        return
     assert identity.nearest.rule == found.plain()
     # SGD without momentum: its L2 is a decay (Proposition 1)
     first = found.form == "l2" and not found.slots

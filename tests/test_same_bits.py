@@ -16,7 +16,7 @@ import family_runs
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -122,7 +122,10 @@ def check_backend(backend, leaf, same_bits):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(data=st.data())
 def test_blocked_numpy(dtype, data, same_bits):
-    check_blocked(data.draw(leaves(dtype)), same_bits)
+    leaf = data.draw(leaves(dtype))
+    # what no program holds is evaluated as it is written: tests/test_every_program.py
+    assume(leaf.kernel.dialect.family not in ("adafactor", "madgrad", "sm3"))
+    check_blocked(leaf, same_bits)
 
 
 # Together every answer to every question, each of which is a line of its own in some printing.
@@ -259,6 +262,7 @@ def strictest(version):
 @given(data=st.data())
 def test_array_api_strict(dtype, version, data, same_bits):
     leaf = data.draw(leaves(dtype, maximum=version >= "2023.12"))
+    assume(leaf.kernel.dialect.family != "madgrad")  # whose cube root is each library's own
     with strictest(version), np.errstate(all="ignore"):
         ((theta, slots),) = PLAIN.update([strict(leaf)])
     for got, want in zip((theta, *slots), plain(leaf), strict=True):

@@ -65,7 +65,7 @@ BAD_VECTORS = {
     "at": (changed(VECTORS, *TEST, "at", 0, to=2), "at: expected the steps up to 64"),
     "lacks a hyperparameter": (changed(VECTORS, *TEST, "hyper", to={}),
                                "hyper: expected learning_rate, beta1"),
-    "claim": (changed(VECTORS, "algorithm", to="lamb"), "convention 'paper' has no 'lamb'"),
+    "claim": (changed(VECTORS, "algorithm", to="shampoo"), "convention 'paper' has no 'shampoo'"),
     "name": (changed(VECTORS, "convention", to="pytorch"), "expected the name adamw_pytorch.json"),
     "recurrence": (changed(VECTORS, "recurrence", 0, to="g"), "recurrence: that of paper adamw is"),
     "suite": (changed(VECTORS, "suite", to="0" * 16), "that of this wdref is"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...rules.contract import Rule
 from ...rules.remembering import Remembering
-from ...rules.shapes import PARAMETERS, shapes_of, shared, slot_shape
+from ...rules.shapes import PARAMETERS, scope_of, shapes_of, shared, slot_shape
 from ...sums import answered, together
 from .case import Case, each
 
@@ -32,7 +32,9 @@ def _slot(theta: Any, start: Any, kind: Any) -> Any:
 def trajectory(rule: Rule, case: Case) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Yield parameters and slots after each step of `rule`, on a case of one tensor."""
     shape = case.theta0.shape
-    own = case.shape if case.shape is not None and math.prod(case.shape) == shape[0] else shape
+    shaped = case.shape is not None and math.prod(case.shape) == shape[0]
+    # an element has no need to know the shape of its tensor
+    own = case.shape if shaped and scope_of(rule) != "element" and case.shape else shape
     theta = case.theta0.reshape(own)
     slots = begun(rule, theta, case.hyper)
     eta, host = multipliers(rule, case.eta).tolist(), Remembering(rule)

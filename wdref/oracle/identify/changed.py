@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rules.shapes import scope_of
 from ..cases.case import Case
 from ..cases.trajectory import begun, trajectory
 from ..judge.enclosure import enclose
@@ -56,8 +57,9 @@ def changed(rule: Any, case: Case, result: Result, at: Departure) -> str:
     """Say what is other in the step `at`, and where in the tensor; nothing if it is not known."""
     tensor, step = at.tensor or 0, (at.step or 0) - 1
     part, taken = case.parts()[tensor], case.steps_taken(tensor)
-    if step not in taken or getattr(rule, "step", None) is not None:
-        return ""  # a rule with a step of its own has no parts to change
+    whole = scope_of(rule) != "element" and len(part.shape or (1,)) != 1
+    if step not in taken or whole or getattr(rule, "step", None) is not None:
+        return ""  # a rule with a step of its own, or of rows and columns, has no parts to change
     i = taken.index(step)
     got = values_of(case, result, tensor)[step]
     enclosure = enclose(rule, part)

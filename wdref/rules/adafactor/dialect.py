@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 from array_api_compat import array_namespace
 
 from ...sums import Rounds, Sum
-from ..choice import constant, smaller
+from ..choice import constant, quotient, smaller
 from ..contract import Asking, Dialect, Hyper, Scope, Shape, Sqrt, question, schedule_question
 from ..decay import (
     DECOUPLED,
@@ -221,7 +221,7 @@ def adafactor_dialect(
     # UPDATE
     u = g / array_namespace(g).sqrt(v_hat)
     (u2,) = yield (Sum(u * u),)
-    u = u / at_least(1.0, rms(u2, count) / s.threshold)
+    u = u / at_least(1.0, quotient(rms(u2, count), s.threshold))
     step, first = _stepped(d, alpha, u, slots, s)
 
     # STEP

@@ -6,6 +6,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ...sums import Rounds, Sum
+from ..choice import quotient
 from .means import at_least, counted, has_rows, rms
 
 Array = Any
@@ -65,7 +66,7 @@ def adafactor(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Roun
     # UPDATE      U_t ← G_t / √V̂_t,  Û_t ← U_t / max(1, RMS(U_t) / d)                 lines 7, 8
     u = g / xp.sqrt(v_hat)
     (u2,) = yield (Sum(u * u),)
-    u = u / at_least(1.0, rms(u2, count) / s.threshold)
+    u = u / at_least(1.0, quotient(rms(u2, count), s.threshold))
 
     # STEP        θ_t ← θ_{t-1} - α_t Û_t                                             line 9
     step = alpha * u
