@@ -95,6 +95,8 @@ def brief(
     """
     row, rows = part
     names = (*BRIEF[dtype], *SHARED.get(dtype, ())[row % 4 :: 4 if rows > 1 else 1])
+    if dtype == "float64" and dialect.scope != "element":
+        names += ("no-decay",)  # where a trust ratio may be none
     if dtype == "float64" and {"row", "column"} & set(dialect.shapes):
         names += FACTORED  # what is kept by rows and columns shows in matrices alone
     for some in (regimes, ranks, tensors, lives):
