@@ -87,6 +87,11 @@ class Program:
         return printer(self.listing, Words(self.name, "paper", "wdref print"))
 
     @property
+    def numbers(self) -> list[str]:
+        """Slots of one number, which come after the arrays."""
+        return [name for name, _ in self.listing.numbers]
+
+    @property
     def times(self) -> list[str]:
         clock = ("t", "eta", "eta_before", *(r.name for r in self.listing.running))
         return [key for key in clock if key in self.listing.inputs]
@@ -126,14 +131,15 @@ def compile_rust(programs, folder: Path) -> ctypes.CDLL:
 
 def _door(program: Program) -> str:
     kind = {"float32": "f32", "float64": "f64"}[program.listing.dtype]
-    mutable = [x != "g" for x in program.listing.arrays]
+    places = [*program.listing.arrays, *program.numbers]
+    mutable = [x != "g" for x in places]
+    length = ["1" if x in program.numbers else "n" for x in places]
     pointers = ", ".join(
-        f"{x}: *{'mut' if own else 'const'} {kind}"
-        for x, own in zip(program.listing.arrays, mutable, strict=True)
+        f"{x}: *{'mut' if own else 'const'} {kind}" for x, own in zip(places, mutable, strict=True)
     )
     slices = ", ".join(
-        f"std::slice::from_raw_parts{'_mut' if own else ''}({x}, n)"
-        for x, own in zip(program.listing.arrays, mutable, strict=True)
+        f"std::slice::from_raw_parts{'_mut' if own else ''}({x}, {n})"
+        for x, own, n in zip(places, mutable, length, strict=True)
     )
     times = "".join(f"{x}: {'u32' if x == 't' else 'f64'}, " for x in program.times)
     hyper = ", ".join(f"{key}: *h.add({i})" for i, key in enumerate(program.listing.hyper))

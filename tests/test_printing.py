@@ -28,7 +28,8 @@ def job(program, seed, t):
     rng = np.random.default_rng([seed, t])
     dtype = program.listing.dtype
     size = int(rng.integers(0, 70))
-    bits = [rng.bytes(size * np.dtype(dtype).itemsize) for _ in program.listing.arrays]
+    sizes = [size] * len(program.listing.arrays) + [1] * len(program.numbers)
+    bits = [rng.bytes(n * np.dtype(dtype).itemsize) for n in sizes]
     arrays = [np.frombuffer(x, dtype) for x in bits]
     hyper = {key: float(value * rng.uniform(0.5, 1.01)) for key, value in HYPER.items()}
     times = {"t": t, "eta": rng.uniform(), "eta_before": rng.uniform()}
@@ -42,9 +43,13 @@ def expected(program, arrays, hyper, times):
     before = times["eta_before"] if times["t"] > 1 else None
     scalars = d.scalars(hyper, times["t"], times["eta"], before=before)
     theta, g, *slots = arrays
+    names = [*program.listing.arrays[2:], *program.numbers]
+    given = dict(zip(names, slots, strict=True))
+    slots = tuple(given[x].reshape(()) if x in program.numbers else given[x] for x in d.slots)
     with np.errstate(all="ignore"):
-        ((new, kept),) = PLAIN.update([Leaf(Kernel(d), theta, g, tuple(slots), scalars)])
-    return [new, g, *kept]
+        ((new, kept),) = PLAIN.update([Leaf(Kernel(d), theta, g, slots, scalars)])
+    after = dict(zip(d.slots, kept, strict=True))
+    return [new, g, *(after[x].reshape(-1) for x in names)]
 
 
 def check(found, want, same_bits):
