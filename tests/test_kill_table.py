@@ -51,7 +51,11 @@ def test_each_mutant_is_caught_and_named(bug):
 def test_the_matrix_sees_every_mutant(dtype):
     """In each dtype alone; bugs of several tensors, and what needs hundreds of steps, in the one
     dtype that every framework has."""
+    # what shows in matrices alone, or where λ is 0, is asked in float32
+    wide = ("adafactor-unfactored", "adafactor-sum", "adafactor-swapped", "lamb-undecayed",
+            "lars-undecayed")  # fmt: skip
     singles = [bug for bug in BUGS if isinstance(bug, Mutant) and not bug.late]
+    singles = [bug for bug in singles if bug.id not in wide]
     for bug in singles if dtype == "float64" else BUGS:
         claim = bug.claim if isinstance(bug, Mutant) else dialect("adamw", "pytorch")
         rule, spoil = (bug.rule, None) if isinstance(bug, Mutant) else (claim, bug)

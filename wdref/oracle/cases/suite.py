@@ -81,7 +81,6 @@ BRIEF = {
 SHARED = {"float32": ("overshoot", "large", "eps-0", "undamped", "all-damped", "rate-0", "rate-2",
                       "origin", "column", "square", "broad", "cube", "tensors-many",
                       "counter")}  # fmt: skip
-FACTORED = ("tall", "cube")
 BRIEF_STEPS = 400  # of the longest, but for the one that counts them
 
 
@@ -95,10 +94,6 @@ def brief(
     """
     row, rows = part
     names = (*BRIEF[dtype], *SHARED.get(dtype, ())[row % 4 :: 4 if rows > 1 else 1])
-    if dtype == "float64" and dialect.scope != "element":
-        names += ("no-decay",)  # where a trust ratio may be none
-    if dtype == "float64" and {"row", "column"} & set(dialect.shapes):
-        names += FACTORED  # what is kept by rows and columns shows in matrices alone
     for some in (regimes, ranks, tensors, lives):
         yield from map(_shorter, (c for c in some(claim, dialect, dtype) if _named(c) in names))
     yield from together(claim, dialect, dtype, part)
