@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from array_api_compat import array_namespace
 
-from ...sums import Rounds, Sum
+from ...sums import Count, Rounds, Sum
 from ..choice import constant, quotient, smaller
 from ..contract import Asking, Dialect, Hyper, Scope, Shape, Sqrt, question, schedule_question
 from ..decay import (
@@ -25,7 +25,8 @@ from ..decay import (
     read_lines,
     step_lines,
 )
-from .means import at_least, counted, has_rows, rms
+from ..trust import rms
+from .means import at_least, has_rows
 from .rule import adafactor
 
 Array = Any
@@ -210,7 +211,7 @@ def adafactor_dialect(
         theta = theta - s.decay * theta
 
     # STEP SIZE
-    theta2, count = yield Sum(theta * theta), counted(theta)
+    theta2, count = yield Sum(theta * theta), Count(theta)
     alpha = s.step if d.scale == "none" else s.step * at_least(s.eps2, rms(theta2, count))
 
     # MOMENTS

@@ -1,27 +1,10 @@
-"""Means and roots of them: what Adafactor reads of a tensor, its rows and its columns."""
+"""What Adafactor asks of its numbers and slots: bounds from below, and whether there are rows."""
 
 from typing import Any
 
-from array_api_compat import array_namespace
-
-from ...sums import Sum
-from ..choice import constant, larger, quotient, root
+from ..choice import constant, larger
 
 Array = Any
-
-
-def counted(theta: Array) -> Sum:
-    """Return the sum that is the number of a tensor's elements, all its shards' together."""
-    return Sum(array_namespace(theta).full_like(theta, 1.0))
-
-
-def rms(squares: Any, count: Any) -> Any:
-    """Return the root of the mean of squares, by their sum and number.
-
-    >>> rms(8.0, 2.0)
-    2.0
-    """
-    return root(quotient(squares, count))
 
 
 def at_least(bound: Any, x: Any) -> Any:

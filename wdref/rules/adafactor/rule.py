@@ -5,9 +5,10 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from ...sums import Rounds, Sum
+from ...sums import Count, Rounds, Sum
 from ..choice import quotient
-from .means import at_least, counted, has_rows, rms
+from ..trust import rms
+from .means import at_least, has_rows
 
 Array = Any
 
@@ -47,7 +48,7 @@ def adafactor(theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Roun
     r, c, v = slots
 
     # STEP SIZE   α_t ← max(ε2, RMS(θ_{t-1})) ρ_t                                     line 2
-    theta2, count = yield Sum(theta * theta), counted(theta)
+    theta2, count = yield Sum(theta * theta), Count(theta)
     alpha = s.step * at_least(s.eps2, rms(theta2, count))
 
     # MOMENTS     R_t, C_t from the means of G_t² + ε1 along the axes                 lines 4, 5
