@@ -10,6 +10,7 @@ What cannot be certified is not a number: a ball without finite radius says so.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
+from operator import add, mul, neg, sub, truediv
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from flint import arb
 
 from wdref.sums.rounds import AXES
 
-from .rounding import EXACT, Context, Widen
+from .rounding import EXACT, Context, Widen, any_order
 
 Real = float | arb  # a number given exactly, or a ball around one
 Verdicts = list[bool | None]  # None: the balls overlap, the answer is undecided
@@ -42,6 +43,13 @@ class Balls:
         self.context, self.difference = context, False
         self.shape = (len(self.items),) if shape is None else shape
 
+    def _like(self, items: list[arb], shape: tuple[int, ...] | None = None) -> "Balls":
+        """Balls of this context, which are known to be balls."""
+        new = Balls.__new__(Balls)
+        new.items, new.context, new.difference = items, self.context, False
+        new.shape = self.shape if shape is None else shape
+        return new
+
     def __iter__(self) -> Iterator[arb]:
         return iter(self.items)
 
@@ -64,15 +72,17 @@ class Balls:
 
     def map(self, widen: Widen | None, f: Callable[..., Any], *others: Any) -> "Balls":
         """Apply `f` elementwise and round once, where `widen` says how."""
-        whole = self._shaped(*others)
-        columns = [_column(x, whole) for x in others]
-        values = [f(*row) for row in zip(_column(self, whole), *columns, strict=True)]
-        return Balls(map(widen, values) if widen else values, self.context, whole)
+        shape = self._shaped(*others)
+        values = map(f, _column(self, shape), *[_column(x, shape) for x in others])
+        return self._like(widen.each(values) if widen else list(values), shape)
 
     def _shaped(self, *others: Any) -> tuple[int, ...]:
         """The shape of this array and the others together."""
-        shapes = {x.shape for x in (self, *others) if isinstance(x, Balls)}
-        return self.shape if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+        shape = self.shape
+        for x in others:
+            if isinstance(x, Balls) and x.shape != shape:
+                shape = np.broadcast_shapes(shape, x.shape)
+        return shape
 
     def summed(self, over: str, rest: Sequence["Balls"] = ()) -> Any:
         """Return the sum over the tensor, with the `rest` of its tree, or along one of its axes.
@@ -84,14 +94,16 @@ class Balls:
             axis = AXES[over] % self.ndim
             places = np.arange(len(self)).reshape(self.shape)
             rows = np.moveaxis(places, axis, -1).reshape(-1, self.shape[axis])
-            sums = [_sum([(self.items[i], 1) for i in row], self.context.every) for row in rows]
+            sums = [
+                any_order([(self.items[i], 1) for i in row], self.context.every) for row in rows
+            ]
             shape = tuple(1 if k == axis else n for k, n in enumerate(self.shape))
             return Balls(sums, self.context, shape)
         terms = [pair for x in (self, *rest) for pair in x._counted()]
         every, number = self.context.every, self.context.number
         for x in rest:  # of several dtypes the sum may be of the narrowest
             every, number = _coarser(every, x.context.every), _coarser(number, x.context.number)
-        return Number(_sum(terms, every), number)
+        return Number(any_order(terms, every), number)
 
     def stands_for(self) -> int:
         """Return how many elements of the whole tensor these are."""
@@ -102,12 +114,12 @@ class Balls:
         return zip(self.items, counts or (1,) * len(self), strict=True)
 
     def __add__(self, other: Any) -> "Balls":
-        total = self.map(self.context.every, lambda a, b: a + b, other)
+        total = self.map(self.context.every, add, other)
         total.difference = self.difference or getattr(other, "difference", False)
         return total
 
     def __sub__(self, other: Any) -> "Balls":
-        found = self.map(self.context.every, lambda a, b: a - b, other)
+        found = self.map(self.context.every, sub, other)
         found.difference = True
         return found
 
@@ -120,10 +132,10 @@ class Balls:
         if isinstance(other, Balls) and other is self:
             # a square is not negative, which a product of two balls may be
             return self.map(self.context.every, _square)
-        return self.map(self.context.every, lambda a, b: a * b, other)
+        return self.map(self.context.every, mul, other)
 
     def __truediv__(self, other: Any) -> "Balls":
-        return self.map(self.context.divide, lambda a, b: a / b, other)
+        return self.map(self.context.divide, truediv, other)
 
     def __rtruediv__(self, other: Any) -> "Balls":
         return self.map(self.context.divide, lambda a, b: b / a, other)
@@ -133,7 +145,7 @@ class Balls:
     # negation, |x|, comparison and choice are exact in floating point: nothing is widened
 
     def __neg__(self) -> "Balls":
-        return self.map(None, lambda a: -a)
+        return self.map(None, neg)
 
     def __abs__(self) -> "Balls":
         return self.map(None, abs)
@@ -356,20 +368,6 @@ def _column(x: Any, shape: tuple[int, ...]) -> list[arb]:
         return x.items
     places = np.broadcast_to(np.arange(len(x)).reshape(x.shape), shape)
     return [x.items[i] for i in places.reshape(-1)]
-
-
-def _sum(terms: Iterable[tuple[arb, int]], every: Widen | None) -> arb:
-    """The sum of terms that stand there several times; with roundings, of any order."""
-    total, size, n = arb(0), arb(0), 0
-    for x, count in terms:
-        total, n = total + x * count, n + count
-        size += abs(x) * count if every else 0
-    if every is None or n < 2 or size.is_zero():
-        return total
-    lost = (every.factor - 1).abs_upper() * (n - 1)
-    if not size < every.overflow or lost >= 1:
-        return arb.nan()
-    return total + arb(0, ((size * lost / (1 - lost)).abs_upper() + every.lost * n))
 
 
 def _coarser(a: Widen | None, b: Widen | None) -> Widen | None:

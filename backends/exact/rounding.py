@@ -1,5 +1,6 @@
 """Roundings of balls: every value that a ball may become by one rounding of a format."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from flint import arb
@@ -62,9 +63,28 @@ class Widen:
             return x * self.factor + self.term
         return arb.nan()  # it may become infinite, or is no number already
 
+    def each(self, values: Iterable[arb]) -> list[arb]:
+        """Round every one of `values`; most are neither near 0 nor near infinity."""
+        factor, term, lost, overflow = self.factor, self.term, self.lost, self.overflow
+        return [x * factor + term if lost < abs(x) < overflow else self(x) for x in values]
+
     def coarser(self, other: "Widen | None") -> "Widen":
         """The one that loses more."""
         return self if other is None or self.factor.rad() >= other.factor.rad() else other
+
+
+def any_order(terms: Iterable[tuple[arb, int]], every: Widen | None) -> arb:
+    """Return the sum of terms that stand there several times; with roundings, of any order."""
+    total, size, n = arb(0), arb(0), 0
+    for x, count in terms:
+        total, n = total + x * count, n + count
+        size += abs(x) * count if every else 0
+    if every is None or n < 2 or size.is_zero():
+        return total
+    lost = (every.factor - 1).abs_upper() * (n - 1)
+    if not size < every.overflow or lost >= 1:
+        return arb.nan()
+    return total + arb(0, ((size * lost / (1 - lost)).abs_upper() + every.lost * n))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Sums of arrays of any library: as float64 numbers of the host, or along an axis as arrays."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -13,6 +14,7 @@ from . import partial
 from .partial import Exact, Partial
 
 Array = Any
+FEW = 512  # terms that Python adds sooner than NumPy's passes over them begin
 
 
 def total(x: Array, /) -> Any:
@@ -24,8 +26,28 @@ def total(x: Array, /) -> Any:
     >>> total(np.array([1e16, 1.0, -1e16]))
     1.0
     """
+    few = at_once([x])
+    if few is not None:
+        return few
     part = partial_of(x)
     return own_sum(x) if part is None else partial.value([part[0]], lambda: [part[1]()])
+
+
+def at_once(arrays: Sequence[Array], /) -> float | None:
+    """Return the sum of a few terms of NumPy arrays, which Python rounds correctly (Shewchuk).
+
+    None where the terms are many or of another library, or where the sum is not finite.
+    """
+    if not all(isinstance(x, np.ndarray | np.generic) for x in arrays):
+        return None
+    if sum(x.size for x in arrays) > FEW:
+        return None
+    terms = chain.from_iterable(x.astype(np.float64).ravel().tolist() for x in arrays)
+    try:
+        value = math.fsum(terms)
+    except (OverflowError, ValueError):  # beyond the range on the way; ∞ - ∞
+        return None
+    return value if math.isfinite(value) else None
 
 
 def partial_of(x: Array, /) -> tuple[Partial, Callable[[], Exact]] | None:
@@ -55,6 +77,9 @@ def along(x: Array, axis: int, /) -> Array:
 
 
 def _row(row: Array) -> float:
+    few = at_once([row])
+    if few is not None:
+        return few
     return partial.value([partial.of(row)], lambda: [partial.exactly(row)])
 
 

@@ -119,14 +119,17 @@ def _of_tensor(asked: Asked) -> Any:
 
 
 def _of_tree(asked: Sequence[Asked]) -> Any:
-    first = asked[0]
-    counted = isinstance(first, Count)
-    if isinstance(first, Sum) and not counted and hasattr(first.terms, "summed"):
-        rest = [each.terms for each in asked[1:] if isinstance(each, Sum)]
-        return first.terms.summed("tree", rest)
+    terms = [each.terms for each in asked if isinstance(each, Sum)]
+    if isinstance(asked[0], Count):
+        return float(sum(map(arrays.count, terms)))
+    if terms and hasattr(terms[0], "summed"):
+        return terms[0].summed("tree", terms[1:])
+    few = arrays.at_once(terms) if len(terms) == len(asked) else None
+    if few is not None:
+        return few
     parts = [each.part() for each in asked]
     if any(part is None for part in parts):
-        return sum(arrays.own_sum(each.terms) for each in asked if isinstance(each, Sum))
+        return sum(map(arrays.own_sum, terms))
     known = [part for part in parts if part is not None]
     return partial.value([part.partial for part in known], lambda: [p.exact() for p in known])
 

@@ -5,6 +5,7 @@ All values come from integers by exact arithmetic: they are the same on every ma
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -116,14 +117,19 @@ def changed(rule: Any, case: Case, change: Callable[[Case], Case]) -> Case:
 
 def noise(rows: int, columns: int, seed: int = 1) -> Array:
     """Numbers in ±[1/2, 1) of 10 significant bits, from splitmix64: exact in every dtype."""
+    return np.array(_splitmix(rows * columns, seed)).reshape(rows, columns)
+
+
+@lru_cache
+def _splitmix(count: int, seed: int) -> tuple[float, ...]:
     values, state = [], seed * 0x9E3779B97F4A7C15
-    for _ in range(rows * columns):
+    for _ in range(count):
         state = (state + 0x9E3779B97F4A7C15) % 2**64
         z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
         z ^= z >> 31
         values.append((512 + (z & 511)) / 1024 * (-1 if z >> 63 else 1))
-    return np.array(values, dtype=float).reshape(rows, columns)
+    return tuple(values)
 
 
 def rounded(x: Array, dtype: str) -> Any:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from itertools import combinations
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from ..cases.suite import regimes
 from ..judge.verdict import judge
 from ..targets.targets import Result
 from .detection import plainly
+from .reached import Line, lines_run, statement
 
 SHARED = {"wdref.rules.decay": ("coefficients", "read", "clipped")}  # of every family
 
@@ -75,7 +76,7 @@ def score(modules: Sequence[str] = ()) -> Score:
     for module in modules or subjects():
         for site, spoiled in mutations(module):
             total += 1
-            if not is_caught(module, spoiled):
+            if not is_caught(site, spoiled):
                 survivors.append(site)
     return Score(total, total - len(survivors), *wilson(total - len(survivors), total),
                  tuple(survivors))  # fmt: skip
@@ -142,11 +143,13 @@ def _swapper(node: ast.BinOp) -> Any:
     return swap
 
 
-def is_caught(module: str, spoiled: types.ModuleType) -> bool:
+def is_caught(site: Site, spoiled: types.ModuleType) -> bool:
     """Whether the spoiled copy deviates, or cannot run, on some case of some dialect."""
+    lines = statement(site.module, site.line)
     return any(_differs(d, subject, case, right)
-               for names in (REGIMES, BRANCHES) for d, subject in _spoiled(module, spoiled)
-               for case, right in _suite(d, names))  # fmt: skip
+               for names in (REGIMES, BRANCHES) for d, subject in _spoiled(site.module, spoiled)
+               if lines & _suite(d, names).lines
+               for case, right in _suite(d, names).asked)  # fmt: skip
 
 
 def _differs(dialect: Any, subject: Any, case: Any, right: Any) -> bool:
@@ -154,7 +157,7 @@ def _differs(dialect: Any, subject: Any, case: Any, right: Any) -> bool:
         values = plainly(subject, case)
     except Exception:  # a rule that cannot run is caught
         return True
-    if np.array_equal(values, right, equal_nan=True):  # most lines are of other dialects
+    if np.array_equal(values, right, equal_nan=True):
         return False
     verdict = judge(dialect, case, Result("ok", values), excuse=False).verdict
     return verdict not in ("conforms", "undecided")
@@ -198,16 +201,24 @@ def _copy(own: str, module: str, spoiled: types.ModuleType) -> types.ModuleType:
     return copy
 
 
+class _Suite(NamedTuple):
+    """Cases with what the rule itself gives, which conforms, and the lines that it runs there."""
+
+    asked: list[tuple[Any, Any]]
+    lines: set[Line]
+
+
 @cache
-def _suite(dialect: Any, names: tuple[str, ...]) -> list[tuple[Any, Any]]:
-    """Cases, and what the rule itself gives, which conforms."""
+def _suite(dialect: Any, names: tuple[str, ...]) -> _Suite:
     found = regimes(dialect.family, dialect, "float64")
     bounds = names == BRANCHES
     asked = [x for x in found if x.id.split("/")[0] in names or (bounds and "bound" in x.flags)]
     if "row" in dialect.shapes and not bounds:
         shaped = ranks(dialect.family, dialect, "float64")
         asked += [x.parts()[0] for x in shaped if x.id.split("/")[0] in SHAPED]
-    return [(case, plainly(dialect, case)) for case in asked]
+    with lines_run() as lines:
+        right = [(case, plainly(dialect, case)) for case in asked]
+    return _Suite(right, lines)
 
 
 @cache
