@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from array_api_compat import array_namespace
 
-from ...sums import Rounds, Sum
+from ...sums import Rounds, Sum, alone
 from ..choice import larger, root
 from ..contract import (
     Asking,
@@ -111,11 +111,12 @@ class MarsDialect(Dialect):
             form=self.form, start=self.start, eps=self.eps, schedule=self.schedule
         )
         written = self.form not in UNPLAIN and self.eps in ("outside", "hat")
-        return mars if plain and written else self.rule()
+        return mars if plain and written else partial(mars_dialect, self)
 
-    def rule(self) -> Asking:  # type: ignore[override]  # one that asks
-        """The rule with all its questions."""
-        return partial(mars_dialect, self)
+    def rule(self) -> Any:
+        """The rule with all its questions: one that asks, where it clips."""
+        asking = partial(mars_dialect, self)
+        return asking if self.norm == "tensor" else partial(alone, asking)
 
     def scalars(
         self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
@@ -160,9 +161,7 @@ class MarsDialect(Dialect):
             eps = "ε/√(1-β2^t)" if self.eps == "hat" and corrected else "ε"
             below = f"√(v̂ + {eps})" if self.eps == "inside" else f"(√v̂ + {eps})"
             step = f"η α m̂/{below}"
-        return read_lines(
-            self.schedule, *lines, *step_lines(self.form, self.order, step), "g₋ ← g"
-        )
+        return read_lines(self.schedule, *lines, *step_lines(self.form, self.order, step), "g₋ ← g")
 
     def plain(self) -> Self:
         """Return the same function in the plainest words."""
