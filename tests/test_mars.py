@@ -151,7 +151,7 @@ def test_the_paper_s_lines_are_the_dialect_s(form, answers, same_bits):
 
 
 def slots_of(d, m, v, last):
-    return (m, last) if d.step == "sign" else (m, v * v, last)
+    return (m, last) if d.direction == "sign" else (m, v * v, last)
 
 
 @pytest.mark.parametrize("name", ["numpy", "numba"])

@@ -48,7 +48,7 @@ def step(d, h, x, gradients, clipped, eta):
     """Return the parameters after a step."""
     squared = gradients if d.square == "gradient" else clipped
     means = [average(d, h["beta1"], column) for column in zip(*clipped, strict=True)]
-    if d.step == "sign":
+    if d.direction == "sign":
         u = [y if isnan(y) else sign(y) for y in means]
     else:
         squares = [average(d, h["beta2"], [y * y for y in column])

@@ -67,9 +67,9 @@ class MarsDialect(Dialect):
     ``form``: the paper's is "lr". ``start``: before the "first" gradient stands itself, so that the
     first step has no correction (the paper), or "zero". ``norm``: c is clipped to the norm 1 of its
     "tensor" (the paper), or "none" is. ``square``: v is of the "corrected" c (the paper), or of the
-    "gradient". ``step``: by both moments, "adam" (MARS-AdamW, Algorithm 2), or by the "sign" of m
-    (MARS-Lion, Algorithm 3), which has neither v nor ε. ``eps``: outside √v̂ (the paper), "hat" or
-    inside the root. ``bias``: both moments corrected or none.
+    "gradient". ``direction``: that of both moments, "adam" (MARS-AdamW, Algorithm 2), or the "sign"
+    of m (MARS-Lion, Algorithm 3), which has neither v nor ε. ``eps``: outside √v̂ (the paper), "hat"
+    or inside the root. ``bias``: both moments corrected or none.
     """
 
     form: MarsForm = question("lr", lines=dict.fromkeys(DECOUPLED, "lr"))
@@ -79,7 +79,7 @@ class MarsDialect(Dialect):
     square: Literal["corrected", "gradient"] = question(
         "corrected", scalars={"gradient": "corrected"}
     )
-    step: Literal["adam", "sign"] = question("adam")
+    direction: Literal["adam", "sign"] = question("adam")
     eps: Literal["outside", "hat", "inside"] = question(
         "outside", lines={"hat": "outside"}, scalars={"inside": "outside"}
     )
@@ -91,12 +91,12 @@ class MarsDialect(Dialect):
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the state arrays."""
-        return ("m", "last") if self.step == "sign" else ("m", "v", "last")
+        return ("m", "last") if self.direction == "sign" else ("m", "v", "last")
 
     @property
     def hyper(self) -> tuple[str, ...]:
         """Names of the hyperparameters that the dialect reads."""
-        of_step = ("beta1",) if self.step == "sign" else ("beta1", "beta2", "eps")
+        of_step = ("beta1",) if self.direction == "sign" else ("beta1", "beta2", "eps")
         return ("learning_rate", *of_step, "gamma", "weight_decay")
 
     @property
@@ -129,7 +129,7 @@ class MarsDialect(Dialect):
             correction=0.0 if begins else h["gamma"] * (beta1 / (1 - beta1)),
             beta1=beta1,
             one_minus_beta1=1 - beta1,
-            **(self._of_adam(h, t, sqrt) if self.step == "adam" else {}),
+            **(self._of_adam(h, t, sqrt) if self.direction == "adam" else {}),
             **coefficients(self.form, h, eta),
         )
 
@@ -153,7 +153,7 @@ class MarsDialect(Dialect):
                  *(("c ← c/max(1, ‖c‖)",) if self.norm == "tensor" else ()),
                  "m ← β1 m + (1-β1) c"]  # fmt: skip
         step = "η α sgn(m)"
-        if self.step == "adam":
+        if self.direction == "adam":
             lines += [f"v ← β2 v + (1-β2) {'g' if self.square == 'gradient' else 'c'}²"]
             corrected = self.bias == "both"
             m_hat, v_hat = ("m/(1-β1^t)", "v/(1-β2^t)") if corrected else ("m", "v")
@@ -166,7 +166,7 @@ class MarsDialect(Dialect):
     def plain(self) -> Self:
         """Return the same function in the plainest words."""
         found, change = super().plain(), dict[str, Any]()
-        if found.step == "sign":  # there is no v
+        if found.direction == "sign":  # there is no v
             change |= {"square": "corrected", "eps": "outside", "bias": "both"}
         elif found.bias == "none" and found.eps == "hat":
             change["eps"] = "outside"
@@ -205,7 +205,7 @@ def mars_dialect(
 
     # MOMENTS
     m = s.beta1 * m + s.one_minus_beta1 * c
-    if d.step == "sign":
+    if d.direction == "sign":
         return moved(d, theta, s.step * xp.sign(m), s), (m, g)
     squared = g if d.square == "gradient" else c
     v = s.beta2 * slots[1] + s.one_minus_beta2 * (squared * squared)

@@ -50,7 +50,7 @@ NORM = {
 
 def denominator(rule: MarsDialect) -> str:
     """Return what is divided by; ε/√(1-β2^t) is an ε where v is not corrected."""
-    if rule.step == "sign":
+    if rule.direction == "sign":
         return ""
     if rule.bias == "both":
         return DENOMINATOR[rule.eps]
@@ -60,7 +60,7 @@ def denominator(rule: MarsDialect) -> str:
 def words(rule: MarsDialect) -> list[str]:
     """Describe the correction, the clip and the moments in a few sentences."""
     said = [START[rule.start], NORM[rule.norm]]
-    if rule.step == "sign":
+    if rule.direction == "sign":
         return [*said, "The step is the sign of the moment."]
     if rule.square == "gradient":
         said.append("The second moment is of the gradient, not of what is corrected.")
@@ -102,12 +102,12 @@ FAMILY = Family(
         "start": rule.start,
         "norm": rule.norm,
         "square": rule.square,
-        "step": rule.step,
+        "direction": rule.direction,
         "eps": rule.eps,
         "bias_correction": rule.bias,
     },
     denominator=denominator,
-    corrected=lambda rule: BIAS[rule.bias] if rule.step == "adam" else "",
+    corrected=lambda rule: BIAS[rule.bias] if rule.direction == "adam" else "",
     words=words,
     subjects={
         f"{__package__}.rule": ("mars",),
