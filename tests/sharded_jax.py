@@ -90,6 +90,7 @@ def sums():
         wdref.LAMB(learning_rate=0.1, weight_decay=0.1),
         wdref.NovoGrad(learning_rate=0.1, weight_decay=0.1),
         wdref.StableAdamW(learning_rate=0.1, weight_decay=0.1),
+        wdref.MARS(learning_rate=0.1, weight_decay=0.1),
         wdref.AdamW(weight_decay=0.1, clip=0.5, clip_by="tree"),
     ):
         want = steps(opt, values, jax.devices()[0])

@@ -38,10 +38,12 @@ BUGS = [bug for bug in gallery() if bug.id not in UNGRADED]
 FORM, STEP, BIAS = {"form"}, {"step"}, {"bias"}
 TWISTED = {
     **dict.fromkeys(("M01", "M02", "M03", "M15", "M16", "M30", "M32", "M38", "M47", "M48",
-                     "M03-sgd", "lars-denominator"), FORM),
-    **dict.fromkeys(("M25-inverted", "M25-constant", "M39", "M40", "M49", "M50", "M51"), BIAS),
+                     "M03-sgd", "lars-denominator", "mars-l2-late"), FORM),
+    **dict.fromkeys(("M25-inverted", "M25-constant", "M39", "M40", "M49", "M50", "M51",
+                     "mars-fused-bias"), BIAS),
     **dict.fromkeys(("M42", "M43", "M44", "M52", "M57-adagrad", "skip-zeros", "adadelta-product",
-                     "adadelta-added-twice", "fromage-square", "novograd-swapped", "sm3-undamped",
+                     "adadelta-added-twice", "fromage-square", "mars-alias", "mars-clip",
+                     "mars-fused-kept", "mars-recursive", "novograd-swapped", "sm3-undamped",
                      "NAdam-extra-mu", "NAdam-no-product", "NAdam-stored"),
                     STEP),
     "M14": {"form", "eps"},

@@ -14,6 +14,7 @@ MAKE = {
     "LAMB": lambda: wdref.LAMB(learning_rate=0.1, weight_decay=0.01),
     "LARS": lambda: wdref.LARS(learning_rate=0.1, weight_decay=0.01),
     "NovoGrad": lambda: wdref.NovoGrad(learning_rate=0.1, weight_decay=0.01),
+    "MARS": lambda: wdref.MARS(learning_rate=0.1, weight_decay=0.01),
     "global norm": lambda: wdref.AdamW(learning_rate=0.1, weight_decay=0.01, clip=0.5,
                                        clip_by="tree"),
     "Prodigy": lambda: wdref.Prodigy(learning_rate=1.0, weight_decay=0.01),

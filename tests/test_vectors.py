@@ -56,6 +56,10 @@ def test_every_claim_of_every_program_with_a_source_is_a_file():
     assert sum(len(vectors.suite(*each).vectors) for each in wanted) > 4000
 
 
+def test_every_source_says_where_it_is():
+    assert [each for each, source in sources().items() if not all(source)] == []
+
+
 def test_the_files_are_well_formed(adamw_vectors):
     for path in adamw_vectors.glob("*.json"):
         assert lint(path) == []

@@ -79,7 +79,8 @@ class Plain:
         asked = iter(together(asking, sums))
         results = (leaf.kernel(*leaf[1:5]) if not asks(leaf) else next(asked)
                    for leaf in leaves)  # fmt: skip
-        return [(_array(theta), tuple(map(_array, slots))) for theta, slots in results]
+        return [(_array(theta), tuple(_array(_kept(x, leaf)) for x in slots))
+                for leaf, (theta, slots) in zip(leaves, results, strict=True)]  # fmt: skip
 
     def step(self, leaves: Sequence[Leaf], /) -> None:
         """Evaluate every leaf first, then write: an error on the way leaves all as it was."""
@@ -133,6 +134,11 @@ def write(leaf: Leaf, result: tuple[Array, tuple[Array, ...]], outputs: Sequence
 def _array(x: Array) -> Array:
     # NumPy's arithmetic turns arrays without axes into scalars, which nothing can be written to
     return x if x.ndim else array_namespace(x).asarray(x)
+
+
+def _kept(x: Array, leaf: Leaf) -> Array:
+    # a rule may keep the gradient, whose array is its caller's, who writes the next one into it
+    return _copy(x) if x is leaf.g else x
 
 
 def _copy(x: Array) -> Array:

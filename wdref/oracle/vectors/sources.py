@@ -28,6 +28,18 @@ PROGRAMS = {
     "optax": ("optax", "github.com/google-deepmind/optax, version 0.2.8"),
     "paddle": ("Paddle", "github.com/PaddlePaddle/Paddle, version 3.3"),
     "mlx": ("MLX", "github.com/ml-explore/mlx, version 0.32"),
+    "tinygrad": ("tinygrad", "github.com/tinygrad/tinygrad, version 0.14"),
+    "dadaptation": ("dadaptation", "github.com/facebookresearch/dadaptation, version 3.2"),
+    "prodigyopt": ("prodigyopt", "github.com/konstmish/prodigy, version 1.1"),
+    "optimi": ("optimi", "github.com/warner-benjamin/optimi, version 0.3"),
+    "pytorch_optimizer": (
+        "pytorch_optimizer", "github.com/kozistr/pytorch_optimizer, version 4.1",
+    ),
+    "timm": ("timm", "github.com/huggingface/pytorch-image-models, version 1.0.31"),
+    "zeta": ("zeta", "github.com/kyegomez/zeta"),
+    "levanter": ("levanter", "github.com/marin-community/levanter"),
+    "transformers": ("transformers", "github.com/huggingface/transformers, version 5.24"),
+    "mlx_optimizers": ("mlx_optimizers", "github.com/stockeh/mlx-optimizers, version 0.4"),
 }  # fmt: skip
 
 

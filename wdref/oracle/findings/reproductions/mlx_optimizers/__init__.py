@@ -1,0 +1,1 @@
+"""Deviations found in mlx_optimizers, one file each: see the parent."""
