@@ -100,23 +100,24 @@ def tiled(x, *, count, kind, rounds):
     return Bounds(np.tile(x.astype(kind), count), None, rounds)
 
 
-@cache
 def scalars(d, case, t):
-    return shared_scalars(d.scalar_key(), case, t)
+    eta, before = (float(case.eta[max(k, 0)]) for k in (t - 1, t - 2))
+    return shared_scalars(key_of(d), tuple(case.hyper.items()), case.dtype, t, eta, before)
 
 
 @cache
-def shared_scalars(d, case, t):
+def key_of(d):
+    return d.scalar_key()
+
+
+@cache
+def shared_scalars(d, hyper, dtype, t, eta, before):
     """For each scalar its ball, and the ball of what a host may hold."""
-    exact, eta = load("exact"), case.eta.tolist()
-    given = (d, dict(case.hyper), t, eta[t - 1])
-    before = eta[max(t - 2, 0)]
+    exact, given = load("exact"), (d, dict(hyper), t, eta)
     real = exact.scalars(*given, before=before)
-    wide = exact.scalars(*given, before=before, arithmetic=Arithmetic.of(case.dtype))
+    wide = exact.scalars(*given, before=before, arithmetic=Arithmetic.of(dtype))
     pairs = zip(real, wide, strict=True)
-    return type(real)(
-        *(None if x is None else _number((x, y), *KINDS[case.dtype]) for x, y in pairs)
-    )
+    return type(real)(*(None if x is None else _number((x, y), *KINDS[dtype]) for x, y in pairs))
 
 
 KINDS = {dtype: (midpoint_dtype(dtype), Rounds.of(dtype, CORRECT)) for dtype in WANTED}

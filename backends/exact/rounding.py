@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
+import flint
 from flint import arb
 
 from wdref.engine.arithmetic import CORRECT, CUBE_ROOT, Primitives
@@ -49,11 +51,7 @@ class Widen:
     @staticmethod
     def by(dtype: str, *, units: float = 1.0, flush: bool = False) -> "Widen":
         """One rounding to `dtype` of `units` halves of a unit in the last place."""
-        rounding = Rounding.of(dtype)
-        u = arb(2) ** -rounding.precision
-        lost = arb(2) ** (rounding.normal if flush else rounding.subnormal)
-        overflow = arb(2) ** rounding.overflow * (1 - u / 2)
-        return Widen(arb(1, arb(units) * u), lost, arb(0, lost), overflow)
+        return _widen(dtype, units, flush, flint.ctx.prec)
 
     def __call__(self, x: arb) -> arb:
         size = abs(x)
@@ -71,6 +69,15 @@ class Widen:
     def coarser(self, other: "Widen | None") -> "Widen":
         """The one that loses more."""
         return self if other is None or self.factor.rad() >= other.factor.rad() else other
+
+
+@lru_cache
+def _widen(dtype: str, units: float, flush: bool, _bits: int) -> Widen:
+    rounding = Rounding.of(dtype)
+    u = arb(2) ** -rounding.precision
+    lost = arb(2) ** (rounding.normal if flush else rounding.subnormal)
+    overflow = arb(2) ** rounding.overflow * (1 - u / 2)
+    return Widen(arb(1, arb(units) * u), lost, arb(0, lost), overflow)
 
 
 def any_order(terms: Iterable[tuple[arb, int]], every: Widen | None) -> arb:

@@ -180,15 +180,28 @@ def _of_its_size(ratios: Callable[..., Array]) -> Holds:
 
 def _narrow(names: tuple[str, ...]) -> Callable[..., Array]:
     def ratios(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic) -> Array:
-        wider = arithmetic.with_narrow(*names)
-        return enclose(dialect, case, arithmetic=wider).ratio(values)
+        return _ratios(dialect, case, values, arithmetic.with_narrow(*names))
 
     return ratios
 
 
 def _cancelling(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic) -> Array:
-    wider = replace(arithmetic, cancels=True)
+    return _ratios(dialect, case, values, replace(arithmetic, cancels=True))
+
+
+def _ratios(dialect: Any, case: Case, values: Array, wider: Arithmetic) -> Array:
+    """The ratios, of the first steps alone where one is beyond the limit: those cost little."""
+    if _alone(dialect, case):
+        some = _shortened(case, FIRST_STEPS)
+        early = enclose(dialect, some, arithmetic=wider).ratio(values[:FIRST_STEPS])
+        if not _inside(early):
+            return early
     return enclose(dialect, case, arithmetic=wider).ratio(values)
+
+
+def _alone(dialect: Any, case: Case) -> bool:
+    """Whether a tensor's steps are its own, and not its tree's."""
+    return case.whole is None or scope_of(dialect) != "tree"
 
 
 def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic) -> bool:
@@ -198,13 +211,8 @@ def _in_float32(dialect: Any, case: Case, values: Array, arithmetic: Arithmetic)
             return False
     wider = replace(Arithmetic.of("float32"), primitives=arithmetic.primitives)
     single = changed(dialect, case, _single)
-    alone = single.whole is None or scope_of(dialect) != "tree"
-    for steps in (FIRST_STEPS,) * alone + (len(values),):  # few refute most, and cost little
-        some = _shortened(single, steps) if alone else single
-        ratio = enclose(dialect, some, arithmetic=wider).ratio(values[:steps])
-        if not _inside(ratio):
-            return False
-    return not np.all(np.isnan(ratio))
+    ratio = _ratios(dialect, single, values, wider)
+    return _inside(ratio) and not np.all(np.isnan(ratio))
 
 
 def _single(case: Case) -> Case:
