@@ -44,7 +44,7 @@ Array = Any
 CautiousForm = Literal["lr", "none", "l2", "paper", "fixed", "initial_lr", "proximal", "corrected",
                        "masked"]  # fmt: skip
 Base = Literal["adam", "lion"]
-Mask = Literal["aligned", "unopposed", "gradient"]
+Mask = Literal["aligned", "gradient"]
 
 FLOOR = 1e-3  # of the mean of the mask, in the programs that divide by it
 UNPLAIN = ("l2", "masked")  # forms that no paper's file has a line for
@@ -71,17 +71,16 @@ class CautiousDialect(Dialect):
 
     ``order``: the paper decays "after" the step, its authors' program now "together" with it.
     ``base``: the step u is that of "adam" (the paper), or of "lion", sgn(β1 m + (1-β1) g).
-    ``mask``: a coordinate is stepped where u g > 0, "aligned" (the paper), or where u g ≥ 0,
-    "unopposed"; or each is, by |u| in the direction of the "gradient" (Grams). ``scale``: what is
-    left is multiplied by n/(Σφ + 1), "count" (the paper), or by 1/max(mean φ, 1/1000), "mean" (the
-    programs). ``eps``: outside √v̂ (the paper), or "hat". ``bias``: both averages are corrected,
-    or none.
+    ``mask``: a coordinate is stepped where it is "aligned", u g > 0 (the paper), or each is, by |u|
+    in the direction of the "gradient" (Grams). ``scale``: what is left is multiplied by n/(Σφ + 1),
+    "count" (the paper), or by 1/max(mean φ, 1/1000), "mean" (the programs). ``eps``: outside √v̂
+    (the paper), or "hat". ``bias``: both averages are corrected, or none.
     """
 
     form: CautiousForm = form_question("lr")
     order: Order = question("after", scalars={"after": "together"})
     base: Base = "adam"
-    mask: Mask = question("aligned", scalars={"unopposed": "aligned", "gradient": "aligned"})
+    mask: Mask = question("aligned", scalars={"gradient": "aligned"})
     scale: Literal["count", "mean"] = question("count", scalars={"mean": "count"})
     eps: Literal["outside", "hat"] = question("outside", lines={"hat": "outside"})
     bias: Literal["both", "none"] = "both"
@@ -154,9 +153,8 @@ class CautiousDialect(Dialect):
         lines = [gradient_line(self.form, "", "none"), *self._update()]
         step = "η α sgn(g) |u|"
         if self.mask != "gradient":
-            sign = ">" if self.mask == "aligned" else "≥"
             scale = "n/(Σφ + 1)" if self.scale == "count" else "1/max(mean φ, 1/1000)"
-            lines += [f"φ ← 1 where u g {sign} 0, else 0", f"r ← {scale}   (over the tensor)"]
+            lines += ["φ ← 1 where u g > 0, else 0", f"r ← {scale}   (over the tensor)"]
             step = "η α r φ u"
         return read_lines(self.schedule, *lines, *step_lines(self.form, self.order, step))
 
@@ -190,7 +188,7 @@ def cautious_dialect(
 
         g = ∇f(θ) [+ λ θ]
         u = m̂ / (√v̂ + ε), or sgn(β1 m + (1 - β1) g)
-        φ = 1 where u g > 0, or where u g ≥ 0, else 0
+        φ = 1 where u g > 0, else 0
         r = n / (Σ φ + 1), or 1 / max(Σ φ / n, 1/1000)
         θ = θ - η α r φ u, with the decay together or after
     """
@@ -198,9 +196,7 @@ def cautious_dialect(
     g, u, new_slots = _updated(d, theta, g, slots, s)
 
     # MASK
-    product = u * g
-    agrees = product > 0.0 if d.mask == "aligned" else product >= 0.0
-    phi = xp.where(agrees, xp.full_like(u, 1.0), xp.full_like(u, 0.0))
+    phi = xp.where(u * g > 0.0, xp.full_like(u, 1.0), xp.full_like(u, 0.0))
     agreeing, n = yield Sum(phi), Count(g)
 
     # STEP

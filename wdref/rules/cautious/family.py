@@ -56,7 +56,6 @@ Cao, Li & Song (2024), with the decay of their program.
 
 MASK = {
     "aligned": "A coordinate is stepped where the step and the gradient have one sign.",
-    "unopposed": "A coordinate is stepped where the step and the gradient have no other sign.",
     "gradient": "A coordinate is stepped in the direction of its gradient.",
 }
 SCALE = {
