@@ -200,7 +200,7 @@ def test_same_bits(d, name, dtype, same_bits):
     if name == "numba":
         pytest.importorskip("numba", reason="the extra `fast` installs it")
     rng = np.random.default_rng(0)
-    for size in (0, 1, 7, 300):
+    for size in (0, 1, 7, 300, 40_000):  # the last in more than one thread
         theta, g, m, v = rng.normal(size=(4, size)).astype(dtype)
         slots = (m, v * v)[: len(d.slots)]
         for t in (1, 2):
