@@ -28,6 +28,8 @@ PROGRAMS = {
     "optax": ("optax", "github.com/google-deepmind/optax, version 0.2.8"),
     "paddle": ("Paddle", "github.com/PaddlePaddle/Paddle, version 3.3"),
     "mlx": ("MLX", "github.com/ml-explore/mlx, version 0.32"),
+    "c_optim": ("C-Optim", "github.com/kyleliang919/C-Optim, commit 2c0517c"),
+    "grams": ("grams-pytorch", "github.com/Gunale0926/Grams, version 0.0.2"),
 }  # fmt: skip
 
 
