@@ -62,6 +62,8 @@ EQUIVALENT = {
     # a way has a length, and no side; a sum that nobody reads may be asked for
     ("dog", "way = theta - theta0"),
     ("dog", "if s.first is not None:"),
+    # of the average of Grams |m| alone is read: its sign is nobody's
+    ("cautious", "m = s.beta1 * m + s.one_minus_beta1 * g"),
     # absent is λ where a mask leaves it out, which no case has; tests/test_every_program.py masks
     ("stableadamw", 'if d.form == "ratio" and s.decay is not None:'),
     # an average of the wrong sign, whose square alone is read

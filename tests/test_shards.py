@@ -13,6 +13,7 @@ import wdref
 MAKE = {
     "LAMB": lambda: wdref.LAMB(learning_rate=0.1, weight_decay=0.01),
     "LARS": lambda: wdref.LARS(learning_rate=0.1, weight_decay=0.01),
+    "CautiousAdamW": lambda: wdref.CautiousAdamW(learning_rate=0.1, weight_decay=0.01),
     "NovoGrad": lambda: wdref.NovoGrad(learning_rate=0.1, weight_decay=0.01),
     "MARS": lambda: wdref.MARS(learning_rate=0.1, weight_decay=0.01),
     "global norm": lambda: wdref.AdamW(learning_rate=0.1, weight_decay=0.01, clip=0.5,

@@ -40,6 +40,8 @@ PROGRAMS = {
     "levanter": ("levanter", "github.com/marin-community/levanter"),
     "transformers": ("transformers", "github.com/huggingface/transformers, version 5.24"),
     "mlx_optimizers": ("mlx_optimizers", "github.com/stockeh/mlx-optimizers, version 0.4"),
+    "c_optim": ("C-Optim", "github.com/kyleliang919/C-Optim, commit 2c0517c"),
+    "grams": ("grams-pytorch", "github.com/Gunale0926/Grams, version 0.0.2"),
 }  # fmt: skip
 
 
