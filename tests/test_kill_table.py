@@ -28,7 +28,7 @@ from wdref.oracle.proof.detection import (
     suite,
     worst_right,
 )
-from wdref.oracle.proof.right_orders import Order, run
+from wdref.oracle.proof.rights.orders import Order, run
 from wdref.oracle.targets.targets import Result
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")

@@ -18,7 +18,7 @@ from ..cases.trajectory import trajectory
 from ..identify.identify import Identity, identify
 from ..judge.verdict import CaseVerdict, judge, judge_all, overall
 from ..targets.targets import Result
-from .right_orders import Order, run
+from .rights.orders import Order, run
 
 DTYPES = ("float64", "float32")
 RIGHTS = 400  # right implementations

@@ -1,4 +1,4 @@
-"""Answers to the sums of a rule, in one of the ways of `right_sums`."""
+"""Answers to the sums of a rule, in one of the ways of `additions`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ...sums import Count, Cover, cover
-from ...sums.rounds import AXES
-from . import right_sums
-from .right_arrays import Habits, Product
-from .right_machines import wider
+from ....sums import Count, Cover, cover
+from ....sums.rounds import AXES
+from . import additions
+from .arrays import Habits, Product
+from .machines import wider
 
-SUMS = (*right_sums.WAYS, "fused", "length")
+SUMS = (*additions.WAYS, "fused", "length")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The sums that several tensors ask for in a round; `way` is one of `right_ways.Way`."""
+    """The sums that several tensors ask for in a round; `way` is one of `ways.Way`."""
 
     way: Any
     habits: Sequence[Habits]
@@ -44,11 +44,11 @@ class Answers:
             return self._number(first, sum(np.prod(x.shape) for x in terms))
         if self.way.tree == "joined":
             return self._number(first, self._summed(first, terms))
-        sums = np.array([self._summed(h, [x]) for h, x in zip(self.habits, terms, strict=True)])
+        each = np.array([self._summed(h, [x]) for h, x in zip(self.habits, terms, strict=True)])
         if self.way.tree == "norms" and all(a is b for a, b in map(_factors, terms)):
-            norms = np.sqrt(sums)
-            sums = norms * norms
-        return self._number(first, right_sums.forward(sums))
+            norms = np.sqrt(each)
+            each = norms * norms
+        return self._number(first, additions.forward(each))
 
     def _number(self, habits: Habits, x: Any) -> Any:
         """A sum as the scalars that follow from it read it; of a norm's square no digit is lost."""
@@ -63,13 +63,14 @@ class Answers:
         pairs = [_factors(x) for x in terms]
         squares = all(a is b for a, b in pairs)
         if self.way.sums == "length" and squares:
-            norm = right_sums.length(self._digits([a for a, _ in pairs], axis))
+            norm = additions.length(self._digits([a for a, _ in pairs], axis))
             found = norm.astype(wider(norm.dtype)) ** 2
         elif self.way.sums == "fused":
-            found = right_sums.fused(*(self._digits(side, axis) for side in zip(*pairs)))
+            factors = zip(*pairs, strict=True)
+            found = additions.fused(*(self._digits(side, axis) for side in factors))
         else:
-            way = right_sums.WAYS.get(self.way.sums, right_sums.own)
-            found = way(self._digits([x.array for x in terms], axis), habits.rng)
+            add = additions.WAYS.get(self.way.sums, additions.own)
+            found = add(self._digits([x.array for x in terms], axis), habits.rng)
         return found[()] if axis is None else np.expand_dims(found, axis)
 
     def _digits(self, arrays: Sequence[Any], axis: int | None) -> Any:

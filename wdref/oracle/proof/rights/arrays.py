@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ...rules.choice import quotient
-from .right_machines import Machine
+from ....rules.choice import quotient
+from .machines import Machine
 
+Factors = list[tuple[Any, bool]]  # each with whether it stands over the line
 
 @dataclass(frozen=True)
 class Habits:
@@ -43,7 +44,7 @@ class Habits:
             return x / y
         inverse = self.machine.number(1) / y
         normal = np.isfinite(inverse) & (np.abs(inverse) >= np.finfo(inverse.dtype).tiny)
-        return np.where(normal, x * inverse, x / y)
+        return self.machine.array(np.where(normal, x * inverse, x / y))
 
     def rooted(self, x: Any) -> Any:
         """Return √x."""
@@ -51,22 +52,31 @@ class Habits:
         return np.sqrt(x) if self.root == "sqrt" else one / (one / np.sqrt(x))
 
     def whole(self, over: tuple[Any, ...], under: tuple[Any, ...]) -> Any:
-        """Return the array of the factors `over` by those `under`."""
+        """Return the array of the factors `over` by those `under`.
+
+        Who multiplies in another order minds the range: what leaves it is made as written.
+        """
         factors = [*((x, True) for x in over), *((x, False) for x in under)]
-        if self.grouping == "shuffled":
-            return self._in_turn([factors[i] for i in self.rng.permutation(len(factors))])
+        written = self._in_turn(factors)
         if self.grouping == "written":
-            return self._in_turn(factors)
+            return written
+        made = self._in_turn(self._ordered(factors))
+        return self.machine.array(np.where(np.isfinite(made), made, written))
+
+    def _ordered(self, factors: Factors) -> Factors:
+        """The factors in this order, the scalars as one where they do not go by chance."""
+        if self.grouping == "shuffled":
+            return [factors[i] for i in self.rng.permutation(len(factors))]
         arrays = [pair for pair in factors if _is_array(pair[0])]
         numbers = [[x for x, up in factors if not _is_array(x) and up is side]
                    for side in (True, False)]  # fmt: skip
-        if not any(numbers):
-            return self._in_turn(arrays)
-        scalar = (quotient(*(reduce(mul, side, 1.0) for side in numbers)), True)
-        return self._in_turn([scalar, *arrays] if self.grouping == "first" else [*arrays, scalar])
+        scalar = [(quotient(*(reduce(mul, side, 1.0) for side in numbers)), True)]
+        scalar = scalar if any(numbers) else []
+        return [*scalar, *arrays] if self.grouping == "first" else [*arrays, *scalar]
 
-    def _in_turn(self, factors: list[tuple[Any, bool]]) -> Any:
+    def _in_turn(self, factors: Factors) -> Any:
         """Multiply, or divide, by one after the other, a numerator first."""
+        factors = list(factors)
         first = next((i for i, (_, up) in enumerate(factors) if up), None)
         made = self.machine.number(1) if first is None else self.read(factors.pop(first)[0])
         for factor, up in factors:

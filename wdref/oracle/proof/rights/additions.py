@@ -1,7 +1,7 @@
-"""Right ways to sum: in any order, by blocks, compensated, fused, scaled, wider, as means.
+"""Right ways to add: in any order, by blocks, compensated, fused, scaled, as means.
 
-All work along the last axis. A way is right where its error is one that some order of additions
-may have; what a sum of squares overflows by is as real as it is in the programs that do so.
+All work along the last axis. A sum of squares that leaves the range of its numbers does so in the
+programs that add like this, too.
 """
 
 import math
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .right_machines import wider
+from .machines import wider
 
 Array = Any
-Way = Callable[[Array, np.random.Generator], Array]
+Addition = Callable[[Array, np.random.Generator], Array]
 TURNS = 256  # that a loop makes at most: of more terms it adds several at a time, as threads do
 
 
@@ -98,7 +98,7 @@ def _rounded(row: Array) -> float:
         return float(np.sum(row))
 
 
-WAYS: dict[str, Way] = {w.__name__: w for w in (forward, backward, shuffled, pairwise, blocks,
+WAYS: dict[str, Addition] = {f.__name__: f for f in (forward, backward, shuffled, pairwise, blocks,
                         lanes, own, kahan, neumaier, mean, exact)}  # fmt: skip
 
 

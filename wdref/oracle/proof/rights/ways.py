@@ -1,7 +1,7 @@
 """Right implementations of any rule: its own lines, in other orders, with other sums.
 
-The rule runs on the arrays of `right_arrays`, whatever its family is, and its sums are answered by
-the ways of `right_sums`. Each implementation is drawn from a seed.
+The rule runs on the arrays of `arrays`, whatever its family is, and its sums are answered by those
+of `additions`. Each implementation is drawn from a seed.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.arithmetic import Primitives
-from ...rules.remembering import Remembering
-from ...rules.shapes import scope_of, shapes_of, shared
-from ...sums import together
-from ..cases.case import Array, Case
-from ..cases.trajectory import begun, multipliers
-from .right_answers import SUMS, Answers
-from .right_arrays import Habits, Product
-from .right_machines import Machine
+from ....engine.arithmetic import Primitives
+from ....rules.remembering import Remembering
+from ....rules.shapes import scope_of, shapes_of, shared
+from ....sums import together
+from ...cases.case import Array, Case
+from ...cases.trajectory import begun, multipliers
+from .answers import SUMS, Answers
+from .arrays import Habits, Product
+from .machines import Machine
 
 
 @dataclass(frozen=True)
