@@ -1,28 +1,25 @@
 """The kill table: is every mutant caught and named, and how far are right and wrong apart?"""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...conventions import dialect
-from ...engine.arithmetic import Primitives
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Mutant
 from ..cases.case import Array, Case
-from ..cases.suite import cases, probes
+from ..cases.suite import probes
 from ..cases.trajectory import trajectory
 from ..identify.identify import Identity, identify
 from ..judge.verdict import CaseVerdict, judge, judge_all, overall
 from ..targets.targets import Result
-from .rights.orders import Order, run
+from .rights.claims import kind_of
+from .rights.drawn import DTYPES, rights
 
-DTYPES = ("float64", "float32")
-RIGHTS = 400  # right implementations
-LONG = range(0, 364, 91)  # of these the ones that meet a thousand steps: one a family and dtype
 LATE = ("ordinary/float64", "counter/float32")
 
 
@@ -99,95 +96,36 @@ def _largest(verdicts: Sequence[CaseVerdict], dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Margin:
-    """Right and wrong of one family in one dtype: the worst right ratio, the best wrong one."""
+    """Right and wrong of one family in one dtype: the worst right ratio, the best wrong one.
+
+    Of a family without a known bug there is no wrong one.
+    """
 
     family: str
     dtype: str
     right: float
-    wrong: float
+    wrong: float | None
     rights: int
     wrongs: int
 
 
-def margins(count: int = RIGHTS, convention: str = "pytorch") -> list[Margin]:
-    """Return the margin of each family and dtype: `count` right implementations, every mutant."""
-    rights = [worst_right(seed, long=seed in LONG) for seed in range(count)]
-    rows = list(_families(convention))
-    found = []
-    for family in CLAIMS:
+def margins(convention: str = "pytorch") -> list[Margin]:
+    """Return the margin of each family and dtype: every right implementation, every mutant."""
+    right, wrong = defaultdict[Any, list[float]](list), defaultdict[Any, list[float]](list)
+    for r in rights():
+        right[r.family, r.dtype].append(r.ratio)
+    for kind, row in _families(convention):
         for dtype in DTYPES:
-            right = [r.ratio for r in rights if (r.family, r.dtype) == (family, dtype)]
-            wrong = [row.ratios[dtype] for kind, row in rows if kind == family]
-            found.append(Margin(family, dtype, max(right), min(wrong), len(right), len(wrong)))
-    return found
+            wrong[kind, dtype].append(row.ratios[dtype])
+    return [_margin(family, dtype, own, wrong[family, dtype])
+            for (family, dtype), own in right.items()]  # fmt: skip
+
+
+def _margin(family: str, dtype: str, right: Sequence[float], wrong: Sequence[float]) -> Margin:
+    return Margin(family, dtype, max(right), min(wrong, default=None), len(right), len(wrong))
 
 
 def _families(convention: str) -> Iterator[tuple[str, Row]]:
-    kinds = [mutant.claim.family for mutant in gallery(convention)]
+    kinds = [kind_of(mutant.claim) for mutant in gallery(convention)]
     rows = list(kill_table(convention))
     yield from zip([*kinds, *("adam" for _ in tensor_bugs.GALLERY)], rows, strict=True)
-
-
-# what right implementations implement: every form, and the answers that programs differ in
-CLAIMS = {
-    "adam": (
-        dialect("adamw", "pytorch"),
-        dialect("adam", "pytorch"),
-        dialect("adamw", "paper"),
-        dialect("adamw", "keras"),
-        dialect("adamw", "tf_addons"),
-        dialect("adamw", "thinc"),
-        dialect("adamw", "mlx"),
-    ),
-    "sgd": (
-        dialect("sgd", "pytorch"),
-        dialect("sgd", "pytorch", nesterov=True),
-        dialect("sgd", "paper"),
-        dialect("sgdw", "paper"),
-        dialect("sgdw", "keras", nesterov=True),
-        dialect("sgdw", "tf_addons"),
-        dialect("sgdw", "paper", order="after"),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Right:
-    """A right implementation: where it is worst, and how bad."""
-
-    family: str
-    dtype: str
-    order: Order
-    case: str
-    ratio: float
-
-
-def worst_right(seed: int, *, long: bool = False) -> Right:
-    """Return where the right implementation number `seed` is worst in the suite.
-
-    The seed says which claim it implements, in which dtype and order. Of the short cases it meets
-    every second, as does the next one of its claim and dtype the others; every fortieth meets the
-    sizes too, and with `long` the cases of a thousand steps.
-    """
-    claim, dtype, turn = implemented(seed)
-    order = Order.draw(seed)
-    worst = Right(claim.family, dtype, order, "", 0.0)
-    for i, case in enumerate(_met(claim, dtype, sizes=seed % 40 == 0)):
-        if long if "long" in case.flags else (i + turn) % 2 == 0:
-            result = Result("ok", run(order, case, claim))
-            verdict = judge(claim, case, result, primitives=Primitives(flush=order.flush))
-            if verdict.ratio is not None and not verdict.ratio <= worst.ratio:
-                worst = replace(worst, case=case.id, ratio=verdict.ratio)
-    return worst
-
-
-def implemented(seed: int) -> tuple[Any, str, int]:
-    """Return the claim and the dtype of a right implementation, and its place among theirs."""
-    claims = [claim for pair in zip(*CLAIMS.values(), strict=True) for claim in pair]
-    turn, pair = divmod(seed, 2 * len(claims))
-    return claims[pair % len(claims)], DTYPES[pair // len(claims)], turn
-
-
-@lru_cache(maxsize=4)
-def _met(claim: Any, dtype: str, *, sizes: bool) -> tuple[Case, ...]:
-    return tuple((cases if sizes else probes)(claim.family, claim, dtype))

@@ -6,7 +6,6 @@ programs that add like this, too.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np

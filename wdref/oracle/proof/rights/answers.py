@@ -69,7 +69,7 @@ class Answers:
             factors = zip(*pairs, strict=True)
             found = additions.fused(*(self._digits(side, axis) for side in factors))
         else:
-            add = additions.WAYS.get(self.way.sums, additions.own)
+            add: additions.Addition = additions.WAYS.get(self.way.sums, additions.own)
             found = add(self._digits([x.array for x in terms], axis), habits.rng)
         return found[()] if axis is None else np.expand_dims(found, axis)
 

@@ -18,6 +18,7 @@ from .machines import Machine
 
 Factors = list[tuple[Any, bool]]  # each with whether it stands over the line
 
+
 @dataclass(frozen=True)
 class Habits:
     """How products, quotients and roots are made, on which machine.
@@ -113,9 +114,7 @@ class Product:
     __array_ufunc__ = None  # NumPy's numbers leave operations to this class
     __slots__ = ("_array", "habits", "over", "under")
 
-    def __init__(
-        self, habits: Habits, over: tuple[Any, ...], under: tuple[Any, ...] = ()
-    ) -> None:
+    def __init__(self, habits: Habits, over: tuple[Any, ...], under: tuple[Any, ...] = ()) -> None:
         self.habits, self.over, self.under = habits, over, under
         self._array: Any = over[0] if len(over) == 1 and not under else None
 
