@@ -33,7 +33,7 @@ def mutants(as_json: bool, margins: bool, mechanical: bool, markdown: bool) -> i
     bugs = (*gallery(), *tensor_bugs.GALLERY)
     shown = track(bugs, "mutants", console=Console(stderr=True), transient=True)
     rows = [row_of(bug) for bug in shown]
-    apart = distance() if margins else []
+    apart = distance(rows) if margins else []
     own = score() if mechanical else None
     if as_json:
         emit_json(_document(rows, apart, own))

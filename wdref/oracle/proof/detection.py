@@ -109,12 +109,16 @@ class Margin:
     wrongs: int
 
 
-def margins(convention: str = "pytorch") -> list[Margin]:
-    """Return the margin of each family and dtype: every right implementation, every mutant."""
+def margins(rows: Sequence[Row] | None = None, convention: str = "pytorch") -> list[Margin]:
+    """Return the margin of each family and dtype: every right implementation, every mutant.
+
+    `rows` is the kill table, where it is known.
+    """
     right, wrong = defaultdict[Any, list[float]](list), defaultdict[Any, list[float]](list)
     for r in rights():
         right[r.family, r.dtype].append(r.ratio)
-    for kind, row in _families(convention):
+    known = list(kill_table(convention)) if rows is None else rows
+    for kind, row in zip(_kinds(convention), known, strict=True):
         for dtype in DTYPES:
             wrong[kind, dtype].append(row.ratios[dtype])
     return [_margin(family, dtype, own, wrong[family, dtype])
@@ -125,7 +129,7 @@ def _margin(family: str, dtype: str, right: Sequence[float], wrong: Sequence[flo
     return Margin(family, dtype, max(right), min(wrong, default=None), len(right), len(wrong))
 
 
-def _families(convention: str) -> Iterator[tuple[str, Row]]:
-    kinds = [kind_of(mutant.claim) for mutant in gallery(convention)]
-    rows = list(kill_table(convention))
-    yield from zip([*kinds, *("adam" for _ in tensor_bugs.GALLERY)], rows, strict=True)
+def _kinds(convention: str) -> list[str]:
+    """The family of each row of the kill table."""
+    own = [kind_of(mutant.claim) for mutant in gallery(convention)]
+    return own + [kind_of(dialect("adamw", convention)) for _ in tensor_bugs.GALLERY]

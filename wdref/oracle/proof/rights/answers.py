@@ -63,22 +63,22 @@ class Answers:
         pairs = [_factors(x) for x in terms]
         squares = all(a is b for a, b in pairs)
         if self.way.sums == "length" and squares:
-            norm = additions.length(self._digits([a for a, _ in pairs], axis))
+            norm = additions.length(self._digits(habits, [a for a, _ in pairs], axis))
             found = norm.astype(wider(norm.dtype)) ** 2
         elif self.way.sums == "fused":
             factors = zip(*pairs, strict=True)
-            found = additions.fused(*(self._digits(side, axis) for side in factors))
+            found = additions.fused(*(self._digits(habits, side, axis) for side in factors))
         else:
             add: additions.Addition = additions.WAYS.get(self.way.sums, additions.own)
-            found = add(self._digits([x.array for x in terms], axis), habits.rng)
+            found = add(self._digits(habits, [x.array for x in terms], axis), habits.rng)
         return found[()] if axis is None else np.expand_dims(found, axis)
 
-    def _digits(self, arrays: Sequence[Any], axis: int | None) -> Any:
+    def _digits(self, habits: Habits, arrays: Sequence[Any], axis: int | None) -> Any:
         """Terms in a row, or the axis last, in the digits in which they are added."""
         rows = [np.asarray(x).reshape(-1) if axis is None else np.moveaxis(np.asarray(x), axis, -1)
                 for x in arrays]  # fmt: skip
         joined = np.concatenate(rows) if len(rows) > 1 else rows[0]
-        kinds = {"parameters": self.habits[0].machine.dtype, "wider": wider(joined.dtype)}
+        kinds = {"parameters": habits.machine.dtype, "wider": wider(joined.dtype)}
         return joined.astype(kinds.get(self.way.digits, joined.dtype))
 
 
