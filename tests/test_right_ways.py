@@ -61,8 +61,12 @@ def test_ways_differ_in_their_bits(dtype):
     assert len(paths) > 13  # some of them differ in digits that float32 does not show
 
 
-@pytest.mark.parametrize("bug", [bug for bug in gallery() if scope_of(bug.claim) != "element"],
-                         ids=lambda bug: bug.id)  # fmt: skip
+# those whose step is a function of its own add its sums themselves
+BUGS = [bug for bug in gallery() if scope_of(bug.claim) != "element"
+        and getattr(bug.rule, "step", None) is None]  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
 def test_wrong_formulas_are_caught_in_any_way(bug):
     way = replace(Way.draw(len(bug.id)), flush=False)
     for case in suite(bug.claim, late=bug.late):
@@ -98,11 +102,11 @@ def test_of_nothing_the_sum_is_0(name):
 
 
 def test_additions_differ():
-    x = numbers("float32", (1, 1000))
+    x = numbers("float32", (1, 200))
     rng = np.random.default_rng(0)
     sums = {name: float(add(x, rng)[0]) for name, add in additions.WAYS.items()}
-    assert len(set(sums.values())) > 6
-    assert sums["kahan"] == sums["neumaier"] == np.float32(sums["exact"])
+    assert len(set(sums.values())) > len(sums) / 2
+    assert sums["neumaier"] == float(np.float32(sums["exact"]))
 
 
 def test_a_fused_sum_rounds_no_product():
@@ -125,11 +129,12 @@ def arrays(grouping, dtype="float64", **options):
 
 @pytest.mark.parametrize("grouping", ["written", "first", "last", "shuffled"])
 def test_a_product_minds_its_range(grouping):
-    """The corrected rate 1e300 would be infinite by 1e-300, before it meets 1e-300."""
-    array = arrays(grouping)
-    for _ in range(20):
-        found = 1e300 * (array(1e-300) / array(1e-300) / 1.0)
-        assert found.array.tolist() == [1e300]
+    """A rate of 2^1000 by 2^-1000 is infinite, before it meets 2^-1000."""
+    array, small, large = arrays(grouping), 2.0**-1000, 2.0**1000
+    with np.errstate(over="ignore"):
+        for _ in range(20):
+            assert (large * (array(small) / array(small) / small)).array.tolist() == [math.inf]
+            assert (large * (array(small) / array(small) / 1.0)).array.tolist() == [large]
 
 
 def test_scalars_are_made_one():
