@@ -111,6 +111,6 @@ def _margins_table(apart: "list[Margin]") -> Any:
 
 
 def _margin(m: "Margin") -> tuple[str, ...]:
-    """The cells of a margin; of a family without a known bug no ratio is wrong."""
-    wrong = "—" if m.wrong is None else f"{m.wrong:.1e}"
-    return m.family, m.dtype, f"{m.right:.2f}", str(m.rights), wrong, str(m.wrongs)
+    """The cells of a margin."""
+    numbers = (f"{m.right:.2f}", str(m.rights), f"{m.wrong:.1e}", str(m.wrongs))
+    return m.family, m.dtype, *numbers

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,14 @@ import numpy as np
 from ...conventions import dialect
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
-from ..bugs.mutants import Mutant
+from ..bugs.mutants import Mutant, changes
 from ..cases.case import Array, Case
 from ..cases.suite import probes
 from ..cases.trajectory import trajectory
 from ..identify.identify import Identity, identify
 from ..judge.verdict import CaseVerdict, judge, judge_all, overall
 from ..targets.targets import Result
-from .rights.claims import kind_of
+from .rights.claims import claims_of, kind_of
 from .rights.drawn import DTYPES, rights
 
 LATE = ("ordinary/float64", "counter/float32")
@@ -98,13 +99,13 @@ def _largest(verdicts: Sequence[CaseVerdict], dtype: str) -> float:
 class Margin:
     """Right and wrong of one family in one dtype: the worst right ratio, the best wrong one.
 
-    Of a family without a known bug there is no wrong one.
+    Of a family without a known bug what is wrong are dialects with one other answer.
     """
 
     family: str
     dtype: str
     right: float
-    wrong: float | None
+    wrong: float
     rights: int
     wrongs: int
 
@@ -121,12 +122,26 @@ def margins(rows: Sequence[Row] | None = None, convention: str = "pytorch") -> l
     for kind, row in zip(_kinds(convention), known, strict=True):
         for dtype in DTYPES:
             wrong[kind, dtype].append(row.ratios[dtype])
-    return [_margin(family, dtype, own, wrong[family, dtype])
-            for (family, dtype), own in right.items()]  # fmt: skip
+    families = dict.fromkeys(family for family, _ in right)
+    for family, dtype in product(families, DTYPES):
+        if not wrong[family, dtype]:
+            wrong[family, dtype] = [*_of_others(family, dtype)]
+    return [_margin(family, dtype, right[family, dtype], wrong[family, dtype])
+            for family, dtype in product(families, DTYPES)]  # fmt: skip
 
 
 def _margin(family: str, dtype: str, right: Sequence[float], wrong: Sequence[float]) -> Margin:
-    return Margin(family, dtype, max(right), min(wrong, default=None), len(right), len(wrong))
+    return Margin(family, dtype, max(right), min(wrong), len(right), len(wrong))
+
+
+def _of_others(kind: str, dtype: str) -> Iterator[float]:
+    """The largest ratios of dialects that answer one question otherwise than the kind's first."""
+    family = kind.partition(",")[0]
+    claim, *others = (claim for claim in claims_of(family) if kind_of(claim) == kind)
+    asked = [case for case in suite(claim) if case.dtype == dtype]
+    for other in others:
+        if len(changes(claim, other)) == 1:
+            yield _largest([judge(claim, case, simulated(other, case)) for case in asked], dtype)
 
 
 def _kinds(convention: str) -> list[str]:
