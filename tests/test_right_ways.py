@@ -10,13 +10,21 @@ import numpy as np
 import pytest
 
 from wdref.conventions import dialect
+from wdref.oracle.bugs import tensor_bugs
 from wdref.oracle.bugs.gallery import gallery
 from wdref.oracle.judge.verdict import judge
-from wdref.oracle.proof.detection import suite
+from wdref.oracle.proof import detection
+from wdref.oracle.proof.detection import Row, suite
 from wdref.oracle.proof.rights import additions, by_hand
 from wdref.oracle.proof.rights.arrays import Habits
 from wdref.oracle.proof.rights.claims import kind_of, known_families
-from wdref.oracle.proof.rights.drawn import DTYPES, implementations, worst_form, worst_way
+from wdref.oracle.proof.rights.drawn import (
+    DTYPES,
+    Right,
+    implementations,
+    worst_form,
+    worst_way,
+)
 from wdref.oracle.proof.rights.machines import Machine
 from wdref.oracle.proof.rights.ways import Way, run
 from wdref.oracle.targets.targets import Result
@@ -74,6 +82,25 @@ def test_wrong_formulas_are_caught_in_any_way(bug):
         if verdict.verdict == "deviates":
             return
     raise AssertionError(way)
+
+
+def test_each_family_has_a_margin_and_what_is_wrong(monkeypatch):
+    """The least of its bugs, or of dialects with one other answer where it has none."""
+    ratios = (("dog", 0.5), ("lamb", 0.25), ("dog", 0.75))
+    right = [Right(family, dtype, None, "", ratio)
+             for family, ratio in ratios for dtype in DTYPES[::-1]]  # fmt: skip
+    monkeypatch.setattr(detection, "rights", lambda: right)
+    ids = [bug.id for bug in (*gallery(), *tensor_bugs.GALLERY)]
+    rows = [Row(i, "", "", True, True, True, dict.fromkeys(DTYPES, 1e6 + k))
+            for k, i in enumerate(ids)]  # fmt: skip
+    found = {(m.family, m.dtype): m for m in detection.margins(rows)}
+    assert list(found) == [(f, dtype) for f in ("dog", "lamb") for dtype in DTYPES]
+    lamb, dog = found["lamb", "float64"], found["dog", "float64"]
+    assert (lamb.right, lamb.rights, dog.right, dog.rights) == (0.25, 1, 0.75, 2)
+    mine = [k for k, bug in enumerate(gallery()) if bug.claim.family == "lamb"]
+    assert (lamb.wrong, lamb.wrongs) == (1e6 + min(mine), len(mine))
+    assert dog.wrong > 1e10
+    assert dog.wrongs > 1
 
 
 # -- additions ------------------------------------------------------------------------------------
