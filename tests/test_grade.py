@@ -25,7 +25,8 @@ from wdref.oracle.grade.questions import ids, questions
 from wdref.oracle.grade.rubric import rubric
 from wdref.oracle.grade.wrong import other_answers
 from wdref.oracle.identify.diagnosis import diagnose
-from wdref.oracle.proof.detection import CLAIMS, simulated, suite
+from wdref.oracle.proof.detection import simulated, suite
+from wdref.oracle.proof.rights.claims import CLAIMS
 from wdref.oracle.targets.targets import Result
 
 shared = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("command_runs.py"))))

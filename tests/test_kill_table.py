@@ -18,17 +18,10 @@ from wdref.oracle.cases.case import DTYPES
 from wdref.oracle.cases.suite import brief
 from wdref.oracle.identify.identify import identify, known_bugs
 from wdref.oracle.judge.verdict import LIMIT, judge, judge_all, overall
-from wdref.oracle.proof.detection import (
-    CLAIMS,
-    LONG,
-    RIGHTS,
-    implemented,
-    row_of,
-    simulated,
-    suite,
-    worst_right,
-)
-from wdref.oracle.proof.right_orders import Order, run
+from wdref.oracle.proof.detection import row_of, simulated, suite
+from wdref.oracle.proof.rights.claims import CLAIMS
+from wdref.oracle.proof.rights.drawn import LONG, RIGHTS, implemented, worst_right
+from wdref.oracle.proof.rights.orders import Order, run
 from wdref.oracle.targets.targets import Result
 
 pytest.importorskip("flint", reason="needs wdref[oracle]")

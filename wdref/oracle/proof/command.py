@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--margins", is_flag=True, help="Also the distance between right and wrong: 400 "
-              "right implementations (a minute).")  # fmt: skip
+@click.option("--margins", is_flag=True, help="Also the distance between right and wrong: "
+              "right implementations of every family (minutes).")  # fmt: skip
 @click.option("--mechanical", is_flag=True, help="Also spoil wdref's own rules in every place and "
               "give the share that the suite catches.")  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Markdown on stdout, as in the documentation.")
@@ -33,7 +33,7 @@ def mutants(as_json: bool, margins: bool, mechanical: bool, markdown: bool) -> i
     bugs = (*gallery(), *tensor_bugs.GALLERY)
     shown = track(bugs, "mutants", console=Console(stderr=True), transient=True)
     rows = [row_of(bug) for bug in shown]
-    apart = distance() if margins else []
+    apart = distance(rows) if margins else []
     own = score() if mechanical else None
     if as_json:
         emit_json(_document(rows, apart, own))
@@ -65,8 +65,7 @@ def _markdown(rows: "list[Row]", apart: "list[Margin]", own: "Score | None") -> 
     if apart:
         lines += ["", "| family | dtype | worst right | of | best wrong | of |", "|---" * 6 + "|"]
     for m in apart:
-        numbers = f"{m.right:.2f} | {m.rights} | {m.wrong:.1e} | {m.wrongs}"
-        lines.append(f"| {m.family} | {m.dtype} | {numbers} |")
+        lines.append(f"| {' | '.join(_margin(m))} |")
     if own:
         lines += ["", f"{_mechanical(own)}. Survivors:", ""]
         lines += [f"- `{x.module}`, {x.change}: `{x.source}`" for x in own.survivors]
@@ -107,6 +106,11 @@ def _margins_table(apart: "list[Margin]") -> Any:
     for name in ("family", "dtype", "worst right", "of", "best wrong", "of"):
         table.add_column(name)
     for m in apart:
-        table.add_row(m.family, m.dtype, f"{m.right:.2f}", str(m.rights), f"{m.wrong:.1e}",
-                      str(m.wrongs))  # fmt: skip
+        table.add_row(*_margin(m))
     return table
+
+
+def _margin(m: "Margin") -> tuple[str, ...]:
+    """The cells of a margin."""
+    numbers = (f"{m.right:.2f}", str(m.rights), f"{m.wrong:.1e}", str(m.wrongs))
+    return m.family, m.dtype, *numbers

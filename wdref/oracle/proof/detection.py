@@ -1,28 +1,26 @@
 """The kill table: is every mutant caught and named, and how far are right and wrong apart?"""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ...conventions import dialect
-from ...engine.arithmetic import Primitives
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
-from ..bugs.mutants import Mutant
+from ..bugs.mutants import Mutant, changes
 from ..cases.case import Array, Case
-from ..cases.suite import cases, probes
+from ..cases.suite import probes
 from ..cases.trajectory import trajectory
 from ..identify.identify import Identity, identify
 from ..judge.verdict import CaseVerdict, judge, judge_all, overall
 from ..targets.targets import Result
-from .right_orders import Order, run
+from .rights.claims import claims_of, kind_of
+from .rights.drawn import DTYPES, rights
 
-DTYPES = ("float64", "float32")
-RIGHTS = 400  # right implementations
-LONG = range(0, 364, 91)  # of these the ones that meet a thousand steps: one a family and dtype
 LATE = ("ordinary/float64", "counter/float32")
 
 
@@ -99,7 +97,10 @@ def _largest(verdicts: Sequence[CaseVerdict], dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Margin:
-    """Right and wrong of one family in one dtype: the worst right ratio, the best wrong one."""
+    """Right and wrong of one family in one dtype: the worst right ratio, the best wrong one.
+
+    Of a family without a known bug what is wrong are dialects with one other answer.
+    """
 
     family: str
     dtype: str
@@ -109,85 +110,41 @@ class Margin:
     wrongs: int
 
 
-def margins(count: int = RIGHTS, convention: str = "pytorch") -> list[Margin]:
-    """Return the margin of each family and dtype: `count` right implementations, every mutant."""
-    rights = [worst_right(seed, long=seed in LONG) for seed in range(count)]
-    rows = list(_families(convention))
-    found = []
-    for family in CLAIMS:
-        for dtype in DTYPES:
-            right = [r.ratio for r in rights if (r.family, r.dtype) == (family, dtype)]
-            wrong = [row.ratios[dtype] for kind, row in rows if kind == family]
-            found.append(Margin(family, dtype, max(right), min(wrong), len(right), len(wrong)))
-    return found
+def margins(rows: Sequence[Row] | None = None, convention: str = "pytorch") -> list[Margin]:
+    """Return the margin of each family and dtype: every right implementation, every mutant.
 
-
-def _families(convention: str) -> Iterator[tuple[str, Row]]:
-    kinds = [mutant.claim.family for mutant in gallery(convention)]
-    rows = list(kill_table(convention))
-    yield from zip([*kinds, *("adam" for _ in tensor_bugs.GALLERY)], rows, strict=True)
-
-
-# what right implementations implement: every form, and the answers that programs differ in
-CLAIMS = {
-    "adam": (
-        dialect("adamw", "pytorch"),
-        dialect("adam", "pytorch"),
-        dialect("adamw", "paper"),
-        dialect("adamw", "keras"),
-        dialect("adamw", "tf_addons"),
-        dialect("adamw", "thinc"),
-        dialect("adamw", "mlx"),
-    ),
-    "sgd": (
-        dialect("sgd", "pytorch"),
-        dialect("sgd", "pytorch", nesterov=True),
-        dialect("sgd", "paper"),
-        dialect("sgdw", "paper"),
-        dialect("sgdw", "keras", nesterov=True),
-        dialect("sgdw", "tf_addons"),
-        dialect("sgdw", "paper", order="after"),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Right:
-    """A right implementation: where it is worst, and how bad."""
-
-    family: str
-    dtype: str
-    order: Order
-    case: str
-    ratio: float
-
-
-def worst_right(seed: int, *, long: bool = False) -> Right:
-    """Return where the right implementation number `seed` is worst in the suite.
-
-    The seed says which claim it implements, in which dtype and order. Of the short cases it meets
-    every second, as does the next one of its claim and dtype the others; every fortieth meets the
-    sizes too, and with `long` the cases of a thousand steps.
+    `rows` is the kill table, where it is known.
     """
-    claim, dtype, turn = implemented(seed)
-    order = Order.draw(seed)
-    worst = Right(claim.family, dtype, order, "", 0.0)
-    for i, case in enumerate(_met(claim, dtype, sizes=seed % 40 == 0)):
-        if long if "long" in case.flags else (i + turn) % 2 == 0:
-            result = Result("ok", run(order, case, claim))
-            verdict = judge(claim, case, result, primitives=Primitives(flush=order.flush))
-            if verdict.ratio is not None and not verdict.ratio <= worst.ratio:
-                worst = replace(worst, case=case.id, ratio=verdict.ratio)
-    return worst
+    right, wrong = defaultdict[Any, list[float]](list), defaultdict[Any, list[float]](list)
+    for r in rights():
+        right[r.family, r.dtype].append(r.ratio)
+    known = list(kill_table(convention)) if rows is None else rows
+    for kind, row in zip(_kinds(convention), known, strict=True):
+        for dtype in DTYPES:
+            wrong[kind, dtype].append(row.ratios[dtype])
+    families = dict.fromkeys(family for family, _ in right)
+    for family, dtype in product(families, DTYPES):
+        if not wrong[family, dtype]:
+            wrong[family, dtype] = [*_of_others(family, dtype)]
+    return [_margin(family, dtype, right[family, dtype], wrong[family, dtype])
+            for family, dtype in product(families, DTYPES)]  # fmt: skip
 
 
-def implemented(seed: int) -> tuple[Any, str, int]:
-    """Return the claim and the dtype of a right implementation, and its place among theirs."""
-    claims = [claim for pair in zip(*CLAIMS.values(), strict=True) for claim in pair]
-    turn, pair = divmod(seed, 2 * len(claims))
-    return claims[pair % len(claims)], DTYPES[pair // len(claims)], turn
+def _margin(family: str, dtype: str, right: Sequence[float], wrong: Sequence[float]) -> Margin:
+    return Margin(family, dtype, max(right), min(wrong), len(right), len(wrong))
 
 
-@lru_cache(maxsize=4)
-def _met(claim: Any, dtype: str, *, sizes: bool) -> tuple[Case, ...]:
-    return tuple((cases if sizes else probes)(claim.family, claim, dtype))
+def _of_others(kind: str, dtype: str) -> Iterator[float]:
+    """The largest ratios of dialects that answer one question otherwise than the kind's first."""
+    family = kind.partition(",")[0]
+    claim, *others = (claim for claim in claims_of(family) if kind_of(claim) == kind)
+    asked = [case for case in suite(claim) if case.dtype == dtype]
+    for other in others:
+        if len(changes(claim, other)) == 1:
+            yield _largest([judge(claim, case, simulated(other, case)) for case in asked], dtype)
+
+
+def _kinds(convention: str) -> list[str]:
+    """The family of each row of the kill table."""
+    own = [kind_of(mutant.claim) for mutant in gallery(convention)]
+    return own + [kind_of(dialect("adamw", convention)) for _ in tensor_bugs.GALLERY]

@@ -8,6 +8,11 @@ import numpy as np
 WIDER = {"float32": np.float64, "float64": np.longdouble, "float16": np.float32}
 
 
+def wider(dtype: Any) -> Any:
+    """Return the type in which products of `dtype` are nearly exact; of the widest itself."""
+    return WIDER.get(str(dtype), np.dtype(dtype).type)
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where operations on tensors of `dtype` are made and what is kept of them.
@@ -23,16 +28,17 @@ class Machine:
     flush: bool = False
 
     @property
-    def _kind(self) -> Any:
+    def kind(self) -> Any:
+        """The type of what the operations read."""
         return np.dtype(self.dtype).type if self.memory == "same" else WIDER[self.dtype]
 
     def number(self, x: float) -> Any:
         """Return a scalar as the operations read it."""
-        return self._kind(x)
+        return self.kind(x)
 
     def array(self, x: Any) -> Any:
         """Return an array as the operations read it."""
-        wide = np.asarray(x).astype(self._kind)
+        wide = np.asarray(x).astype(self.kind)
         return _flushed(wide).view(Flushing) if self.flush else wide
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
@@ -68,4 +74,6 @@ class Flushing(np.ndarray[Any, Any]):
 
 
 def _flushed(x: Any) -> Any:
+    if x.dtype.kind != "f":  # whether something holds
+        return x
     return np.where(np.abs(x) < np.finfo(x.dtype).tiny, x * 0, x)

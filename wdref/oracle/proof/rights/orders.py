@@ -3,7 +3,7 @@
 They measure false alarms and the worst ratio that a right answer reaches. Each is drawn from a
 seed: how the moments are averaged, where the corrections are folded in, what is divided by what,
 when the decay is subtracted, how powers are made, in which pieces a tensor is stepped, and on which
-machine (`right_machines`). A lerp as ``w m + (g - w g)`` is not among them: what it loses where
+machine (`machines`). A lerp as ``w m + (g - w g)`` is not among them: what it loses where
 1 - w is small is no rounding of the formula.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..cases.case import Array, Case
-from .right_machines import Machine
+from ...cases.case import Array, Case
+from .machines import Machine
 
 
 @dataclass(frozen=True)
