@@ -192,7 +192,7 @@ class Summing:
 def _partials(row: Any, count: int, printed: Printed) -> list[Partial]:
     """The partial sums of a tensor from the totals of its threads."""
     # a thread adds its elements of every chunk, and then the chunks
-    chain = 4 * count + 4 * printed.tuning.block
+    chain = -(-4 * count // printed.tuning.block) + 4
     return [partial.of_lanes(t["high"], t["low"], t["size"], chain, same=False) for t in row]
 
 

@@ -2,11 +2,12 @@
 
 The loop of a round adds its terms in lanes, as many sums side by side, so that the processor adds
 several at a time though the order of every lane is kept: a double-double a lane (see
-`wdref.sums.partial`), and Σ|x| where the terms may be below 0.
+`wdref.sums.partial`), and Σ|x| where the terms may be below 0. Each thread has lanes of its own.
 """
 
 from collections.abc import Sequence
 from functools import cached_property
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ LINE = 64  # elements
 
 
 class Phased:
-    """The compiled loops of a rule; exact sums, which few steps need, are NumPy's."""
+    """The compiled loops of a rule; the exact sums that lanes do not give are NumPy's."""
 
     def __init__(self, found: Phases) -> None:
         self.rounds = [_Loop(each.program) for each in found.rounds]
@@ -38,8 +39,13 @@ class Phased:
         return self.rounds[number].run(inputs, scalars)
 
     def exact(self, number: int, inputs: list[Array], scalars: Sequence[Any]) -> list[Exact]:
-        """Return its exact sums."""
-        return self.blocks.exact(number, inputs, scalars)
+        """Return its exact sums.
+
+        Terms of like size, which are common (a step of Adam's is ±1 at first), often end in a tie,
+        and what they leave in the lanes is then all there is.
+        """
+        sums = self.rounds[number].exact(inputs, scalars)
+        return self.blocks.exact(number, inputs, scalars) if sums is None else sums
 
     def apply(self, inputs: list[Array], outputs: list[Array], scalars: Sequence[Any]) -> None:
         """Take the step."""
@@ -66,22 +72,48 @@ class _Loop:
     def __init__(self, program: Program) -> None:
         self.element: Element = printable(element(program))
         self.signless = signless(self.element)
-        self.compiled = load(lambda cached: sums_source(self.element, cached=cached))
+        self.quick = load(lambda cached: sums_source(self.element, cached=cached))
+
+    @cached_property
+    def fine(self) -> Any:
+        """The loop that tells whether its lanes hold the exact sum."""
+        return load(lambda cached: sums_source(self.element, cached=cached, fine=True))
 
     def run(self, inputs: list[Array], scalars: Sequence[Any]) -> list[Partial]:
+        lanes = self._lanes(self.quick, inputs, scalars)
+        columns = zip(*(x.partials(self.signless) for x in lanes), strict=True)
+        return [partial.combined(column) for column in columns] or [Partial()] * len(self.signless)
+
+    def exact(self, inputs: list[Array], scalars: Sequence[Any]) -> list[Exact] | None:
+        """Return the exact sums, or None where a lane has lost something."""
+        lanes = [x.rows for x in self._lanes(self.fine, inputs, scalars)]
+        if not all(np.all(np.isfinite(rows)) and not np.any(rows[:, 2]) for rows in lanes):
+            return None
+        terms = (np.concatenate([rows[k, :2].ravel() for rows in lanes])
+                 for k in range(len(self.signless)))  # fmt: skip
+        return [partial.exactly(x) for x in terms]
+
+    def _lanes(self, loop: Any, inputs: list[Array], scalars: Sequence[Any]) -> list["_Lanes"]:
         places = np.array([address(x) for x in inputs], dtype=np.int64)
         values = np.array(self.element.host(scalars))
-        found: list[list[Partial]] = []
+        lanes: dict[int, _Lanes] = {}
 
         def span(bounds: tuple[int, int]) -> None:
-            lanes = np.zeros((len(self.signless), 3, LANES))
-            self.compiled(places, values, *bounds, address(lanes))
-            found.append(self._joined(lanes, bounds[1] - bounds[0]))
+            mine = lanes.setdefault(get_ident(), _Lanes(len(self.signless)))
+            loop(places, values, *bounds, address(mine.rows))
+            mine.depth += -(-(bounds[1] - bounds[0]) // LANES)
 
         spread(inputs[0].size, LANES, span)
-        columns = list(zip(*found, strict=True)) or [()] * len(self.signless)
-        return [partial.combined(column) for column in columns]
+        return list(lanes.values())
 
-    def _joined(self, lanes: Array, count: int) -> list[Partial]:
-        return [partial.of_lanes(high, low, size, count, same=same)
-                for (high, low, size), same in zip(lanes, self.signless, strict=True)]  # fmt: skip
+
+class _Lanes:
+    """What a thread has added: of each term the high and low halves, and Σ|x|."""
+
+    def __init__(self, terms: int) -> None:
+        self.rows = np.zeros((terms, 3, LANES))
+        self.depth = 0  # additions in a lane
+
+    def partials(self, signless: Sequence[bool]) -> list[Partial]:
+        return [partial.of_lanes(high, low, size, self.depth, same=same)
+                for (high, low, size), same in zip(self.rows, signless, strict=True)]  # fmt: skip

@@ -127,8 +127,11 @@ def _of_places(element: Element, options: str, *, fresh: bool) -> str:
     return PLACES.format(options=options) + "".join(f"    {line}\n" for line in lines)
 
 
-def sums_source(element: Element, *, cached: bool) -> str:
-    """Return a module with ``run(places, scalars, low, high, lanes)`` for a program of terms."""
+def sums_source(element: Element, *, cached: bool, fine: bool = False) -> str:
+    """Return a module with ``run(places, scalars, low, high, lanes)`` for a program of terms.
+
+    A `fine` one has in its third row the size of what the low halves have lost, in place of Σ|x|.
+    """
     arrays, terms = len(element.loads), len(element.stores)
     options = 'nogil=True, error_model="numpy"' + (", cache=True" if cached else "")
     used = {name for s in element.statements for name in s.args} | set(element.stores)
@@ -137,7 +140,7 @@ def sums_source(element: Element, *, cached: bool) -> str:
     body = [line.replace("base + k)", "base + j)") for line in body]
     body += map(_statement, element.statements)
     for n, (name, same) in enumerate(zip(element.stores, signless(element), strict=True)):
-        body += _added(n, arrays, name, same)
+        body += _finely(n, arrays, name) if fine else _added(n, arrays, name, same)
     lines = [
         *(f"s{k} = {dtype}(scalars[{k}])" for k, (_, dtype) in enumerate(element.scalars)),
         *(f"a{k} = places[{k}]" for k in range(arrays)),
@@ -167,6 +170,15 @@ def _added(n: int, arrays: int, name: str, same: bool) -> list[str]:
              f"store{low}, load{low}) + ((h - (s - o)) + (y - o)))",
              f"store{high}, s)"]  # fmt: skip
     return lines if same else [*lines, f"store{size}, load{size}) + abs(y))"]
+
+
+def _finely(n: int, arrays: int, name: str) -> list[str]:
+    """Two-sum of a term with its lane, of what is lost with the low half, and what that loses."""
+    high, low, lost = (f'("float64", {arrays + 3 * n + k}, l{3 * n + k}, j' for k in range(3))
+    return [f"y = float64({name})", f"h = load{high})", "s = h + y", "o = s - h",
+            "e = (h - (s - o)) + (y - o)", f"h = load{low})", f"store{high}, s)",
+            "s = h + e", "o = s - h", f"store{low}, s)",
+            f"store{lost}, load{lost}) + abs((h - (s - o)) + (e - o)))"]  # fmt: skip
 
 
 def _body(element: Element, fresh: bool) -> list[str]:

@@ -62,13 +62,13 @@ def _block(x: Array) -> Partial:
     return Partial(float(s[0]), float(errors[0]), size * (1 + count * 2 * UNIT), count.bit_length())
 
 
-def of_lanes(high: Array, low: Array, size: Array, count: int, /, *, same: bool) -> Partial:
-    """Return the partial sum of lanes, each with its high, low and Σ|x| of `count` terms in all.
+def of_lanes(high: Array, low: Array, size: Array, chain: int, /, *, same: bool) -> Partial:
+    """Return the partial sum of lanes, each with its high, low and Σ|x| of `chain` terms at most.
 
     With `same` no term is below 0, and Σ|x| is the sum.
     """
     own = of(high)
-    depth = -(-count // max(high.size, 1)) + own.depth
+    depth = chain + own.depth
     whole = float(np.sum(high if same else size)) * (1 + (depth + high.size) * 2 * UNIT)
     with np.errstate(all="ignore"):
         return Partial(own.high, own.low + float(np.sum(low)), whole, depth + high.size)
