@@ -13,6 +13,8 @@ from wdref.conventions import dialect
 from wdref.rules.registry import claim
 from wdref.rules.shapes import PARAMETERS
 
+from .rounds import reads
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
@@ -25,10 +27,16 @@ LEARNING_RATE, WEIGHT_DECAY = 1e-6, 1e-3  # small: thousands of steps do not run
 LINE = 64  # elements: a tensor begins at a line of the cache
 
 
+CLIPPED = " clipped"  # how a rule's name ends whose gradients are clipped by the norm of all
+BOUND = 1.0  # of that norm
+
+
 def optimizer(rule: str, backend: str | None = None) -> Any:
     """Return wdref's optimizer of this name, with a decay where it has one."""
-    record, settings = claim(rule), dict[str, Any]()
-    if record.decays or dialect(rule).form != "none":
+    record, settings = claim(rule.removesuffix(CLIPPED)), dict[str, Any]()
+    if rule.endswith(CLIPPED):
+        settings |= {"clip": BOUND, "clip_by": "tree"}
+    if record.decays or dialect(record.name).form != "none":
         settings["weight_decay"] = WEIGHT_DECAY
     if record.decays:
         settings["form"] = "lr"
@@ -76,16 +84,25 @@ class Case:
         d = optimizer(self.rule).dialect
         return tuple(x for x, kind in zip(d.slots, d.shapes, strict=True) if kind == "like")
 
+    @property
+    def reads(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the arrays that are read before the step, a round of sums each."""
+        return reads(optimizer(self.rule))
+
     def traffic(self, *, state: int = 4) -> int:
         """Bytes a parameter that a step cannot avoid, with slots of `state` bytes.
 
-        It reads θ, g and the slots and writes θ and the slots: 28 for Adam in float32. What a rule
-        that looks at a whole tensor reads before, for its sums, is not among them.
+        It reads θ, g and the slots and writes θ and the slots: 28 for Adam in float32. Before, a
+        rule that looks at a whole tensor reads what it sums.
 
         >>> Case("adamw", "float32", "1e2").traffic(), Case("sgdw", "bfloat16", "1e2").traffic()
         (28, 14)
+        >>> Case("lamb", "float32", "1e2").traffic()
+        44
         """
-        return 3 * (2 if self.half else 4) + 2 * state * len(self.like)
+        short = 2 if self.half else 4
+        sums = sum(state if name in self.like else short for each in self.reads for name in each)
+        return 3 * short + 2 * state * len(self.like) + sums
 
     def held(self) -> int:
         """Bytes of parameters, gradients and slots."""

@@ -11,7 +11,7 @@ import click
 from wdref.oracle.report.one_of import OneOf
 from wdref.rules.registry import claims
 
-from .cases import DTYPES, LAYOUTS, RULES, Case
+from .cases import CLIPPED, DTYPES, LAYOUTS, RULES, Case
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,7 @@ SHARE = 0.8  # of the free memory that one case may need
               help="Only parameters of this dtype; may be repeated.")  # fmt: skip
 @click.option("--layout", "layouts", multiple=True, type=click.Choice(LAYOUTS),
               help="Only these shapes, 1e6 is one tensor of 10^6; may be repeated.")  # fmt: skip
+@click.option("--clip", is_flag=True, help="Clip the gradients by the norm of all of them.")
 @click.option("--no-memory", is_flag=True, help="Do not measure peak memory, which starts a "
               "process a figure.")  # fmt: skip
 @click.option("--profile", is_flag=True, help="Instead: where the time of one step on 400 tensors "
@@ -128,10 +129,11 @@ def _measured(options: dict[str, Any]) -> tuple[list["Row"], dict[str, Any]]:
 def _chosen(options: dict[str, Any], device: str | None) -> Iterator[Case]:
     quick = options["quick"]
     largest = _size(options["max_size"]) if options["max_size"] else QUICK if quick else None
+    end = CLIPPED if options["clip"] else ""
     for rule in options["rules"] or (("adamw",) if quick else RULES):
         for dtype in options["dtypes"] or (("float32",) if quick else DTYPES):
             for where in ("cpu", "cuda") if device else ("cpu",):
-                cases = (Case(rule, dtype, x, where) for x in options["layouts"] or LAYOUTS)
+                cases = (Case(rule + end, dtype, x, where) for x in options["layouts"] or LAYOUTS)
                 yield from (c for c in cases if largest is None or c.parameters <= largest)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from wdref.words import table
 
-from .cases import LEARNING_RATE, RULES, WEIGHT_DECAY, Array, Arrays, Case
+from .cases import BOUND, CLIPPED, LEARNING_RATE, RULES, WEIGHT_DECAY, Array, Arrays, Case
 from .subjects import Absent, Step, Subject
 
 SMALL = 1_000_000  # parameters up to which one thread may do better than all
@@ -35,7 +35,8 @@ def torch_step(case: Case, params: list[Any], grads: list[Any], slots: Any, mode
     """
     import torch
 
-    name, options = torch_settings(case.rule)
+    rule = case.rule.removesuffix(CLIPPED)
+    name, options = torch_settings(rule)
     known = inspect.signature(getattr(torch.optim, name)).parameters
     flags = {flag: flag == mode for flag in ("foreach", "fused") if flag in known}
     if mode != "loop" and mode not in flags:
@@ -44,15 +45,23 @@ def torch_step(case: Case, params: list[Any], grads: list[Any], slots: Any, mode
     for leaf, g in zip(leaves, grads, strict=True):
         leaf.grad = g
     opt = getattr(torch.optim, name)(leaves, **options, **flags)
-    notes = ["L2 instead of decoupled decay"] if case.rule == "sgdw" else []
+    notes = ["L2 instead of decoupled decay"] if rule == "sgdw" else []
     if case.half:
         notes.append(f"state in {case.dtype}")
-    elif case.rule in RULES:  # else PyTorch makes its own
+    elif rule in RULES:  # else PyTorch makes its own
         device = params[0].device if mode == "fused" else "cpu"
         for i, leaf in enumerate(leaves):
             opt.state[leaf] = _torch_state(torch, [own[i] for own in slots.values()], device)
     traffic = case.traffic(state=2 if case.half else 4)
-    return Step(opt.step, traffic=traffic, note="; ".join(notes))
+    if rule == case.rule:
+        return Step(opt.step, traffic=traffic, note="; ".join(notes))
+
+    def run() -> None:
+        torch.nn.utils.clip_grad_norm_(leaves, BOUND)
+        opt.step()
+
+    written = 2 * params[0].element_size()
+    return Step(run, traffic=traffic + written, note="; ".join([*notes, "scales its gradients"]))
 
 
 def _torch_state(torch: Any, slots: list[Any], device: Any) -> dict[str, Any]:
@@ -122,6 +131,11 @@ def _optax(case: Case, arrays: Arrays) -> Step:
 
 
 def _transformation(optax: Any, rule: str) -> Any:
+    if rule.endswith(CLIPPED):
+        plain = _transformation(optax, rule.removesuffix(CLIPPED))
+        return optax.chain(optax.clip_by_global_norm(BOUND), plain)
+    if rule == "lamb":
+        return optax.lamb(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     if rule == "adamw":
         return optax.adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     decay = optax.add_decayed_weights(WEIGHT_DECAY)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 Cell = Callable[["Row"], str]
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-NAMES = {"adamw": "AdamW", "adam": "Adam + L2", "sgdw": "SGDW"}
+NAMES = {"adamw": "AdamW", "adam": "Adam + L2", "sgdw": "SGDW", "lamb": "LAMB",
+         "adamw clipped": "AdamW, clipped by the norm of all gradients"}  # fmt: skip
 
 
 def duration(seconds: float) -> str:

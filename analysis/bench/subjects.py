@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -79,6 +80,7 @@ def tree(arrays: list[Any]) -> dict[str, Any]:
 def _limit(case: Case, arrays: Arrays) -> Step:
     """Read θ, g and the slots, and write θ and the slots, in place; compute nothing.
 
+    Before, read what the rule sums, a round of sums after the other.
     Bits pass through an operation with a zero that only the caller knows: the compiler can leave
     out neither a load nor a store, and the values stay as they are.
     """
@@ -89,7 +91,9 @@ def _limit(case: Case, arrays: Arrays) -> Step:
     fused = njit(nogil=True)(
         (_without_slots, _with_one_slot, _with_two_slots)[min(len(runs), 4) - 2]
     )
-    slot = njit(nogil=True)(_slot)
+    slot, read = njit(nogil=True)(_slot), njit(nogil=True)(_read)
+    names = list(arrays.runs)
+    before = [[names.index(name) for name in each] for each in case.reads]
 
     def loop(*own: Any) -> None:
         *streams, zero, wide = own
@@ -97,19 +101,35 @@ def _limit(case: Case, arrays: Arrays) -> Step:
         for x in streams[4:]:
             slot(x, wide)
 
+    def first_read(places: list[int], *own: Any) -> None:
+        for k in places:
+            read(own[k])
+
     size = runs[0].size
     workers = min(os.cpu_count() or 1, size // THREADED) or 1
     part = -(-size // (workers * LINE)) * LINE
     first, *others = [[x[low : low + part] for x in runs] for low in range(0, size, part)]
     pool = ThreadPoolExecutor(max_workers=max(1, len(others)))
 
-    def run() -> None:
-        jobs = [pool.submit(loop, *own, *zeros) for own in others]
-        loop(*first, *zeros)
+    def share(work: Callable[..., object], *more: Any) -> None:
+        jobs = [pool.submit(work, *own, *more) for own in others]
+        work(*first, *more)
         for job in jobs:
             job.result()
 
+    def run() -> None:
+        for each in before:
+            share(partial(first_read, each))
+        share(loop, *zeros)
+
     return Step(run)
+
+
+def _read(x: Any) -> Any:
+    bits = x[0]
+    for i in range(x.size):
+        bits |= x[i]
+    return bits
 
 
 def _slot(x: Any, wide: Any) -> None:
