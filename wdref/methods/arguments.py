@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..common.checks import check_number
+from ..common.checks import check_count, check_number
 from ..conventions import dialect
 from ..decay import WeightDecay
 from ..rules.registry import families
@@ -72,8 +72,11 @@ def hyper_numbers(hyper: Mapping[str, Any], family: str, where: str = "") -> dic
     """Check hyperparameters of `family`, and make them Python floats."""
     known = families().get(family)
     below = {h.name: h.below for h in known.hyper} if known else {}
+    whole = {h.name for h in known.hyper if h.whole} if known else set()
     return {
-        name: check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
+        name: float(check_count(where + name, value))
+        if name in whole
+        else check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
         for name, value in hyper.items()
     }
 
