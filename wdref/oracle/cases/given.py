@@ -12,9 +12,10 @@ from ...rules.shapes import inputs_of
 from .case import PERIOD, Case, tiled
 
 Cases = Callable[..., Iterator[Case]]
-SCALES = (4.0, 1.0, 8.0, 2.0)  # by step: each is another
-LARGEST = 2.0**12  # which float16 holds with every scale
-FALLING = 7  # the columns, one in so many, in which an estimate is below 0 now and then
+SCALES = (1.0, 0.25, 2.0)  # by step, and of as many as no usual interval is a multiple of
+WIDTHS = (1.0, 0.25, 0.0625, 2.0, 0.5)  # by column: the clip and ε are met in some
+LARGEST = 2.0**13  # which float16 holds with every scale
+FALLING = 4  # the columns, one in so many, in which an estimate is below 0 now and then
 
 
 def given(cases: Cases) -> Cases:
@@ -38,7 +39,7 @@ def _with(case: Case, names: tuple[str, ...]) -> Case:
 
 
 def _arrays(case: Case, seed: int) -> Any:
-    """Estimates whose average is some 1/γ: neither ε nor the clip hides it at every step."""
+    """Estimates whose average is some 1/γ."""
     taken = (case.hyper.get("gamma") or 1.0) * (1 - case.hyper.get("beta2", 0.0))
     size = min(2.0 ** -math.floor(math.log2(taken)), LARGEST)
     if "tensors" not in case.flags:
@@ -53,8 +54,9 @@ def _arrays(case: Case, seed: int) -> Any:
 def _rows(like: Any, seed: int, size: float, dtype: str) -> Any:
     steps, columns = len(like), int(np.prod(like.shape[1:]))
     numbers = tiled(steps, columns, seed, dtype)
+    place = np.arange(columns) % PERIOD
     scales = np.array([SCALES[t % len(SCALES)] * size for t in range(steps)])
-    place = np.arange(columns) % PERIOD % FALLING
-    signs = np.where(place == FALLING - 1, np.sign(numbers), 1.0)
-    found = np.abs(numbers) * signs * scales[:, None]
+    widths = np.resize(WIDTHS, PERIOD)[place]
+    signs = np.where(place % FALLING == FALLING - 1, np.sign(numbers), 1.0)
+    found = np.abs(numbers) * signs * (scales[:, None] * widths)
     return found.astype(like.dtype).reshape(like.shape)

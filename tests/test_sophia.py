@@ -1,0 +1,410 @@
+"""Sophia: enclosed, the same bits everywhere, told apart, its bugs named; what it is given.
+
+The truth is that of tests/by_hand/sophia.py, in 50 digits.
+"""
+
+import pickle
+from functools import partial
+from itertools import pairwise, product
+
+import numpy as np
+import printed_runs
+import pytest
+from by_hand.sophia import by_hand
+from family_runs import cases, check_contains, dialects
+from programs import needed
+
+import wdref
+from wdref.backend import PLAIN, Leaf, load
+from wdref.backends.printers.listing import listing
+from wdref.conventions import dialect
+from wdref.engine.half_precision import Kernel
+from wdref.oracle import assert_within, make_case
+from wdref.oracle.bugs.gallery import gallery
+from wdref.oracle.cases.suite import cases as suite
+from wdref.oracle.cases.together import trajectories
+from wdref.oracle.identify.candidates import candidates
+from wdref.oracle.judge.enclosure import enclose
+from wdref.oracle.judge.verdict import judge
+from wdref.oracle.targets.targets import Result
+from wdref.rules.sophia import SophiaDialect, sophia, sophia_dialect
+
+pytest.importorskip("flint", reason="needs wdref[oracle]")
+DIALECTS = dialects("sophia")
+PROGRAMS = ("paper", "optax", "sophia", "pytorch_optimizer")
+APART = ("exaggerated", "overshoot", "pauses", "bursts", "graded", "interval-1")
+H = {"learning_rate": 0.3, "beta1": 0.8, "beta2": 0.7, "eps": 0.2, "gamma": 0.5, "interval": 2.0,
+     "weight_decay": 0.4}  # fmt: skip
+
+
+def test_every_program_is_here():
+    assert set(DIALECTS) == {f"{name}.sophia" for name in PROGRAMS}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("d", dict.fromkeys(DIALECTS.values()), ids=str)
+def test_by_hand(d, dtype):
+    found = cases(d, dtype)
+    assert len(found) == 6
+    for case in found:
+        check_contains(d, case, by_hand)
+
+
+@pytest.mark.parametrize("name", ["exaggerated", "overshoot"])
+def test_every_answer_by_hand(name):
+    some = candidates("sophia")[::13]  # prime to the answers of each question
+    for question, answers in SophiaDialect.questions().items():
+        assert {getattr(d, question) for d in some} == set(answers)
+    for d in some:
+        (case,) = cases(d, names=(name,))
+        check_contains(d, case, by_hand)
+
+
+# -- what is given --------------------------------------------------------------------------------
+
+
+def test_only_steps_that_are_due_read_the_estimate():
+    """An estimate of another step changes nothing, whatever it is."""
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=3)
+    assert [t for t in range(1, 11) if opt.due(t)] == [1, 4, 7, 10]
+    params, grads = {"w": np.ones(4)}, {"w": np.arange(4.0)}
+    estimate = {"w": np.array([1.0, 8.0, 64.0, -2.0])}
+    first, state = opt.update(params, grads, opt.init(params), curvature=estimate)
+    awful = {"w": np.array([np.nan, np.inf, 1e300, 0.0])}
+    for given in ({}, {"curvature": None}, {"curvature": estimate}, {"curvature": awful}):
+        new, after = opt.update(first, grads, state, **given)
+        kept = after.slots["hessian"]["w"]
+        np.testing.assert_array_equal(kept, state.slots["hessian"]["w"])
+        np.testing.assert_array_equal(new["w"], opt.update(first, grads, state)[0]["w"])
+
+
+@pytest.mark.parametrize("backend", ["plain", "numpy", "numba"])
+def test_a_step_in_place_writes_no_estimate(backend):
+    if backend == "numba":
+        pytest.importorskip("numba", reason="the extra `fast` installs it")
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=2, backend=backend)
+    rng = np.random.default_rng(0)
+    params = {"w": rng.normal(size=(3, 5)), "b": rng.normal(size=2)}
+    mine = {name: x.copy() for name, x in params.items()}
+    own, other = opt.init(params), opt.init(mine)
+    for _ in range(4):
+        grads = {name: rng.normal(size=x.shape) for name, x in params.items()}
+        given = {name: rng.normal(size=x.shape) for name, x in params.items()}
+        for x in given.values():
+            x.flags.writeable = False
+        params, own = opt.update(params, grads, own, curvature=given)
+        other = opt.step(mine, grads, other, curvature=given)
+        for name, x in params.items():
+            np.testing.assert_array_equal(mine[name], x)
+            np.testing.assert_array_equal(other.slots["hessian"][name], own.slots["hessian"][name])
+
+
+def test_the_parameters_themselves_may_be_given():
+    """What is given is read before anything is written."""
+    opt = wdref.Sophia(learning_rate=0.5, weight_decay=0.0)
+    params, grads = {"w": np.array([3.0, 5.0])}, {"w": np.array([1e-3, 2e-3])}
+    want, _ = opt.update(params, grads, opt.init(params), curvature=params)
+    opt.step(params, grads, opt.init(params), curvature=params)
+    np.testing.assert_array_equal(params["w"], want["w"])
+
+
+@pytest.mark.parametrize("state_dtype", ["float32", "params"])
+@pytest.mark.parametrize("kind", ["bfloat16", "float32"])
+def test_half_precision_is_given_either(state_dtype, kind):
+    """bfloat16 is computed in float32; an estimate may come in it, as a gradient may."""
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="the extra `half` installs it")
+    half = ml_dtypes.bfloat16
+    opt = wdref.Sophia(learning_rate=0.5, weight_decay=0.0, betas=(0.5, 0.5), gamma=0.5,
+                       state_dtype=state_dtype, master_weights=True)  # fmt: skip
+    params, grads = {"w": np.ones(3, half)}, {"w": np.ones(3, half)}
+    given = {"w": np.full(3, 4.0).astype(half if kind == "bfloat16" else kind)}
+    new, state = opt.update(params, grads, opt.init(params), curvature=given)
+    np.testing.assert_array_equal(state.slots["hessian"]["w"].astype(float), 2.0)
+    np.testing.assert_array_equal(new["w"].astype(float), 0.75)  # 1 - 0.5 · 0.5/(0.5 · 2)
+
+
+def test_groups_have_intervals_of_their_own():
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.0, interval=2,
+                       groups={"b": {"interval": 3}})  # fmt: skip
+    params = {"w": np.ones(1), "b": np.ones(1)}
+    state, path = opt.init(params), []
+    for _ in range(4):
+        params, state = opt.update(params, params, state, curvature=params)
+        path.append({name: float(x[0]) for name, x in state.slots["hessian"].items()})
+    refreshed = {name: [a[name] != b[name] for a, b in pairwise(path)]
+                 for name in params}  # fmt: skip
+    assert refreshed == {"w": [False, True, False], "b": [False, False, True]}
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        ({}, ValueError, "this step reads curvature: pass curvature="),
+        ({"curvature": None}, ValueError, "this step reads curvature: pass curvature="),
+        ({"hessian": {"w": np.ones(2)}}, TypeError, "Sophia takes no hessian: it is given curva"),
+        ({"curvature": {"v": np.ones(2)}}, ValueError, "curvature lacks: w"),
+        ({"curvature": {"w": np.ones(3)}}, ValueError, r"curvature\['w'\] has shape \(3,\)"),
+        ({"curvature": {"w": np.ones(2, "f")}}, ValueError, r"curvature\['w'\] has dtype float32"),
+        ({"curvature": {"w": [1.0, 2.0]}}, ValueError, "curvature lacks: w"),
+        ({"curvature": {"w": np.ones(2, int)}}, TypeError, r"curvature\['w'\] has dtype int"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(given, kind, words):
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1)
+    params = {"w": np.ones(2)}
+    state = opt.init(params)
+    for call in (opt.update, opt.step):
+        with pytest.raises(kind, match=words):
+            call(params, params, state, **given)
+    np.testing.assert_array_equal(params["w"], 1.0)
+
+
+def test_a_rule_of_gradients_alone_is_given_nothing():
+    opt = wdref.AdamW(weight_decay=0.1)
+    params = {"w": np.ones(2)}
+    with pytest.raises(
+        TypeError, match="AdamW takes no curvature: it is given the gradients alone"
+    ):
+        opt.update(params, params, opt.init(params), curvature=params)
+    assert not opt.due(1)
+
+
+@pytest.mark.parametrize("interval", [0, 1.5, -1, np.nan])
+def test_an_interval_counts(interval):
+    with pytest.raises(ValueError, match=r"interval=.*: expected a whole number >= 1"):
+        wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=interval)
+
+
+def test_what_hands_on_gradients_alone_says_so():
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1)
+    words = "hands on gradients alone: sophia is given curvature beside them"
+    for name in ("optax", "torch"):
+        pytest.importorskip(name, reason="the extra `adapters` installs it")
+    with pytest.raises(ValueError, match=words):
+        wdref.interchange.optax_transformation(opt)
+    import torch
+
+    with pytest.raises(ValueError, match=words):
+        wdref.interchange.torch_optimizer(opt, [torch.zeros(2, requires_grad=True)])
+
+
+def test_under_jit_an_estimate_is_an_argument():
+    jax = pytest.importorskip("jax", reason="the extra `adapters` installs it")
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=2)
+    params = {"w": jax.numpy.ones(3)}
+    step = jax.jit(lambda p, g, slots, s, h: opt.apply(p, g, slots, s, curvature=h))
+    state = opt.init(params)
+    slots, zeros = dict(state.slots), {"w": jax.numpy.zeros(3)}
+    jitted, plain = params, params
+    for t in (1, 2, 3):
+        given = params if opt.due(t) else zeros
+        jitted, slots = step(jitted, params, slots, opt.scalars(t), given)
+        plain, state = opt.update(plain, params, state, curvature=given)
+    np.testing.assert_allclose(jitted["w"], plain["w"], rtol=1e-6)
+    with pytest.raises(ValueError, match="this step reads curvature"):
+        opt.apply(params, params, slots, opt.scalars(2))
+
+
+def test_a_state_is_saved_and_goes_on(tmp_path):
+    pytest.importorskip("safetensors", reason="the extra `checkpoint` installs it")
+    opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=2)
+    params = {"w": np.ones(3)}
+    params, state = opt.update(params, params, opt.init(params), curvature=params)
+    wdref.save(tmp_path / "x.safetensors", params, state, optimizer=opt)
+    again, found = wdref.load(tmp_path / "x.safetensors", optimizer=opt, like=params)
+    copied = pickle.loads(pickle.dumps(state))
+    for other in (found, copied):
+        assert set(other.slots) == {"m", "hessian"}
+        for a, b in zip(opt.update(again, params, other), opt.update(params, params, state),
+                        strict=True):  # fmt: skip
+            tree = (a, b) if isinstance(a, dict) else (a.slots["m"], b.slots["m"])
+            np.testing.assert_array_equal(tree[0]["w"], tree[1]["w"])
+
+
+def test_a_case_of_one_s_own_is_given_estimates():
+    rng = np.random.default_rng(0)
+    theta, grads, given = rng.normal(size=3), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    case = make_case(theta, grads, claim="sophia", hyper=H, inputs={"curvature": given})
+    opt = wdref.Sophia(learning_rate=0.3, betas=(0.8, 0.7), eps=0.2, gamma=0.5, interval=2,
+                       weight_decay=0.4)  # fmt: skip
+    params, path = {"w": theta}, []
+    state = opt.init(params)
+    for g, h in zip(grads, given, strict=True):
+        params, state = opt.update(params, {"w": g}, state, curvature={"w": h})
+        path.append(params["w"])
+    assert_within(case, np.array(path))
+    with pytest.raises(ValueError, match="the case lacks curvature, which sophia reads"):
+        assert_within(make_case(theta, grads, claim="sophia", hyper=H), np.array(path))
+    with pytest.raises(ValueError, match="curvature are float64"):
+        make_case(theta, grads, claim="sophia", hyper=H, inputs={"curvature": given[:2]})
+
+
+# -- cases ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_every_case_holds_estimates_of_its_tensors(dtype):
+    """They are numbers of the dtype, like the gradients, and repeat where these do."""
+    d = DIALECTS["paper.sophia"]
+    for case in suite("sophia", d, dtype):
+        many = "tensors" in case.flags
+        pairs = zip(case.grads, case.inputs["curvature"], strict=True) if many else [
+            (case.grads, case.inputs["curvature"])]  # fmt: skip
+        for g, h in pairs:
+            assert (g.shape, g.dtype) == (h.shape, h.dtype)
+            assert np.all(np.isfinite(h))
+        for part in case.parts():
+            assert part.inputs["curvature"].shape == part.grads.shape
+            if part.template is not None and part.theta0.size:
+                rows = part.template.inputs["curvature"]
+                times = -(-part.theta0.size // rows.shape[1])
+                tiled = np.tile(rows, (1, times))[:, : part.theta0.size]
+                np.testing.assert_array_equal(part.inputs["curvature"], tiled)
+
+
+def test_cases_of_other_rules_are_given_nothing():
+    assert all(not case.inputs for case in suite("adamw", dialect("adamw"), "float32"))
+
+
+@pytest.mark.parametrize("name", ["exaggerated", "overshoot", "pauses", "bursts", "interval-1"])
+def test_neither_clip_nor_floor_hides_the_curvature(name):
+    """In cases that separate, some quotients are clipped and some not, and ε is met by some."""
+    (case,) = cases(DIALECTS["paper.sophia"], names=(name,))
+    h, m, curvature = case.hyper, 0.0, 0.0
+    clipped, floored = [], []
+    for t, g in enumerate(case.grads):
+        m = h["beta1"] * m + (1 - h["beta1"]) * g
+        if t % h["interval"] == 0:
+            given = case.inputs["curvature"][t]
+            curvature = h["beta2"] * curvature + (1 - h["beta2"]) * given
+        below = np.maximum(h["gamma"] * curvature, h["eps"])
+        clipped.append(np.abs(m) > below)
+        floored.append(h["gamma"] * curvature < h["eps"])
+    for met in (clipped, floored):
+        assert np.any(met)
+        assert not np.all(met)
+
+
+# -- bits -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["lr", "paper", "fixed", "none", "initial_lr"])
+@pytest.mark.parametrize("t", [1, 2])
+def test_the_paper_s_lines_are_the_dialect_s(form, t, same_bits):
+    d = SophiaDialect(form=form)
+    assert d.apply is sophia
+    theta, g, m, h, given = np.random.default_rng(0).normal(size=(5, 50))
+    s = d.scalars(H, t, 0.5)
+    new, kept = sophia(theta, g, (m, h, given), s)
+    other, others = sophia_dialect(d, theta, g, (m, h, given), s)
+    for mine, theirs in zip((new, *kept), (other, *others), strict=True):
+        same_bits(mine, theirs)
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("d", [*dict.fromkeys(DIALECTS.values()),
+                               *candidates("sophia")[::101]], ids=str)  # fmt: skip
+def test_same_bits(d, name, dtype, same_bits):
+    if name == "numba":
+        pytest.importorskip("numba", reason="the extra `fast` installs it")
+    rng = np.random.default_rng(0)
+    for size in (0, 1, 7, 300):
+        theta, g, m, h, given = rng.normal(size=(5, size)).astype(dtype)
+        for t in (1, 2):
+            leaf = Leaf(Kernel(d), theta, g, (m, h, given), d.scalars(H, t, 0.5))
+            ((want, kept),), ((got, new),) = PLAIN.update([leaf]), load(name).update([leaf])
+            assert len(kept) == len(new) == 3  # the estimate comes back
+            for mine, theirs in zip((got, *new), (want, *kept), strict=True):
+                same_bits(mine, theirs)
+
+
+@pytest.mark.parametrize("language", ["cc", "rustc", "node"])
+def test_printed_programs_refresh_too(language, tmp_path, same_bits):
+    compiler = needed(language)
+    programs = [printed_runs.Program(f"rule{i}", listing(d, dtype))
+                for i, (d, dtype) in enumerate(product(DIALECTS.values(), printed_runs.C))
+                ]  # fmt: skip
+    rng, jobs = np.random.default_rng(0), []
+    for program, t in product(programs, (3, 4)):
+        arrays = tuple(rng.normal(size=(5, 7)).astype(program.listing.dtype))
+        jobs.append((program, arrays, H, {"t": t, "eta": 0.5, "eta_before": 0.5}))
+    if language == "node":
+        results = printed_runs.run_node(jobs, tmp_path)
+    else:
+        build = partial(printed_runs.compile_c, compiler=compiler)
+        library = (build if language == "cc" else printed_runs.compile_rust)(programs, tmp_path)
+        results = [printed_runs.call(library, *job) for job in jobs]
+    for (program, arrays, h, times), (got, _, *new) in zip(jobs, results, strict=True):
+        d, (theta, g, *slots) = program.listing.dialect, arrays
+        want, kept = d.apply(theta, g, tuple(slots), d.scalars(h, times["t"], 0.5))
+        for mine, theirs in zip((got, *new), (want, *kept, slots[-1]), strict=True):
+            same_bits(mine, theirs)
+
+
+# -- told apart -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [("float32", 1e3), ("float64", 1e5)])
+def test_answers_are_apart(dtype, apart):
+    """Any two functions differ on some case by far more than roundings allow of the one."""
+    every = candidates("sophia")
+    some = range(0, len(every), 7)
+    nearest = {i: np.zeros(len(every)) for i in some}
+    d = dialect("sophia")
+    for case in cases(d, dtype, names=APART):
+        values = trajectories(every, case).reshape(len(every), -1)
+        for i in some:
+            radius = enclose(every[i], case).radius.ravel()
+            known = np.isfinite(radius) & (radius > 0)
+            far = np.abs(values - values[i])[:, known] / radius[known]
+            far = np.where(np.isnan(far), np.inf, far)  # no number is far from every number
+            np.maximum(nearest[i], far.max(axis=1, initial=0.0), out=nearest[i])
+    for i, far in nearest.items():
+        others = [j for j in range(len(every)) if j != i]
+        assert np.all(far[others] >= apart), (every[i], every[others[int(far[others].argmin())]])
+
+
+def test_its_bugs_are_others():
+    found = [m for m in gallery("paper") if m.id.startswith("sophia")]
+    assert {m.id for m in found} == {f"sophia-{x}" for x in ("denominator", "square", "unscaled")}
+    for mutant in found:
+        (case,) = cases(mutant.claim, names=("exaggerated",))
+        got = trajectories([mutant.rule], case)[0]
+        assert judge(mutant.claim, case, Result("ok", got)).verdict == "deviates"
+
+
+@pytest.mark.parametrize(
+    ("read", "verdict"),
+    [
+        (lambda h, t, k: h[t] if t % k == 0 else None, "conforms"),
+        (lambda h, t, k: h[t] if (t + 1) % k == 0 else None, "deviates"),
+        (lambda h, t, k: h[t], "deviates"),
+        (lambda h, t, k: h[t - 1] if t % k == 0 else None, "deviates"),
+        (lambda h, t, k: abs(h[t]) if t % k == 0 else None, "deviates"),
+    ],
+    ids=["right", "the last of k", "every step", "the step before's", "its size"],
+)
+def test_another_estimate_is_another_rule(read, verdict):
+    """A program in NumPy that takes in what it is given, and ones that take another."""
+
+    def run(case):
+        h, theta = case.hyper, case.theta0
+        m = curvature = np.zeros_like(theta)
+        path = []
+        for t, (g, eta) in enumerate(zip(case.grads, case.eta.tolist(), strict=True)):
+            m = h["beta1"] * m + (1 - h["beta1"]) * g
+            estimate = read(case.inputs["curvature"], t, int(h["interval"]))
+            if estimate is not None:
+                curvature = h["beta2"] * curvature + (1 - h["beta2"]) * estimate
+            below = np.maximum(h["gamma"] * curvature, h["eps"])
+            rate = eta * h["learning_rate"]
+            theta = theta - rate * np.clip(m / below, -1, 1) - rate * h["weight_decay"] * theta
+            path.append(theta)
+        return np.array(path)
+
+    d, verdicts = DIALECTS["paper.sophia"], set()
+    for case in cases(d, names=("exaggerated", "bursts", "stop")):
+        verdicts.add(judge(d, case, Result("ok", run(case))).verdict)
+    assert (verdicts == {"conforms"}) == (verdict == "conforms")
+    assert verdict in verdicts
