@@ -52,10 +52,12 @@ def test_by_hand(d, dtype):
 
 @pytest.mark.parametrize("name", ["exaggerated", "overshoot"])
 def test_every_answer_by_hand(name):
-    some = candidates("sophia")[::13]  # prime to the answers of each question
+    some = candidates("sophia")[::29]  # prime to the answers of each question
+    clipped = [d for d in candidates("sophia", clip=True) if d.clip != "none"][::29]
     for question, answers in SophiaDialect.questions().items():
-        assert {getattr(d, question) for d in some} == set(answers)
-    for d in some:
+        known = {"sum", "gradient"} if question == "clip" else set(answers)
+        assert {getattr(d, question) for d in (clipped if question == "clip" else some)} == known
+    for d in (*some, *clipped):
         (case,) = cases(d, names=(name,))
         check_contains(d, case, by_hand)
 
@@ -173,6 +175,16 @@ def test_a_rule_of_gradients_alone_is_given_nothing():
 def test_an_interval_counts(interval):
     with pytest.raises(ValueError, match=r"interval=.*: expected a whole number >= 1"):
         wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=interval)
+
+
+def test_what_a_program_has_no_word_for_is_its_own_number():
+    """Sophia-G's ε is 1e-15, and when it is told an estimate its user says."""
+    own = {"learning_rate": 0.1, "weight_decay": 0.1}
+    for option in ({"eps": 0.5}, {"interval": 3}):
+        with pytest.raises(ValueError, match=r"no word for .* in its sophia, which is 1"):
+            wdref.Sophia.like("sophia", **own, **option)
+        assert wdref.Sophia(variant="sophia", **own, **option).dialect == DIALECTS["sophia.sophia"]
+    assert wdref.Sophia.like("sophia", **own, eps=1e-15).hyper["interval"] == 10
 
 
 def test_what_hands_on_gradients_alone_says_so():
@@ -317,6 +329,34 @@ def test_same_bits(d, name, dtype, same_bits):
             assert len(kept) == len(new) == 3  # the estimate comes back
             for mine, theirs in zip((got, *new), (want, *kept), strict=True):
                 same_bits(mine, theirs)
+
+
+@pytest.mark.parametrize("by", ["sum", "gradient", "tensor", "tree", "tree_sum"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_clipped_gradient_leaves_the_estimate_as_it_is(by, backend, same_bits):
+    """Also by a norm, for which the rule asks sums."""
+    if backend == "numba":
+        pytest.importorskip("numba", reason="the extra `fast` installs it")
+    rng, paths = np.random.default_rng(0), []
+    tensors = [{"w": rng.normal(size=(3, 5)), "b": rng.normal(size=7)} for _ in range(9)]
+    for name in ("plain", backend):
+        opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=2, form="l2", clip=0.5,
+                           clip_by=by, backend=name)  # fmt: skip
+        params, *rest = ({k: x.copy() for k, x in own.items()} for own in tensors)
+        state = opt.init(params)
+        for g, estimate in zip(rest[:4], rest[4:], strict=True):
+            state = opt.step(params, g, state, curvature=estimate)
+        paths.append((params, state.slots["hessian"]))
+    for mine, theirs in zip(*paths, strict=True):
+        for key, x in mine.items():
+            same_bits(x, theirs[key])
+    unclipped = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=2, form="l2")
+    whole, *rest = tensors
+    state = unclipped.init(whole)
+    for g, estimate in zip(rest[:4], rest[4:], strict=True):
+        whole, state = unclipped.update(whole, g, state, curvature=estimate)
+    same_bits(paths[0][1]["w"], state.slots["hessian"]["w"])
+    assert np.any(paths[0][0]["w"] != whole["w"])
 
 
 @pytest.mark.parametrize("language", ["cc", "rustc", "node"])

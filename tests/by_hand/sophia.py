@@ -28,7 +28,7 @@ def coordinate(d, h, etas, x, grads, given):
     """Return one coordinate's path."""
     seen, path = [], []
     for t, (g, eta) in enumerate(zip(grads, etas, strict=True), start=1):
-        seen.append(mpf(g) + (h["weight_decay"] * x if d.form == "l2" else 0))
+        seen.append(gradient(d, h, x, mpf(g)))
         m = average(h["beta1"], seen)
         if d.bias == "moment":
             m /= 1 - h["beta1"] ** t
@@ -42,6 +42,17 @@ def coordinate(d, h, etas, x, grads, given):
         x = decayed(d, x, step, alpha, h["weight_decay"], eta)
         path.append(x)
     return path
+
+
+def gradient(d, h, x, g):
+    """Return what the moment takes in: with an L2 term, clipped before or after it."""
+    term = h["weight_decay"] * x if d.form == "l2" else mpf(0)
+    if d.clip == "none":
+        return g + term
+    bound = h["clip"]
+    if d.clip == "gradient":
+        return max(-bound, min(bound, g)) + term
+    return max(-bound, min(bound, g + term))
 
 
 def direction(d, h, m, curvature):

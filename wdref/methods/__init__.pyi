@@ -757,6 +757,8 @@ class Sophia(Method):
         form: Form | None = ...,
         order: Order | None = ...,
         answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        clip_by: Clip | None = ...,
         decay_mask: Predicate | Tree | None = ...,
         groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
         state_dtype: Literal["float32", "params"] = ...,

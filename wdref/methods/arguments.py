@@ -30,6 +30,21 @@ def check_program(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
         raise ValueError(f"{variant} has no momentum in its {claim}: leave it out")
 
 
+def check_named(claim: str, convention: str, own: set[str], options: Mapping[str, Any]) -> None:
+    """Refuse another number than its own for what a program has no word for.
+
+    `own` are the hyperparameters that stand for no answer of the dialect.
+    """
+    known = meant(claim, convention)
+    for name in own & set(options) - set(known.names) - {"weight_decay"}:
+        fixed = known.defaults.get(name)
+        if fixed is not None and options[name] != fixed:
+            raise ValueError(
+                f"{convention} has no word for {name} in its {claim}, which is {fixed:g} there: "
+                f"leave it out, or say variant={convention!r} in the constructor"
+            )
+
+
 def _check_answers(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
     known = meant(opt.claim, variant).allowed
     options = [(name, own.get(name), name, own.get(name)) for name in opt.family.asked]

@@ -26,9 +26,11 @@ from ..contract import (
 )
 from ..decay import (
     UNWRITTEN,
+    Clip,
     Order,
     Reading,
     clipped,
+    clipping,
     coefficients,
     gradient_line,
     moved,
@@ -53,6 +55,7 @@ class SophiaScalars(NamedTuple):
     one_minus_beta1: Any = None
     beta2: Any = None
     one_minus_beta2: Any = None
+    clip: Any = None
     bias1: Any = None
     gamma: Any = None
     eps: Any = None
@@ -79,6 +82,7 @@ class SophiaDialect(Dialect):
     eps: Literal["clamp", "outside"] = question("clamp", scalars={"outside": "clamp"})
     bias: Literal["none", "moment"] = question("none")
     schedule: Reading = schedule_question()
+    clip: Clip = "none"
 
     family = "sophia"
     slots = ("m", "hessian")
@@ -88,7 +92,8 @@ class SophiaDialect(Dialect):
     def hyper(self) -> tuple[str, ...]:
         """Names of the hyperparameters that the dialect reads."""
         gamma = ("gamma",) if self.scale == "gamma" else ()
-        return ("learning_rate", "beta1", "beta2", "eps", *gamma, "interval", "weight_decay")
+        own = ("learning_rate", "beta1", "beta2", "eps", *gamma, "interval", "weight_decay")
+        return (*own, *clipping(self.clip))
 
     @property
     def apply(self) -> Apply:
@@ -116,6 +121,7 @@ class SophiaDialect(Dialect):
             one_minus_beta1=1 - h["beta1"],
             beta2=chosen(due, lambda: h["beta2"], lambda: 1.0),
             one_minus_beta2=chosen(due, lambda: 1 - h["beta2"], lambda: 0.0),
+            clip=h["clip"] if self.clip != "none" else None,
             bias1=1 - h["beta1"] ** t if self.bias == "moment" else None,
             gamma=h["gamma"] if self.scale == "gamma" else None,
             eps=h["eps"],
@@ -129,7 +135,7 @@ class SophiaDialect(Dialect):
         below = f"max({h}, ε)" if self.eps == "clamp" else f"({h} + ε)"
         corrected = self.bias == "moment"
         curvature = f"h ← β2 h + (1-β2) {taken}   (every k steps)"
-        lines = [gradient_line(self.form, "·", "none"), "m ← β1 m + (1-β1) g",
+        lines = [gradient_line(self.form, "·", self.clip), "m ← β1 m + (1-β1) g",
                  *(("m̂ ← m/(1-β1^t)",) if corrected else ()),
                  *((curvature,) if self.refresh == "before" else ())]  # fmt: skip
         step = f"η α clip({'m̂' if corrected else 'm'}/{below}, 1)"
@@ -156,8 +162,12 @@ def sophia_dialect(
     m, h, estimate = slots
 
     # GRADIENT
+    if d.clip == "gradient":
+        g = clipped(xp, g, s.clip)
     if s.l2 is not None:
         g = g + s.l2 * theta
+    if d.clip == "sum":
+        g = clipped(xp, g, s.clip)
 
     # MOMENT
     m = s.beta1 * m + s.one_minus_beta1 * g

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..contract import Claim, Family, Hyperparameter, Slot
-from ..hyper import BETA1, BETA2, EPS, LEARNING_RATE, WEIGHT_DECAY
+from ..hyper import BETA1, BETA2, CLIP, EPS, LEARNING_RATE, WEIGHT_DECAY
 from .dialect import SophiaDialect
 
 GAMMA = Hyperparameter("gamma", "γ", r"\gamma", strong=0.5, usual=0.01, default=0.01)
@@ -76,6 +76,7 @@ FAMILY = Family(
         GAMMA,
         INTERVAL,
         WEIGHT_DECAY,
+        CLIP,
     ),
     slots=(Slot("m", "m"), Slot("hessian", "h")),
     inputs=(Slot("curvature", r"\hat h"),),
