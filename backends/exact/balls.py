@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from wdref.rules.choice import remainder
 from wdref.sums.rounds import AXES
 
 from .rounding import EXACT, Context, Widen
@@ -279,10 +278,6 @@ class Number:
         if isinstance(other, Balls):
             return NotImplemented
         return self._new(as_ball(other) / self.ball, other)
-
-    def __rmod__(self, other: int) -> float:
-        """What is left of a whole number after whole times of this one, which is exact."""
-        return float(remainder(other, float(self.ball.mid())))
 
     def constant(self, value: float) -> "Number":
         """Return `value`, exactly, as a number of this host (see `wdref.rules.choice`)."""
