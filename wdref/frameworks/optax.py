@@ -221,6 +221,7 @@ def version() -> str:
 def defaults(name: str, **options: Any) -> dict[str, Any]:
     """Return the arguments that have a default, with optax's names and values."""
     found = _defaults(_factory(name))
+    found.pop("hessian_diagonal_fn", None)  # a function, of which there is no word
     if options.get("decay", "none") != "none":
         found |= _defaults(optax.add_decayed_weights)
     return found
