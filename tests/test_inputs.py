@@ -35,17 +35,19 @@ def test_a_step_in_place_writes_no_estimate(backend):
     rng = np.random.default_rng(0)
     params = {"w": rng.normal(size=(3, 5)), "b": rng.normal(size=2)}
     mine = {name: x.copy() for name, x in params.items()}
-    own, other = opt.init(params), opt.init(mine)
+    state, other = opt.init(params), opt.init(mine)
     for _ in range(4):
         grads = {name: rng.normal(size=x.shape) for name, x in params.items()}
         given = {name: rng.normal(size=x.shape) for name, x in params.items()}
         for x in given.values():
             x.flags.writeable = False
-        params, own = opt.update(params, grads, own, curvature=given)
+        params, state = opt.update(params, grads, state, curvature=given)
         other = opt.step(mine, grads, other, curvature=given)
         for name, x in params.items():
             np.testing.assert_array_equal(mine[name], x)
-            np.testing.assert_array_equal(other.slots["hessian"][name], own.slots["hessian"][name])
+            np.testing.assert_array_equal(
+                other.slots["hessian"][name], state.slots["hessian"][name]
+            )
 
 
 def test_the_parameters_themselves_may_be_given():
@@ -160,9 +162,9 @@ def test_a_state_is_saved_and_goes_on(tmp_path):
     params = {"w": np.ones(3)}
     params, state = opt.update(params, params, opt.init(params), curvature=params)
     wdref.save(tmp_path / "x.safetensors", params, state, optimizer=opt)
-    again, found = wdref.load(tmp_path / "x.safetensors", optimizer=opt, like=params)
+    again, loaded = wdref.load(tmp_path / "x.safetensors", optimizer=opt, like=params)
     copied = pickle.loads(pickle.dumps(state))
-    for other in (found, copied):
+    for other in (loaded, copied):
         assert set(other.slots) == {"m", "hessian"}
         for a, b in zip(opt.update(again, params, other), opt.update(params, params, state),
                         strict=True):  # fmt: skip

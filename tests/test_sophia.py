@@ -43,9 +43,9 @@ def test_every_program_is_here():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("d", dict.fromkeys(DIALECTS.values()), ids=str)
 def test_by_hand(d, dtype):
-    found = cases(d, dtype)
-    assert len(found) == 6
-    for case in found:
+    some = cases(d, dtype)
+    assert len(some) == 6
+    for case in some:
         check_contains(d, case, by_hand)
 
 
@@ -63,12 +63,14 @@ def test_every_answer_by_hand(name):
 
 def test_what_a_program_has_no_word_for_is_its_own_number():
     """Sophia-G's ε is 1e-15, and when it is told an estimate its user says."""
-    own = {"learning_rate": 0.1, "weight_decay": 0.1}
+    words = {"learning_rate": 0.1, "weight_decay": 0.1}
     for option in ({"eps": 0.5}, {"interval": 3}):
         with pytest.raises(ValueError, match=r"no word for .* in its sophia, which is 1"):
-            wdref.Sophia.like("sophia", **own, **option)
-        assert wdref.Sophia(variant="sophia", **own, **option).dialect == DIALECTS["sophia.sophia"]
-    assert wdref.Sophia.like("sophia", **own, eps=1e-15).hyper["interval"] == 10
+            wdref.Sophia.like("sophia", **words, **option)
+        assert (
+            wdref.Sophia(variant="sophia", **words, **option).dialect == DIALECTS["sophia.sophia"]
+        )
+    assert wdref.Sophia.like("sophia", **words, eps=1e-15).hyper["interval"] == 10
 
 
 def test_a_case_of_one_s_own_is_given_estimates():
@@ -180,7 +182,7 @@ def test_a_clipped_gradient_leaves_the_estimate_as_it_is(by, backend, same_bits)
     for name in ("plain", backend):
         opt = wdref.Sophia(learning_rate=0.1, weight_decay=0.1, interval=2, form="l2", clip=0.5,
                            clip_by=by, backend=name)  # fmt: skip
-        params, *rest = ({k: x.copy() for k, x in own.items()} for own in tensors)
+        params, *rest = ({k: x.copy() for k, x in tree.items()} for tree in tensors)
         state = opt.init(params)
         for g, estimate in zip(rest[:4], rest[4:], strict=True):
             state = opt.step(params, g, state, curvature=estimate)
@@ -244,9 +246,9 @@ def test_answers_are_apart(dtype, apart):
 
 
 def test_its_bugs_are_others():
-    found = [m for m in gallery("paper") if m.id.startswith("sophia")]
-    assert {m.id for m in found} == {f"sophia-{x}" for x in ("denominator", "square", "unscaled")}
-    for mutant in found:
+    mutants = [m for m in gallery("paper") if m.id.startswith("sophia")]
+    assert {m.id for m in mutants} == {f"sophia-{x}" for x in ("denominator", "square", "unscaled")}
+    for mutant in mutants:
         (case,) = cases(mutant.claim, names=("exaggerated",))
         got = trajectories([mutant.rule], case)[0]
         assert judge(mutant.claim, case, Result("ok", got)).verdict == "deviates"

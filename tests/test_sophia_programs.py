@@ -35,13 +35,13 @@ def ours(program, **rest):
 def test_optax_conforms(dtype):
     pytest.importorskip("optax", reason="extra `frameworks`")
     d = dialect("sophia", "optax")
-    own = [c for c in regimes("sophia", d, dtype) if c.id.partition("/")[0] in SHORT]
-    own += [c for c in tensors("sophia", d, dtype) if c.id.startswith("groups")]
-    own += [c for c in lives("sophia", d, dtype)
+    some = [c for c in regimes("sophia", d, dtype) if c.id.partition("/")[0] in SHORT]
+    some += [c for c in tensors("sophia", d, dtype) if c.id.startswith("groups")]
+    some += [c for c in lives("sophia", d, dtype)
             if c.id.partition("/")[0] in ("resume", "accumulate", "skip", "removed")]  # fmt: skip
-    assert len(own) == 9
-    results = start(parse("optax:sophia"), own).results()
-    assert overall(judge_all(d, own, results, {})) == "conforms"
+    assert len(some) == 9
+    results = start(parse("optax:sophia"), some).results()
+    assert overall(judge_all(d, some, results, {})) == "conforms"
 
 
 def test_optax_s_own_words():
@@ -58,11 +58,11 @@ def test_optax_s_own_words():
         params = jax.numpy.ones((2, 3))
         state = there.init(params)
         mine = ours("optax", eps=0.0625, gamma=0.5)
-        for g, estimate, own in zip(series(0), series(1), mine, strict=True):
+        for g, estimate, x in zip(series(0), series(1), mine, strict=True):
             given = jax.numpy.asarray(estimate)
             updates, state = there.update(jax.numpy.asarray(g), state, params, estimate=given)
             params = optax.apply_updates(params, updates)
-            np.testing.assert_allclose(own, params, rtol=1e-13)
+            np.testing.assert_allclose(x, params, rtol=1e-13)
 
 
 @pytest.mark.parametrize("foreach", [False, True])
@@ -74,7 +74,7 @@ def test_pytorch_optimizer_s(foreach):
     opt = theirs.SophiaH([weight], lr=0.125, betas=(0.9, 0.75), eps=0.0625, p=1.0,
                          weight_decay=0.25, update_period=1000, foreach=foreach)  # fmt: skip
     mine = ours("pytorch_optimizer", eps=0.0625)
-    for t, (g, estimate, own) in enumerate(zip(series(0), series(1), mine, strict=True)):
+    for t, (g, estimate, x) in enumerate(zip(series(0), series(1), mine, strict=True)):
         weight.grad = torch.asarray(g)
         opt.step(hessian=[torch.asarray(estimate)] if t % 3 == 0 else None)
-        np.testing.assert_allclose(own, weight.detach().numpy(), rtol=1e-12)
+        np.testing.assert_allclose(x, weight.detach().numpy(), rtol=1e-12)

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace, device, is_jax_array
 from .backend import PLAIN, Backend, Leaf, default_for, load
 from .common.checks import check_count, check_number
 from .decay import WeightDecay
-from .engine import inputs as given
+from .engine import inputs as beside
 from .engine import memory, tree
 from .engine.begin import columns
 from .engine.groups import Predicate as Predicate
@@ -172,8 +172,8 @@ class Optimizer:
         """
         self.check_state(state)
         t = state.step + 1
-        own = Inputs(inputs, t)
-        new, slots = self._update(params, grads, state.slots, self.scalars(t), exchange, own)
+        given = Inputs(inputs, t)
+        new, slots = self._update(params, grads, state.slots, self.scalars(t), exchange, given)
         return new, _state(t, slots, state.rule)
 
     def step(self, params: Tree, grads: Tree, state: State, /, **inputs: Tree) -> State:
@@ -189,8 +189,8 @@ class Optimizer:
         scalars = self.scalars(t)
         plan = state.plan
         if inputs or plan is None or not plan.run(self, params, grads, state.slots, scalars):
-            own = Inputs(inputs, t)
-            plan = self.apply_in_place(params, grads, state.slots, scalars, own)
+            given = Inputs(inputs, t)
+            plan = self.apply_in_place(params, grads, state.slots, scalars, given)
         return State(t, state.slots, state.rule, plan)
 
     def apply_in_place(
@@ -199,7 +199,7 @@ class Optimizer:
     ) -> Plan | None:  # fmt: skip
         """Check everything, step, and return a plan for the next step on the same arrays."""
         leaves, spec = self.leaves(params, grads, slots, scalars, inputs)
-        leaves = [given.copied(leaf) for leaf in leaves] if inputs.trees else leaves
+        leaves = [beside.copied(leaf) for leaf in leaves] if inputs.trees else leaves
         tree.check_writeable(leaves, spec)
         backend = self._backend_for(leaves)
         backend.step(leaves)
@@ -332,15 +332,19 @@ class Optimizer:
             tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,), shape)
 
     def _inputs(
-        self, inputs: Inputs, thetas: Sequence[Array], spec: optree.PyTreeSpec, own: Sequence[int]
+        self,
+        inputs: Inputs,
+        thetas: Sequence[Array],
+        spec: optree.PyTreeSpec,
+        groups: Sequence[int],
     ) -> Sequence[tuple[Array, ...]]:
-        """What each leaf, of its `own` group, is given beside its gradient."""
+        """What each leaf, of its group, is given beside its gradient."""
         known, t = inputs_of(self.dialect), inputs.t
         if not known and not inputs.trees:
             return ((),) * len(thetas)
-        given.check_names(self.name, known, inputs.trees)
-        due = [t is None or self.dialect.due(self.hyper_at(k // 2, t), t) for k in own]
-        return given.rows(known, inputs.trees, due, thetas, spec)
+        beside.check_names(self.name, known, inputs.trees)
+        due = [t is None or self.dialect.due(self.hyper_at(k // 2, t), t) for k in groups]
+        return beside.rows(known, inputs.trees, due, thetas, spec)
 
     def check_state(self, state: State) -> None:
         """Raise TypeError for what is no state, ValueError for that of another optimizer."""

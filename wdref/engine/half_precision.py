@@ -30,8 +30,8 @@ class Kernel:
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the arrays beside the gradient: the master copy, the state's, the inputs."""
-        own = (*self.dialect.slots, *self.inputs)
-        return ("master", *own) if self.master else own
+        names = (*self.dialect.slots, *self.inputs)
+        return ("master", *names) if self.master else names
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -46,8 +46,8 @@ class Kernel:
     @property
     def shapes(self) -> tuple[str, ...]:
         """What each of them holds of a tensor."""
-        own = (*shapes_of(self.dialect), *("like" for _ in self.inputs))
-        return ("like", *own) if self.master else own
+        kinds = (*shapes_of(self.dialect), *("like" for _ in self.inputs))
+        return ("like", *kinds) if self.master else kinds
 
     def rounds(self, theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
         """Run one step of a rule that asks for sums, round by round."""

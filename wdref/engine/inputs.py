@@ -50,8 +50,8 @@ def rows(
         )
     columns = [_column(name, given.get(name), thetas, spec) for name in known]
     return [
-        tuple(x if reads else _zeros(theta) for x in own)
-        for theta, reads, *own in zip(thetas, due, *columns, strict=True)
+        tuple(x if reads else _zeros(theta) for x in arrays)
+        for theta, reads, *arrays in zip(thetas, due, *columns, strict=True)
     ]
 
 
@@ -63,9 +63,9 @@ def _column(
     leaves = tree.flatten_like(name, given, spec)
     for i, (x, theta) in enumerate(zip(leaves, thetas, strict=True)):
         tree.check_leaf(name, spec, i, x)
-        own = tree.dtype_name(theta)
-        half = own in tree.HALF
-        tree.check_like(name, spec, i, x, theta, (own, "float32") if half else (own,))
+        dtype = tree.dtype_name(theta)
+        dtypes = (dtype, "float32") if dtype in tree.HALF else (dtype,)
+        tree.check_like(name, spec, i, x, theta, dtypes)
     return leaves
 
 

@@ -30,13 +30,13 @@ def check_program(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
         raise ValueError(f"{variant} has no momentum in its {claim}: leave it out")
 
 
-def check_named(claim: str, convention: str, own: set[str], options: Mapping[str, Any]) -> None:
+def check_named(claim: str, convention: str, numbers: set[str], options: Mapping[str, Any]) -> None:
     """Refuse another number than its own for what a program has no word for.
 
-    `own` are the hyperparameters that stand for no answer of the dialect.
+    `numbers` are the hyperparameters that stand for no answer of the dialect.
     """
     known = meant(claim, convention)
-    for name in own & set(options) - set(known.names) - {"weight_decay"}:
+    for name in numbers & set(options) - set(known.names) - {"weight_decay"}:
         fixed = known.defaults.get(name)
         if fixed is not None and options[name] != fixed:
             raise ValueError(

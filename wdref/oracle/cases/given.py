@@ -34,8 +34,8 @@ def _with(case: Case, names: tuple[str, ...]) -> Case:
     if case.inputs:
         return case
     template = case.template and _with(case.template, names)
-    found = {name: _arrays(case, 200 + 50 * k) for k, name in enumerate(names)}
-    return replace(case, inputs=found, template=template)
+    arrays = {name: _arrays(case, 200 + 50 * k) for k, name in enumerate(names)}
+    return replace(case, inputs=arrays, template=template)
 
 
 def _arrays(case: Case, seed: int) -> Any:
@@ -47,8 +47,8 @@ def _arrays(case: Case, seed: int) -> Any:
     dtypes = case.life.get("mixed", [case.dtype] * len(case.grads))
     # tensors of a template are its columns, each from the first on
     seeds = [seed + i * (case.template is None) for i in range(len(case.grads))]
-    return [_rows(g, own, size, dtype)
-            for g, own, dtype in zip(case.grads, seeds, dtypes, strict=True)]  # fmt: skip
+    return [_rows(g, each, size, dtype)
+            for g, each, dtype in zip(case.grads, seeds, dtypes, strict=True)]  # fmt: skip
 
 
 def _rows(like: Any, seed: int, size: float, dtype: str) -> Any:
@@ -58,5 +58,5 @@ def _rows(like: Any, seed: int, size: float, dtype: str) -> Any:
     scales = np.array([SCALES[t % len(SCALES)] * size for t in range(steps)])
     widths = np.resize(WIDTHS, PERIOD)[place]
     signs = np.where(place % FALLING == FALLING - 1, np.sign(numbers), 1.0)
-    found = np.abs(numbers) * signs * (scales[:, None] * widths)
-    return found.astype(like.dtype).reshape(like.shape)
+    estimates = np.abs(numbers) * signs * (scales[:, None] * widths)
+    return estimates.astype(like.dtype).reshape(like.shape)

@@ -148,8 +148,8 @@ def case_of(test: dict[str, Any], dtype: str, claim: str) -> Case:
     def steps(rows: dict[str, Any]) -> Any:
         numbers = np.array(each(_number, rows["dec"]), dtype=np.float64).reshape(T, columns)
         parts = np.split(numbers.astype(dtype)[:, repeat], cuts, axis=1)
-        own = [x.reshape(T, *s) for x, s in zip(parts, shapes, strict=True)]
-        return own if many else own[0]
+        shaped = [x.reshape(T, *s) for x, s in zip(parts, shapes, strict=True)]
+        return shaped if many else shaped[0]
 
     groups = [_floats(own) for own in test.get("groups", ())]
     return Case(

@@ -121,8 +121,8 @@ def digest(vectors: Sequence[Vector]) -> str:
         state.update(
             repr((v.tc_id, case.id, case.dtype, hyper, shapes, case.starts, case.gaps)).encode()
         )
-        own = (x if "tensors" in case.flags else [x] for x in case.inputs.values())
-        given = [x for column in own for x in column]
+        columns = (x if "tensors" in case.flags else [x] for x in case.inputs.values())
+        given = [x for column in columns for x in column]
         for array in (case.eta, *(x for pair in arrays for x in pair), *given):
             state.update(array.astype("<f8").tobytes())
     return state.hexdigest()[:16]

@@ -69,8 +69,9 @@ def _about_test(test: dict[str, Any], dtype: str) -> Iterator[str]:
         if each(lambda x: short_hex(float(x)), pair["dec"]) != pair["hex"]:
             yield f"{key}: hex and dec are different numbers"
     rows = {"theta0": [test["theta0"]["dec"]], "grads": test["grads"]["dec"]}
-    for key, own in (rows | {key: x["dec"] for key, x in given.items()}).items():
-        arrays = [np.array([float(x) for x in row if x is not None]) for row in own]
+    rows |= {key: x["dec"] for key, x in given.items()}
+    for key, table in rows.items():
+        arrays = [np.array([float(x) for x in row if x is not None]) for row in table]
         with np.errstate(over="ignore"):
             if not all(np.array_equal(x.astype(dtype), x, equal_nan=True) for x in arrays):
                 yield f"{key}: not every number is one of {dtype}"

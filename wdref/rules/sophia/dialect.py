@@ -92,8 +92,8 @@ class SophiaDialect(Dialect):
     def hyper(self) -> tuple[str, ...]:
         """Names of the hyperparameters that the dialect reads."""
         gamma = ("gamma",) if self.scale == "gamma" else ()
-        own = ("learning_rate", "beta1", "beta2", "eps", *gamma, "interval", "weight_decay")
-        return (*own, *clipping(self.clip))
+        names = ("learning_rate", "beta1", "beta2", "eps", *gamma, "interval", "weight_decay")
+        return (*names, *clipping(self.clip))
 
     @property
     def apply(self) -> Apply:
