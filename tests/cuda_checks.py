@@ -59,11 +59,11 @@ FORMATS = {
 
 
 def kernel(rule, form):
-    """A kernel, and the dtypes of theta, g and the slots."""
+    """A kernel, and the dtypes of theta, g, the slots and what stands behind them, as g does."""
     theta, g, slot, master = FORMATS[form]
     own = (RULES | ASKING)[rule]
     found = Kernel(own, wide="16" in theta, master=master)
-    slots = ["float32"] * master + [slot] * len(own.slots)
+    slots = ["float32"] * master + [slot] * len(own.slots) + [g] * len(own.inputs)
     return found, [BFLOAT16 if x == "bfloat16" else np.dtype(x) for x in (theta, g, *slots)]
 
 

@@ -67,6 +67,7 @@ def test_a_tensor_without_decay_is_stepped_under_every_answer(family):
     for d in (*every[:: max(1, len(every) // 300)], *shipped):
         s = d.scalars(hyper, 2, 1.0, before=1.0)._replace(l2=None, decay=None)
         with np.errstate(all="ignore"):
-            new, slots = d.apply(theta, g, begun(d, theta, hyper), s)
+            given = (*begun(d, theta, hyper), *(g for _ in d.inputs))
+            new, slots = d.apply(theta, g, given, s)
         assert new.shape == theta.shape
         assert len(slots) == len(d.slots)

@@ -17,7 +17,7 @@ import pytest
 from wdref.conventions import CONVENTIONS, dialect
 from wdref.dialects import AdamDialect, MomentumDialect
 from wdref.oracle.cases.suite import regimes
-from wdref.oracle.cases.trajectory import begun
+from wdref.oracle.cases.trajectory import begun, given_at
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.identify.identify import describe, identify
 from wdref.oracle.identify.ranking import PROBES
@@ -56,7 +56,8 @@ def evaluated(found):
         eta = case.eta.tolist()
         for t, g in enumerate(case.grads, 1):
             s = found.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
-            theta, slots = found.apply(theta, g, slots, s)
+            given = given_at(found, case, t - 1, theta.shape)
+            theta, slots = found.apply(theta, g, (*slots, *given), s)
             path.append(theta)
         return np.array(path, dtype=np.float64)
 

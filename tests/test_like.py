@@ -59,7 +59,8 @@ def path(dialect, hyper):
     theta = np.ones(2)
     slots = begun(dialect, theta, hyper)
     for t, g in enumerate(GRADS, start=1):
-        theta, slots = dialect.apply(theta, g, slots, dialect.scalars(hyper, t, 1.0))
+        given = (*slots, *(g for _ in dialect.inputs))
+        theta, slots = dialect.apply(theta, g, given, dialect.scalars(hyper, t, 1.0))
         yield theta
 
 

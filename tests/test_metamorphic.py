@@ -61,7 +61,8 @@ def trained(opt, change, back):
     params, *grads = [[x.copy() for x in change(tensors)] for tensors in whole]
     state = opt.init(params)
     for g in grads:
-        state = opt.step(params, g, state)
+        given = {name: [x * x for x in g] for name in opt.dialect.inputs}
+        state = opt.step(params, g, state, **given)
     return np.concatenate(back(params))
 
 

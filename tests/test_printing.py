@@ -44,11 +44,11 @@ def expected(program, arrays, hyper, times):
     scalars = d.scalars(hyper, times["t"], times["eta"], before=before)
     theta, g, *slots = arrays
     names = [*program.listing.arrays[2:], *program.numbers]
-    given = dict(zip(names, slots, strict=True))
-    slots = tuple(given[x].reshape(()) if x in program.numbers else given[x] for x in d.slots)
+    given, kernel = dict(zip(names, slots, strict=True)), Kernel(d)
+    slots = tuple(given[x].reshape(()) if x in program.numbers else given[x] for x in kernel.slots)
     with np.errstate(all="ignore"):
-        ((new, kept),) = PLAIN.update([Leaf(Kernel(d), theta, g, slots, scalars)])
-    after = dict(zip(d.slots, kept, strict=True))
+        ((new, after),) = PLAIN.update([Leaf(kernel, theta, g, slots, scalars)])
+    after = dict(zip(kernel.slots, after, strict=True))
     return [new, g, *(after[x].reshape(-1) for x in names)]
 
 
@@ -122,7 +122,8 @@ def evaluate(tree, names):
     return {"negative": lambda: -a,
             "add": lambda: a + b[0], "subtract": lambda: a - b[0], "multiply": lambda: a * b[0],
             "divide": lambda: a / b[0], "power": lambda: a ** b[0],
-            "real_power": lambda: a ** b[0], "sqrt": lambda: math.sqrt(a), "less": lambda: a < b[0],
+            "real_power": lambda: a ** b[0], "remainder": lambda: a % b[0],
+            "sqrt": lambda: math.sqrt(a), "less": lambda: a < b[0],
             "less_equal": lambda: a <= b[0], "greater": lambda: a > b[0],
             "greater_equal": lambda: a >= b[0]}[tree.op]()  # fmt: skip
 

@@ -16,6 +16,7 @@ from wdref.conventions import CONVENTIONS, dialect
 from wdref.engine.arithmetic import CORRECT, Arithmetic
 from wdref.oracle.cases.suite import regimes
 from wdref.oracle.cases.together import trajectories
+from wdref.oracle.cases.trajectory import given_at
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
 from wdref.oracle.watch.bounds import Bounds, Rounds, midpoint_dtype
@@ -89,7 +90,8 @@ def radii(dialects, case):
         slots, path = [repeated(x) for x in begun], []
         for t, g in enumerate(case.grads, start=1):
             s = columns([scalars(dialects[i], case, t) for i in members], n, kind, rounds)
-            theta, slots = rule(theta, repeated(g), slots, s)
+            given = map(repeated, given_at(structure, case, t - 1, n))
+            theta, slots = rule(theta, repeated(g), (*slots, *given), s)
             rad = theta.rad[0] + theta.rad[1]
             path.append(np.where(np.isfinite(theta.mid), rad, np.nan).reshape(len(members), n))
         found[members] = np.concatenate(path, axis=1)

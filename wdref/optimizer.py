@@ -1,7 +1,6 @@
 """Optimizers: a dialect, its hyperparameters and a schedule, applied to trees of arrays."""
 
-import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -13,20 +12,23 @@ from array_api_compat import array_namespace, device, is_jax_array
 from .backend import PLAIN, Backend, Leaf, default_for, load
 from .common.checks import check_count, check_number
 from .decay import WeightDecay
+from .engine import inputs as beside
 from .engine import memory, tree
 from .engine.begin import columns
+from .engine.groups import Predicate as Predicate
+from .engine.groups import assigned
 from .engine.half_precision import Kernel
+from .engine.inputs import NOTHING, Inputs
 from .engine.plan import Plan
 from .rules.contract import Rule, Shape
 from .rules.registry import families
 from .rules.remembering import Remembering
-from .rules.shapes import PARAMETERS, shapes_of, slot_shape
+from .rules.shapes import PARAMETERS, inputs_of, shapes_of, slot_shape
 from .schedules import Schedule
 from .sums import Exchange, exchanged
 
 Array = Any
 Tree = Any
-Predicate = Callable[[str, Array], bool]
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,13 @@ class Optimizer:
     # -- one update ---------------------------------------------------------------------------
 
     def update(
-        self, params: Tree, grads: Tree, state: State, /, *, exchange: Exchange | None = None
-    ) -> tuple[Tree, State]:
+        self, params: Tree, grads: Tree, state: State, /, *, exchange: Exchange | None = None,
+        **inputs: Tree,
+    ) -> tuple[Tree, State]:  # fmt: skip
         """Return new parameters and the new state; nothing is written.
+
+        `inputs` are what the rule is given beside the gradients, trees like `params` (Sophia's
+        ``curvature``); at a step that is not `due` they are not read, and may be None.
 
         Where `params` are one shard of a tree, each of whose tensors is parted among processes, a
         rule that looks at a whole tensor or tree needs the sums of all shards: ``exchange(own)`` is
@@ -161,50 +167,64 @@ class Optimizer:
         the whole.
 
         Raises TypeError or ValueError, naming the leaf, where trees, shapes, dtypes or devices of
-        `params`, `grads` and `state` do not fit. NaN and infinite gradients propagate by IEEE 754.
+        `params`, `grads`, `inputs` and `state` do not fit. NaN and infinite gradients propagate by
+        IEEE 754.
         """
         self.check_state(state)
         t = state.step + 1
-        new, slots = self._update(params, grads, state.slots, self.scalars(t), exchange)
+        given = Inputs(inputs, t)
+        new, slots = self._update(params, grads, state.slots, self.scalars(t), exchange, given)
         return new, _state(t, slots, state.rule)
 
-    def step(self, params: Tree, grads: Tree, state: State, /) -> State:
+    def step(self, params: Tree, grads: Tree, state: State, /, **inputs: Tree) -> State:
         """Write the update into the arrays of `params` and `state`, and return the new state.
 
         Everything is checked before anything is written; an error leaves all arrays as they were.
-        Raises as `update` does, and ValueError for arrays that cannot be written (JAX, dask,
-        read-only NumPy) or that share memory with another array of the step.
+        `inputs` are those of `update`, and are not written. Raises as `update` does, and ValueError
+        for arrays that cannot be written (JAX, dask, read-only NumPy) or that share memory with
+        another array of the step.
         """
         self.check_state(state)
         t = state.step + 1
         scalars = self.scalars(t)
         plan = state.plan
-        if plan is None or not plan.run(self, params, grads, state.slots, scalars):
-            plan = self.apply_in_place(params, grads, state.slots, scalars)
+        if inputs or plan is None or not plan.run(self, params, grads, state.slots, scalars):
+            given = Inputs(inputs, t)
+            plan = self.apply_in_place(params, grads, state.slots, scalars, given)
         return State(t, state.slots, state.rule, plan)
 
     def apply_in_place(
-        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
-    ) -> Plan | None:
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any],
+        inputs: Inputs = NOTHING,
+    ) -> Plan | None:  # fmt: skip
         """Check everything, step, and return a plan for the next step on the same arrays."""
-        leaves, spec = self.leaves(params, grads, slots, scalars)
+        leaves, spec = self.leaves(params, grads, slots, scalars, inputs)
+        leaves = [beside.copied(leaf) for leaf in leaves] if inputs.trees else leaves
         tree.check_writeable(leaves, spec)
         backend = self._backend_for(leaves)
         backend.step(leaves)
+        if inputs_of(self.dialect):
+            return None  # a plan knows no arrays that are others in every step
         columns = [tree.flatten(part)[0] for part in (params, *slots.values())]
         groups = self.assign(columns[0], spec)
         return Plan.of(self, backend, spec, [x for own in columns for x in own], leaves, groups)
 
     def apply(
-        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any], /
-    ) -> tuple[Tree, dict[str, Tree]]:
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any], /,
+        **inputs: Tree,
+    ) -> tuple[Tree, dict[str, Tree]]:  # fmt: skip
         """Return new parameters and slots: the part of `update` that ``jax.jit`` can compile.
 
         With `scalars` (t), computed on the host in float64, passed as arguments, a compiled
         function serves every t: ``jax.jit(opt.apply)(params, grads, dict(state.slots),
-        opt.scalars(t))``.
+        opt.scalars(t))``. `inputs` are needed whatever t is: zeros, where `update` takes None.
         """
-        return self._update(params, grads, slots, scalars)
+        return self._update(params, grads, slots, scalars, inputs=Inputs(inputs))
+
+    def due(self, t: int, /) -> bool:
+        """Whether step `t`, from 1, reads what is given beside the gradients."""
+        groups = range(1 + len(self.groups)) if inputs_of(self.dialect) else ()
+        return any(self.dialect.due(self.hyper_at(group, t), t) for group in groups)
 
     def scalars(self, t: int, /) -> tuple[Any, ...]:
         """Return the host's scalars of step `t`, counted from 1.
@@ -241,14 +261,10 @@ class Optimizer:
     # -- the parts of an update ---------------------------------------------------------------
 
     def _update(
-        self,
-        params: Tree,
-        grads: Tree,
-        slots: Mapping[str, Tree],
-        scalars: Sequence[Any],
-        exchange: Exchange | None = None,
-    ) -> tuple[Tree, dict[str, Tree]]:
-        leaves, spec = self.leaves(params, grads, slots, scalars)
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any],
+        exchange: Exchange | None = None, inputs: Inputs = NOTHING,
+    ) -> tuple[Tree, dict[str, Tree]]:  # fmt: skip
+        leaves, spec = self.leaves(params, grads, slots, scalars, inputs)
         if exchange is not None:
             results = PLAIN.update(leaves, sums=exchanged(exchange))
         else:
@@ -263,23 +279,27 @@ class Optimizer:
         return optree.tree_unflatten(spec, [theta for theta, _ in results]), trees
 
     def leaves(
-        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any]
-    ) -> tuple[list[Leaf], optree.PyTreeSpec]:
+        self, params: Tree, grads: Tree, slots: Mapping[str, Tree], scalars: Sequence[Any],
+        inputs: Inputs = NOTHING,
+    ) -> tuple[list[Leaf], optree.PyTreeSpec]:  # fmt: skip
         """Return what a backend steps, a leaf each, and the tree; raises as `update` does."""
         thetas, spec = tree.flatten(params)
-        gs = _flatten_like("grads", grads, spec)
+        gs = tree.flatten_like("grads", grads, spec)
         absent = ", ".join(name for name in self.slot_names if name not in slots)
         if absent:
             raise ValueError(f"slots lack {absent}: expected the slots of the state that init made")
         columns = [
-            _flatten_like(f"state.slots[{name!r}]", slots[name], spec) for name in self.slot_names
+            tree.flatten_like(f"state.slots[{name!r}]", slots[name], spec)
+            for name in self.slot_names
         ]
+        groups = self.assign(thetas, spec)
+        rows = self._inputs(inputs, thetas, spec, groups)
         leaves = []
-        for i, (theta, g, group, *own) in enumerate(
-            zip(thetas, gs, self.assign(thetas, spec), *columns, strict=True)
+        for i, (theta, g, group, more, *own) in enumerate(
+            zip(thetas, gs, groups, rows, *columns, strict=True)
         ):
             half = tree.is_half("params", spec, i, theta)
-            kept = tuple(own[self.master_weights and not half :])
+            kept = (*own[self.master_weights and not half :], *more)
             addresses = None
             if tree.plainly_fit(theta, g, kept, wide=half and self.state_dtype == "float32"):
                 addresses = memory.addresses(g, (theta, *kept))
@@ -304,11 +324,27 @@ class Optimizer:
         own = tree.dtype_name(theta)
         half = own in tree.HALF
         tree.check_like("grads", spec, i, g, theta, (own, "float32") if half else (own,))
-        for name, slot in zip(self._kernels[half].slots, slots, strict=True):
+        names = self.slot_names[self.master_weights and not half :]
+        for name, slot in zip(names, slots, strict=False):  # behind them are inputs, checked
             wide = name == "master" or (half and self.state_dtype == "float32")
             dtype = "float32" if wide else own
             shape = slot_shape(self._shapes.get(name, "like"), theta.shape)
             tree.check_like(f"state.slots[{name!r}]", spec, i, slot, theta, (dtype,), shape)
+
+    def _inputs(
+        self,
+        inputs: Inputs,
+        thetas: Sequence[Array],
+        spec: optree.PyTreeSpec,
+        groups: Sequence[int],
+    ) -> Sequence[tuple[Array, ...]]:
+        """What each leaf, of its group, is given beside its gradient."""
+        known, t = inputs_of(self.dialect), inputs.t
+        if not known and not inputs.trees:
+            return ((),) * len(thetas)
+        beside.check_names(self.name, known, inputs.trees)
+        due = [t is None or self.dialect.due(self.hyper_at(k // 2, t), t) for k in groups]
+        return beside.rows(known, inputs.trees, due, thetas, spec)
 
     def check_state(self, state: State) -> None:
         """Raise TypeError for what is no state, ValueError for that of another optimizer."""
@@ -322,27 +358,7 @@ class Optimizer:
 
     def assign(self, thetas: Sequence[Array], spec: optree.PyTreeSpec) -> Sequence[int]:
         """Index into `scalars` for each leaf: two a group, with and without decay."""
-        if not self.groups and self.decay_mask is None:
-            return (0,) * len(thetas)
-        names = tree.paths(spec)
-        decays = self._decays(thetas, spec, names)
-        chosen = [0] * len(thetas)
-        for g, (pattern, _) in reversed(list(enumerate(self.groups, start=1))):  # the first wins
-            hits = [i for i, p in enumerate(thetas) if _matches(pattern, names[i], p)]
-            if not hits:
-                raise ValueError(f"groups: {pattern!r} matches no leaf of {', '.join(names)}")
-            for i in hits:
-                chosen[i] = g
-        return [2 * g + (not decay) for g, decay in zip(chosen, decays, strict=True)]
-
-    def _decays(
-        self, thetas: Sequence[Array], spec: optree.PyTreeSpec, names: Sequence[str]
-    ) -> Sequence[bool]:
-        if self.decay_mask is None:
-            return (True,) * len(thetas)
-        if callable(self.decay_mask):
-            return [bool(self.decay_mask(*pair)) for pair in zip(names, thetas, strict=True)]
-        return [bool(x) for x in _flatten_like("decay_mask", self.decay_mask, spec)]
+        return assigned(self.groups, self.decay_mask, thetas, spec)
 
     def _backend_for(self, leaves: Sequence[Leaf]) -> Backend:
         if self.backend is not None:
@@ -373,15 +389,3 @@ class Optimizer:
         shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         lines = "".join(f"\n  {line}" for line in self.dialect.recurrence())
         return f"{self.name}({shown}){lines}"
-
-
-def _flatten_like(name: str, other: Tree, spec: optree.PyTreeSpec) -> list[Any]:
-    leaves, found = tree.flatten(other)
-    tree.check_structure(name, spec, found)
-    return leaves
-
-
-def _matches(pattern: str | Predicate, name: str, leaf: Array) -> bool:
-    if callable(pattern):
-        return bool(pattern(name, leaf))
-    return fnmatch.fnmatchcase(name, pattern)

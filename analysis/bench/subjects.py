@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from wdref.rules.shapes import inputs_of
+
 from .cases import LINE, Arrays, Case, optimizer
 
 THREADED = 1 << 17  # elements before another thread pays, as in wdref's backends
@@ -65,9 +67,11 @@ def step_of(opt: Any, params: list[Any], grads: list[Any], slots: dict[str, list
     given = MappingProxyType({name: tree(own) for name, own in slots.items()})
     state = replace(opt.init(tree(params[:1])), slots=given)
 
+    beside = dict.fromkeys(inputs_of(opt.dialect), trees[1])  # any numbers
+
     def run() -> None:
         nonlocal state
-        state = opt.step(*trees, state)
+        state = opt.step(*trees, state, **beside)
 
     return Step(run)
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wdref.rules.shapes import check_gradients_alone
+
 from ..sweep.job import Job
 from ..sweep.sweep import MEASURES, dataset
 
@@ -68,6 +70,7 @@ def run_own(
 def _trained(job: Job, model: OwnModel, apply: Apply, seed: int, point: tuple[float, float]) -> Any:
     """Measures (times, 4) of one training."""
     optimizer = job.method(*point, decay_mask=model.decay_mask)
+    check_gradients_alone(optimizer.dialect, "a landscape")
     params, losses, times = model.start(seed), [], job.times()
     slots = dict(optimizer.init(params).slots)
     table = np.full((len(times), len(MEASURES)), np.nan)

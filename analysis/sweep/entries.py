@@ -8,7 +8,7 @@ import numpy as np
 import wdref
 from wdref.backend import PLAIN, Leaf, default_for
 from wdref.engine.half_precision import Kernel
-from wdref.rules.shapes import PARAMETERS
+from wdref.rules.shapes import PARAMETERS, check_gradients_alone
 
 Array = Any
 
@@ -31,6 +31,7 @@ class Entries:
         decays: Callable[[str], bool],
         xp: Any,
     ) -> None:
+        check_gradients_alone(optimizer.dialect, "a sweep")
         self.optimizer, self.params = optimizer, params
         self.kernel = Kernel(optimizer.dialect)
         self.hyper = {**optimizer.hyper, "learning_rate": learning_rates}

@@ -9,6 +9,7 @@ import numpy as np
 
 from wdref.backend import Leaf, asks
 from wdref.optimizer import Optimizer, State
+from wdref.rules.shapes import check_gradients_alone
 
 from .driver import Buffer, Driver, Module, Stream
 from .kernel import Printed
@@ -51,6 +52,7 @@ class Replay:
     ) -> None:
         if steps < 1:
             raise ValueError(f"steps={steps}: expected at least 1")
+        check_gradients_alone(opt.dialect, "a CUDA graph")
         self._driver, self._opt, self._begin, self._ring = driver, opt, state, steps
         self._recorded = _recorded(driver, opt, params, grads, state)
         self._done = self._known = 0  # steps taken; steps whose scalars are sent

@@ -40,6 +40,7 @@ class Course:
     """What one tensor of a tree goes through: the arguments of `Exact.path`.
 
     `taken` are the steps of the tree, from 0, at which it has the gradients: all, unless given.
+    `inputs` are what the rule is given beside them, each as they are.
     """
 
     theta0: Sequence[Real]
@@ -50,6 +51,7 @@ class Course:
     shape: tuple[int, ...] | None = None
     counts: tuple[int, ...] | None = None
     steps: Sequence[int] | None = None
+    inputs: Sequence[Sequence[Sequence[Real]]] = ()
 
     @property
     def taken(self) -> Sequence[int]:
@@ -84,7 +86,8 @@ class _Tensor:
         s = self.host.scalars(h, count, c.eta[t - 1], c.eta[max(t - 2, 0)])
         s = type(s)(*(_to_array_dtype(value, self.context.every) for value in s))
         s = _cancelling(s, self.arithmetic)
-        return self.theta, Balls(c.grads[t - 1], self.context, c.shape), self.slots, s
+        given = (Balls(rows[t - 1], self.context, c.shape) for rows in c.inputs)
+        return self.theta, Balls(c.grads[t - 1], self.context, c.shape), (*self.slots, *given), s
 
     def take(self, theta: Balls, slots: Sequence[Any]) -> None:
         """Keep what the rule returned."""
@@ -117,6 +120,7 @@ class Exact:
         times: Sequence[int] | None = None,
         shape: tuple[int, ...] | None = None,
         counts: tuple[int, ...] | None = None,
+        inputs: Sequence[Sequence[Sequence[Real]]] = (),
         arithmetic: Arithmetic | None = None,
         bits: int = BITS,
     ) -> Path:
@@ -127,9 +131,10 @@ class Exact:
         function of the step, as the optimizers' ``weight_decay`` may. `times` is the rule's t of
         each step, where these are not 1, 2, 3, ….  `shape` is the tensor's, where that is not of
         one dimension; `counts` say how often each coordinate stands in it, where the tensor is
-        these coordinates over and over.
+        these coordinates over and over. `inputs` are what the rule is given beside the gradients.
         """
-        alone = Course(theta0, grads, hyper, eta, times=times, shape=shape, counts=counts)
+        alone = Course(theta0, grads, hyper, eta, times=times, shape=shape, counts=counts,
+                       inputs=inputs)  # fmt: skip
         return self.paths(dialect, [alone], arithmetic=arithmetic, bits=bits)[0]
 
     def paths(

@@ -1,6 +1,6 @@
 """C99: a function that any C or C++ compiler takes, one loop over the elements."""
 
-from .expression import SIGNS, Tree, Writing
+from .expression import ATOM, LEVEL, SIGNS, Tree, Writing
 from .listing import Line, Listing, Summing
 from .words import Words, about
 
@@ -97,7 +97,7 @@ static double total(const exact_sum *s)
 def print_c(listing: Listing, words: Words, /) -> str:
     """Return a C translation unit with the function ``{rule}(n, theta, g, slots, …, h)``."""
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
-    arrays = ("const real *g" if x == "g" else f"real *{x}" for x in listing.arrays)
+    arrays = (f"const real *{x}" if x in listing.read else f"real *{x}" for x in listing.arrays)
     clock = {"t": "unsigned t, ", "eta": "double eta, ", "eta_before": "double eta_before, "}
     clock |= {r.name: f"double {r.name}, " for r in listing.running}
     return HEAD.format(
@@ -144,10 +144,11 @@ def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
         {**SIGNS, "power": "pow({}, {})", "real_power": "pow({}, {})",
          "sqrt": "sqrt({})", "select": "{} ? {} : {}",
-         "first": "t == 1 ? {} : {}", "round": "(real){}"},
+         "first": "t == 1 ? {} : {}", "round": "(real){}", "remainder": "fmod({}, {})"},
         names=lambda key: f"h->{key}" if key in listing.hyper else _read(listing, key),
         numbers=lambda x: repr(float(x)),
         tight=frozenset({"round"}),
+        level={**LEVEL, "remainder": ATOM},
     )  # fmt: skip
     return f"    const real {own} = {host(Tree('round', (tree,)))};"
 

@@ -10,7 +10,8 @@ from typing import Any
 
 ATOM, UNARY, PRODUCT, SUM, COMPARISON, CHOICE = range(6)
 LEVEL = {
-    "add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "negative": UNARY,
+    "add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT,
+    "remainder": PRODUCT, "negative": UNARY,
     "less": COMPARISON, "less_equal": COMPARISON, "greater": COMPARISON,
     "greater_equal": COMPARISON, "equal": COMPARISON, "not_equal": COMPARISON,
     "where": CHOICE, "select": CHOICE, "first": CHOICE,

@@ -68,7 +68,7 @@ def _raised(self: Host, other: Any) -> Host:
 
 
 for _op, _method in {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv",
-                     }.items():  # fmt: skip
+                     "remainder": "mod"}.items():  # fmt: skip
     _forward, _backward = _operator(_op)
     setattr(Host, f"__{_method}__", _forward)
     setattr(Host, f"__r{_method}__", _backward)

@@ -162,7 +162,8 @@ def _round(listing: Listing, each: Summing) -> str:
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
         {**SIGNS, **COMPARED, "power": "power({}, {})", "real_power": "Math.pow({}, {})",
-         "sqrt": "Math.sqrt({})",         "select": "{} ? {} : {}", "first": "t === 1 ? {} : {}"},
+         "sqrt": "Math.sqrt({})", "remainder": "{} % {}", "select": "{} ? {} : {}",
+         "first": "t === 1 ? {} : {}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else _read(listing, key),
     )  # fmt: skip
     text = host(tree)

@@ -14,7 +14,7 @@ POWERS = ("power", "real_power")
 TEMPLATES = {
     **SIGNS, "multiply": r"{} \, {}", "divide": r"\frac{{{}}}{{{}}}", "sqrt": r"\sqrt{{{}}}",
     **dict.fromkeys(POWERS, "{}^{{{}}}"), "abs": r"\left|{}\right|",
-    "less_equal": r"{} \le {}",
+    "remainder": r"{} \bmod {}", "less_equal": r"{} \le {}",
     "greater_equal": r"{} \ge {}", "not_equal": r"{} \ne {}", "equal": "{} = {}",
     "maximum": r"\max({}, {})", "minimum": r"\min({}, {})", "cast": "{}",
     "sign": r"\operatorname{{sign}}({})",
@@ -44,8 +44,9 @@ def print_latex(listing: Listing, _: Words, /) -> str:
               for x, _ in listing.numbers if x == s.name}  # fmt: skip
     scalars = {key: _replaced(tree, given) for key, tree in listing.hosted}
     slots = {s.name: s.latex for s in family.slots}
+    given_now = {s.name: f"{s.latex}_t" for s in family.inputs}
     old = {"theta": r"\theta_{t-1}", "g": r"\nabla f_t(\theta_{t-1})",
-           **{key: f"{text}_{{t-1}}" for key, text in slots.items()}}  # fmt: skip
+           **{key: f"{text}_{{t-1}}" for key, text in slots.items()}, **given_now}  # fmt: skip
     names = {key: name(old[key]) for key in listing.arrays}
     lines = []
     if not any(line.target == "gradient" for line in listing.lines):

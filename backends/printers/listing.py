@@ -10,6 +10,7 @@ from typing import Any
 
 from wdref.engine.half_precision import Kernel
 from wdref.rules.contract import Rule
+from wdref.rules.shapes import inputs_of
 
 from ..tracing.element import Element, Statement, element
 from ..tracing.phases import phases, sum_name, sum_names
@@ -60,6 +61,11 @@ class Listing:
     lines: tuple[Line, ...]
     rounds: tuple[Summing, ...] = ()
     numbers: tuple[tuple[str, Tree], ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The arrays that a step reads and leaves as they are."""
+        return ("g", *inputs_of(self.dialect))
 
     @property
     def ops(self) -> frozenset[str]:

@@ -107,7 +107,8 @@ impl ExactSum {
 def print_rust(listing: Listing, words: Words, /) -> str:
     """Return a Rust module with the function ``{rule}(theta, g, slots, …, h)``."""
     helpers = [text for op, text in HELPERS.items() if op in listing.ops]
-    arrays = [f"{x}: &[Real]" if x == "g" else f"{x}: &mut [Real]" for x in listing.arrays]
+    arrays = [f"{x}: &[Real]" if x in listing.read else f"{x}: &mut [Real]"
+              for x in listing.arrays]  # fmt: skip
     arrays += [f"{x}: &mut [Real]" for x, _ in listing.numbers]
     clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
     clock |= {r.name: f"{r.name}: f64" for r in listing.running}
@@ -154,7 +155,7 @@ def _double(text: str, listing: Listing) -> str:
 def _scalar(listing: Listing, own: str, tree: Tree) -> str:
     host = Writing(
         {**SIGNS, "power": "{}.powf({})", "real_power": "f64::powf({}, {})",
-          "sqrt": "{}.sqrt()", "round": "{} as Real",
+          "sqrt": "{}.sqrt()", "round": "{} as Real", "remainder": "{} % {}",
          "select": "if {} {{ {} }} else {{ {} }}", "first": "if t == 1 {{ {} }} else {{ {} }}"},
         names=lambda key: f"h.{key}" if key in listing.hyper else _read(listing, key),
         numbers=_number,

@@ -33,7 +33,9 @@ def about(listing: Listing, words: Words, /) -> list[str]:
     letters = {h.name: h.letter for h in family.hyper}
     read = [f"{key} {letters[key]}" if letters[key] != "c" else key for key in listing.hyper]
     read += [text for key, text in clock.items() if key in listing.inputs]
-    slots = ", ".join(listing.arrays[2:]) or "none"
+    slots = ", ".join(x for x in listing.arrays[1:] if x not in listing.read) or "none"
+    names = ", ".join(listing.read[1:])
+    beside = [f"Given beside g: {names}; a step that does not read it takes any finite number."]
     starts = dialect.starts({h.name: h.name for h in family.hyper})  # numbers, or their names
     begin = "with " + ", ".join(map(str, starts)) if any(starts) else "as zeros"
     return [
@@ -43,5 +45,6 @@ def about(listing: Listing, words: Words, /) -> list[str]:
         "",
         *wrap(f"{whose}.", WIDTH),
         *wrap(f"With {'; '.join(read)}. The slots ({slots}) begin {begin}.", WIDTH),
+        *(beside if names else ()),
         f"Printed by `{words.command}` from the rule's trace.",
     ]

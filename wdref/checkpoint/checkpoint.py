@@ -9,7 +9,9 @@ import optree
 
 from ..common.checks import check_may_differ, refuse
 from ..engine import tree
+from ..engine.inputs import Inputs
 from ..optimizer import Optimizer, State, _state
+from ..rules.shapes import inputs_of
 from .file import CheckpointError, Tensors, read, write
 from .tree import Unsayable, by_name, held, names, nested, nesting, numpy_array, placed
 
@@ -228,7 +230,8 @@ def _fitting(
 ) -> tuple[list[Any], optree.PyTreeSpec]:
     """Leaves and structure of parameters that fit the state."""
     # the checks of a step; gradients are what they are not about, and parameters fit themselves
+    given = Inputs(dict.fromkeys(inputs_of(optimizer.dialect), params))
     leaves, spec = optimizer.leaves(
-        params, params, state.slots, optimizer.scalars(max(state.step, 1))
+        params, params, state.slots, optimizer.scalars(max(state.step, 1)), given
     )
     return [leaf.theta for leaf in leaves], spec

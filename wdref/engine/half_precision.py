@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ..rules.contract import Rule
-from ..rules.shapes import scope_of, shapes_of
+from ..rules.shapes import inputs_of, scope_of, shapes_of
 from ..sums import Rounds, alone
 
 Array = Any
@@ -19,7 +19,8 @@ class Kernel:
 
     ``wide`` computes in float32 and rounds once at the end, for float16 and bfloat16 leaves: half
     arithmetic would lose ε = 1e-8 and every decay below 2^-9. With a ``master`` copy the first slot
-    holds θ in float32 and the parameter is its rounding.
+    holds θ in float32 and the parameter is its rounding. What a rule is given beside the gradient
+    stands behind its slots, and comes back as it was.
     """
 
     dialect: Rule
@@ -28,8 +29,14 @@ class Kernel:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Names of the state arrays, the master copy first."""
-        return ("master", *self.dialect.slots) if self.master else self.dialect.slots
+        """Names of the arrays beside the gradient: the master copy, the state's, the inputs."""
+        names = (*self.dialect.slots, *self.inputs)
+        return ("master", *names) if self.master else names
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what is given beside the gradient."""
+        return inputs_of(self.dialect)
 
     @property
     def scope(self) -> str:
@@ -38,8 +45,9 @@ class Kernel:
 
     @property
     def shapes(self) -> tuple[str, ...]:
-        """What each slot holds of a tensor."""
-        return ("like", *shapes_of(self.dialect)) if self.master else shapes_of(self.dialect)
+        """What each of them holds of a tensor."""
+        kinds = (*shapes_of(self.dialect), *("like" for _ in self.inputs))
+        return ("like", *kinds) if self.master else kinds
 
     def rounds(self, theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
         """Run one step of a rule that asks for sums, round by round."""
@@ -52,14 +60,17 @@ class Kernel:
             source, g, given = self._widened(theta, g, given)
         new, kept = yield from self.dialect.rounds(source, g, given, s)
         result = (new, *kept) if self.master else kept
-        return _kept(new, theta), tuple(map(_kept, result, slots))
+        return _kept(new, theta), (
+            *map(_kept, result, slots),
+            *slots[len(slots) - len(self.inputs) :],
+        )
 
     def _widened(
         self, theta: Array, g: Array, slots: Sequence[Any]
     ) -> tuple[Array, Array, list[Any]]:
         xp = array_namespace(theta, g)
         source, rest = (slots[0], slots[1:]) if self.master else (theta, slots)
-        kinds = shapes_of(self.dialect)
+        kinds = self.shapes[self.master :]
         wide = [x if kind == "scalar" else xp.astype(x, xp.float32)
                 for kind, x in zip(kinds, rest, strict=True)]  # fmt: skip
         return xp.astype(source, xp.float32), xp.astype(g, xp.float32), wide
@@ -70,16 +81,19 @@ class Kernel:
         """Run one step of one tensor, a pure function of arrays."""
         if self.scope != "element":
             return alone(self.rounds, theta, g, slots, s)
+        given = tuple(slots[len(slots) - len(self.inputs) :])
         if not self.wide:
-            return self.dialect.apply(theta, g, slots, s)
+            new, kept = self.dialect.apply(theta, g, slots, s)
+            return new, (*kept, *given)
         xp = array_namespace(theta, g)
         source, rest = (slots[0], slots[1:]) if self.master else (theta, slots)
         wide = [xp.astype(x, xp.float32) for x in (source, g, *rest)]
         new, new_slots = self.dialect.apply(wide[0], wide[1], wide[2:], s)
-        kept = tuple(xp.astype(x, old.dtype) for x, old in zip(new_slots, rest, strict=True))
+        olds = rest[: len(rest) - len(given)]
+        kept = tuple(xp.astype(x, old.dtype) for x, old in zip(new_slots, olds, strict=True))
         if self.master:
-            return xp.astype(new, theta.dtype), (new, *kept)
-        return xp.astype(new, theta.dtype), kept
+            return xp.astype(new, theta.dtype), (new, *kept, *given)
+        return xp.astype(new, theta.dtype), (*kept, *given)
 
 
 def _number(x: Array) -> Any:

@@ -110,6 +110,13 @@ def check_structure(name: str, spec: optree.PyTreeSpec, other: optree.PyTreeSpec
     raise ValueError(f"{name} has another structure than params: {other} against {spec}")
 
 
+def flatten_like(name: str, other: Any, spec: optree.PyTreeSpec) -> list[Any]:
+    """Leaves of a tree called `name`, whose structure must be that of params."""
+    leaves, found = flatten(other)
+    check_structure(name, spec, found)
+    return leaves
+
+
 def check_like(
     name: str, spec: optree.PyTreeSpec, index: int, x: Array, p: Array, dtypes: Sequence[str],
     shape: tuple[int, ...] | None = None,

@@ -73,6 +73,9 @@ OPTIMIZERS = {
     "CautiousAdamW[variant=timm]": "cautiousadamw[order=together,scale=mean]",
     "CautiousLion": "cautiouslion",
     "Grams": "grams",
+    "Sophia": "sophia",
+    "Sophia[backend=plain]": "sophia",
+    "Sophia[variant=optax]": "sophia[refresh=after,bias=moment]",
     "Fromage": "fromage",
     "Fromage[variant=optax]": "fromage[floor=norms]",
     "LARS": "lars",
@@ -169,7 +172,7 @@ class _Training:
                 self.opt = self.opt.replace(**self.words(new)) if k == t else self.opt
             self.eta[self.state.step + 1] = eta
             now = {k: self._array(int(k), self.grads[int(k)][t - 1]) for k in self.params}
-            self.state = self.opt.step(self.params, now, self.state)
+            self.state = self.opt.step(self.params, now, self.state, **self._given(t))
             for name, x in self.params.items():
                 self.path[int(name)].append(x.astype(np.float64))
             self._befall(t)
@@ -179,6 +182,14 @@ class _Training:
     def _array(self, i: int, x: Any) -> Any:
         mixed = self.case.life.get("mixed")
         return _view(x, self.case.layout, mixed[i] if mixed else self.case.dtype)
+
+    def _given(self, t: int) -> dict[str, Any]:
+        """What the rule is given beside the gradients, at the steps that read it."""
+        if not self.opt.due(self.state.step + 1):
+            return {}
+        named = {name: x if self.many else [x] for name, x in self.case.inputs.items()}
+        return {name: {k: self._array(int(k), x[int(k)][t - 1]) for k in self.params}
+                for name, x in named.items()}  # fmt: skip
 
     def _befall(self, t: int) -> None:
         life = self.case.life

@@ -72,6 +72,8 @@ OPTIMIZERS = {
     "fromage[decay=last]": "fromage[form=fixed]",
     "novograd": "novograd",
     "novograd[x64=True]": "novograd",
+    "sophia": "sophia",
+    "sophia[x64=True]": "sophia",
     "lion": "lion",
     "lion[inject=True]": "lion",
     "signum": "signum[form=none]",
@@ -131,7 +133,7 @@ WORDS = {"b1": "beta1", "b2": "beta2", "beta": "beta2", "eps": "eps", "momentum"
          "rho": "rho", "eta_minus": "shrink", "eta_plus": "grow", "min_step_size": "smallest",
          "max_step_size": "largest", "trust_coefficient": "trust_coefficient",
          "min_norm": "min_norm", "decay_rate": "power", "clipping_threshold": "threshold",
-         "estim_lr0": "distance", "estim_lr_coef": "coefficient"}  # fmt: skip
+         "estim_lr0": "distance", "estim_lr_coef": "coefficient", "gamma": "gamma"}  # fmt: skip
 # in groups, which optax.partition makes trees of their own, each has a distance of its own
 TREES = ("prodigy", "dadapt_adamw", "dog", "dowg")
 CASES = {"eps_root": "eps", "momentum": "beta1"}  # options whose value may be the case's own
@@ -219,6 +221,7 @@ def version() -> str:
 def defaults(name: str, **options: Any) -> dict[str, Any]:
     """Return the arguments that have a default, with optax's names and values."""
     found = _defaults(_factory(name))
+    found.pop("hessian_diagonal_fn", None)  # a function, of which there is no word
     if options.get("decay", "none") != "none":
         found |= _defaults(optax.add_decayed_weights)
     return found
@@ -298,12 +301,7 @@ def _make(
     given = {word: hyper[name] for word, name in WORDS.items() if word in known and name in hyper}
     given |= {name: hyper[value] if CASES.get(name) == value else value
               for name, value in theirs.items()}  # fmt: skip
-    if "betas" in known:
-        given["betas"] = (hyper["beta1"], hyper["beta2"])
-    if "init_step" in known:
-        given["init_step"] = (theirs.get("init_step", "heuristic"), hyper["distance"])
-    if "init_estim_sq_dist" in known:
-        given["init_estim_sq_dist"] = hyper["distance"] ** 2
+    given |= _made_of(known, hyper, theirs)
     if decay in known:
         given |= {decay: lam, **masked}
     if ours["inject"]:
@@ -317,6 +315,30 @@ def _make(
     if ours["decay"] == "last":
         return optax.chain(make(rate, **given), optax.add_decayed_weights(-lam, **masked))
     return make(rate, **given)
+
+
+def _made_of(known: Any, hyper: Any, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the words of optax's that are no single hyperparameter."""
+    given: dict[str, Any] = {}
+    if "betas" in known:
+        given["betas"] = (hyper["beta1"], hyper["beta2"])
+    if "init_step" in known:
+        given["init_step"] = (theirs.get("init_step", "heuristic"), hyper["distance"])
+    if "init_estim_sq_dist" in known:
+        given["init_estim_sq_dist"] = hyper["distance"] ** 2
+    if "hessian_diagonal_fn" in known:
+        given |= {"hessian_diagonal_fn": _estimator(), "update_interval": int(hyper["interval"])}
+    return given
+
+
+def _estimator() -> Any:
+    """Return what estimates the curvature: it is told, by the word that update is given."""
+
+    def update(grads: Any, state: Any, params: Any = None, *, curvature: Any, **_: Any) -> Any:
+        # of another group's tensors partition leaves nodes without leaves
+        return {k: curvature[k] if jax.tree.leaves(g) else g for k, g in grads.items()}, state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
 def _defaults(function: Any) -> dict[str, Any]:

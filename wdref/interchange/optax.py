@@ -13,6 +13,7 @@ from ..backend import PLAIN, Leaf
 from ..common.checks import check_count
 from ..engine import tree
 from ..optimizer import Optimizer
+from ..rules.shapes import check_gradients_alone
 
 Array = Any
 Tree = Any
@@ -27,6 +28,7 @@ class OptaxState(NamedTuple):
 
 def transformation(optimizer: Optimizer, horizon: int | None) -> Any:
     """Return the transformation; `horizon` chooses the table."""
+    check_gradients_alone(optimizer.dialect, "a GradientTransformation")
     rule = _Traced(**{f.name: getattr(optimizer, f.name) for f in fields(Optimizer)})
     host = _Host(optimizer, None if horizon is None else check_count("horizon", horizon))
 

@@ -12,6 +12,7 @@ from ..common.checks import check_number
 from ..engine import tree
 from ..methods.arguments import hyper_numbers
 from ..optimizer import Optimizer
+from ..rules.shapes import check_gradients_alone
 
 Tensor = Any
 Group = dict[str, Any]
@@ -32,6 +33,7 @@ class TorchOptimizer(torch.optim.Optimizer):  # type: ignore[misc]  # PyTorch's 
 
     def __init__(self, optimizer: Optimizer, params: Any) -> None:
         o = optimizer
+        check_gradients_alone(o.dialect, "torch.optim.Optimizer")
         if o.dialect.schedule == "late":
             raise ValueError("a rule that reads the schedule of the step before cannot follow lr")
         self.rule = _Leafwise(

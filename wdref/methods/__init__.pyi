@@ -844,6 +844,32 @@ class SM3(Method):
         backend: str | None = ...,
     ) -> None: ...
 
+class Sophia(Method):
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        weight_decay: WeightDecay | None = ...,
+        betas: tuple[float, float] = ...,
+        eps: float = ...,
+        gamma: float = ...,
+        interval: float = ...,
+        estimate: Literal["given", "squared"] | None = ...,
+        refresh: Literal["before", "after"] | None = ...,
+        schedule: Schedule | None = ...,
+        variant: str = ...,
+        form: Form | None = ...,
+        order: Order | None = ...,
+        answers: Mapping[str, Any] | None = ...,
+        clip: float | None = ...,
+        clip_by: Clip | None = ...,
+        decay_mask: Predicate | Tree | None = ...,
+        groups: Mapping[str | Predicate, Mapping[str, Any]] | None = ...,
+        state_dtype: Literal["float32", "params"] = ...,
+        master_weights: bool = ...,
+        backend: str | None = ...,
+    ) -> None: ...
+
 class StableAdamW(Method):
     def __init__(
         self,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..common.checks import check_number
+from ..common.checks import check_count, check_number
 from ..conventions import dialect
 from ..decay import WeightDecay
 from ..rules.registry import families
@@ -28,6 +28,21 @@ def check_program(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
         raise ValueError(f"{variant} has no weight decay in its {claim}: leave it out")
     if not getattr(found, "buffer", True) and any(over.get("momentum") for _, over in opt.groups):
         raise ValueError(f"{variant} has no momentum in its {claim}: leave it out")
+
+
+def check_named(claim: str, convention: str, numbers: set[str], options: Mapping[str, Any]) -> None:
+    """Refuse another number than its own for what a program has no word for.
+
+    `numbers` are the hyperparameters that stand for no answer of the dialect.
+    """
+    known = meant(claim, convention)
+    for name in numbers & set(options) - set(known.names) - {"weight_decay"}:
+        fixed = known.defaults.get(name)
+        if fixed is not None and options[name] != fixed:
+            raise ValueError(
+                f"{convention} has no word for {name} in its {claim}, which is {fixed:g} there: "
+                f"leave it out, or say variant={convention!r} in the constructor"
+            )
 
 
 def _check_answers(opt: Any, variant: str, own: Mapping[str, Any]) -> None:
@@ -72,8 +87,11 @@ def hyper_numbers(hyper: Mapping[str, Any], family: str, where: str = "") -> dic
     """Check hyperparameters of `family`, and make them Python floats."""
     known = families().get(family)
     below = {h.name: h.below for h in known.hyper} if known else {}
+    whole = {h.name for h in known.hyper if h.whole} if known else set()
     return {
-        name: check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
+        name: float(check_count(where + name, value))
+        if name in whole
+        else check_number(where + name, value, low=0.0, below=below.get(name, math.inf))
         for name, value in hyper.items()
     }
 

@@ -11,7 +11,15 @@ from ..optimizer import Optimizer, Predicate
 from ..rules.contract import Claim, Clip, Dialect, Family
 from ..schedules import Constant
 from ..words import defaults, meant
-from .arguments import check_program, decay_number, hyper_numbers, items, overrides, pair
+from .arguments import (
+    check_named,
+    check_program,
+    decay_number,
+    hyper_numbers,
+    items,
+    overrides,
+    pair,
+)
 from .names import called
 
 Groups = Mapping[str | Predicate, Mapping[str, Any]]
@@ -71,6 +79,9 @@ class Method(Optimizer):
             raise ValueError(f"{convention} has no momentum in its {cls.claim}: leave it out")
         names = meant(cls.claim, convention).names
         known = signature(cls.family, cls.record).parameters
+        check_named(
+            cls.claim, convention, {h.name for h in cls.family.hyper if not h.sets}, options
+        )
         for h in cls.family.hyper:
             asked = h.name in names and h.name in known and not h.sets
             if asked and h.name not in given and h.name != "weight_decay":

@@ -85,6 +85,21 @@ def quotient(x: Any, y: Any) -> Any:
     return x / y
 
 
+def remainder(x: Any, k: Any) -> Any:
+    """Return what is left of x ≥ 0 after whole k's, of whatever kind the numbers are: exactly.
+
+    Of a ball k is its middle: it counts something.
+
+    >>> remainder(7, 3.0), remainder(7, 0.0)
+    (1.0, nan)
+    """
+    ball = getattr(k, "ball", None)
+    k = k if ball is None else float(ball.mid())
+    if isinstance(x, int | float) and isinstance(k, int | float):
+        return math.fmod(x, k) if k else math.nan
+    return x % k
+
+
 def larger(x: Any, y: Any) -> Any:
     """Return the larger number, x where both are one.
 

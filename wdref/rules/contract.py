@@ -86,6 +86,13 @@ class Rule(Protocol):
     def shapes(self) -> tuple[Shape, ...]:
         """What each slot holds of a tensor."""
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what a step is given beside the gradient."""
+
+    def due(self, h: Hyper, t: Any) -> Any:
+        """Whether step `t` (from 1) reads its inputs."""
+
     def scalars(
         self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt
     ) -> Any:
@@ -204,6 +211,18 @@ class Dialect:
         """What each slot holds of a tensor: as many numbers, unless the family says otherwise."""
         like: Shape = "like"
         return (like,) * len(self.slots)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what a step is given beside the gradient: nothing, unless the family says so.
+
+        Arrays like the tensor, which the rule finds behind its slots; it returns the slots alone.
+        """
+        return ()
+
+    def due(self, h: Hyper, t: Any) -> Any:
+        """Whether step `t` (from 1) reads its inputs; where it does not, they may be 0."""
+        return True
 
     def scalars(
         self, h: Hyper, t: int, eta: Any, *, before: Any = None, sqrt: Sqrt = math.sqrt

@@ -64,6 +64,8 @@ def _of_dialects(family: Family) -> Iterator[str]:
                 yield f"hyper: {', '.join(sorted(unknown))} is read and not described"
             if unknown := set(d.slots) - slots:
                 yield f"slots: {', '.join(sorted(unknown))} is kept and not described"
+            if unknown := set(d.inputs) - {x.name for x in family.inputs}:
+                yield f"inputs: {', '.join(sorted(unknown))} is given and not described"
             if len(d.starts(dict.fromkeys(d.hyper, 0.5))) != len(d.slots):
                 yield "dialect: starts does not give one number a slot"
 

@@ -18,7 +18,7 @@ class Hyperparameter:
     may leave it out; who gives it answers the questions in `sets`, unless the convention's dialect
     reads it already. `strong` makes its term visible
     in a step or two, `usual` is what people take, at `bounds` programs may branch. `latex` is its
-    letter there.
+    letter there. A `whole` number counts something, from 1.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Hyperparameter:
     below: float = math.inf
     bounds: tuple[float, ...] = (0.0,)
     sets: Answers = field(default_factory=dict)
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Family:
     say what the matrix shows, `denominator` what is divided by, with ε in its place, `corrected`
     what the bias correction divides; `conversion` is for families of which more than the decay can
     be rewritten. `coupling` says why no decay is its L2 term, and is empty for SGD, where one is.
-    `subjects` are the functions, by module, that mechanical mutants spoil.
+    `subjects` are the functions, by module, that mechanical mutants spoil. `inputs` are what a step
+    is given beside the gradient, described as slots are.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Family:
     reduced: Callable[[Any, Any], Any] | None = None
     conversion: Conversion | None = None
     subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inputs: tuple[Slot, ...] = ()
 
     @property
     def asked(self) -> tuple[str, ...]:

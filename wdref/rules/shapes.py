@@ -19,6 +19,27 @@ def shapes_of(rule: Any, /) -> tuple[Shape, ...]:
     return found
 
 
+def inputs_of(rule: Any, /) -> tuple[str, ...]:
+    """Return what a step is given beside the gradient: nothing, where a rule does not say."""
+    found: tuple[str, ...] = getattr(rule, "inputs", ())
+    return found
+
+
+def check_gradients_alone(rule: Any, where: str, /) -> None:
+    """Raise ValueError for a rule that is given more than gradients, where there is nothing else.
+
+    >>> from wdref.conventions import dialect
+    >>> check_gradients_alone(dialect("sophia"), "a CUDA graph")
+    Traceback (most recent call last):
+    ValueError: a CUDA graph hands on gradients alone: sophia is given curvature beside them
+    """
+    if names := inputs_of(rule):
+        raise ValueError(
+            f"{where} hands on gradients alone: {rule.family} is given {', '.join(names)} "
+            "beside them"
+        )
+
+
 PARAMETERS = "the parameters"  # the start of a slot that is a copy of them, instead of a number
 
 

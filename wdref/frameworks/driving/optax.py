@@ -37,9 +37,11 @@ class _Program:
         self.shift: Any = 0
         self.whole = self._made(0) if way in ("schedule", "first") else None
 
-    def step(self, params: Any, grads: Any, state: Any, rates: Any, shift: Any, t: Any) -> Any:
+    def step(
+        self, params: Any, grads: Any, state: Any, rates: Any, shift: Any, t: Any, given: Any
+    ) -> Any:
         """Return the parameters and the state after step `t`, from 0."""
-        updates, state = self.at(rates, shift, t).update(grads, state, params)
+        updates, state = self.at(rates, shift, t).update(grads, state, params, **given)
         return optax.apply_updates(params, updates), state
 
     def at(self, rates: Any, shift: Any, t: Any) -> Any:
@@ -86,11 +88,17 @@ class Training:
                 self._change(new)
             now = {k: self._array(int(k), self.grads[int(k)][t]) for k in self.params}
             self.params, self.state = self.step(self.params, now, self.state, self.rates,
-                                                self.shift, t)  # fmt: skip
+                                                self.shift, t, self._given(t))  # fmt: skip
             for i, rows in enumerate(path):
                 rows.append(self._whole(i) if str(i) in self.params else rows[-1])
             self._befall(t + 1)
         return [np.array(rows) for rows in path] if self.many else np.array(path[0])
+
+    def _given(self, t: int) -> dict[str, Any]:
+        """What update is given beside the gradients, as its keywords."""
+        named = {name: x if self.many else [x] for name, x in self.case.inputs.items()}
+        return {name: {k: self._array(int(k), x[int(k)][t]) for k in self.params}
+                for name, x in named.items()}  # fmt: skip
 
     def _array(self, i: int, x: Any) -> Any:
         # cast by NumPy: JAX compiles for every shape

@@ -58,6 +58,15 @@ class Twisted:
         return self.base.slots
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what a step is given beside the gradient."""
+        return self.base.inputs
+
+    def due(self, h: Hyper, t: Any) -> Any:
+        """Whether step `t` reads its inputs."""
+        return self.base.due(h, t)
+
+    @property
     def shapes(self) -> tuple[Any, ...]:
         """What each slot holds of a tensor."""
         return self.base.shapes

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...rules.shapes import scope_of
-from ..cases.case import Case
+from ...rules.shapes import inputs_of, scope_of
+from ..cases.case import Case, each
 from ..cases.trajectory import begun, multipliers, of_tree
 
 
@@ -131,7 +131,8 @@ def simulate(
 def _of_tree(dialect: Any, case: Case, dtype: str) -> list[Any]:
     """Trajectories of every tensor, which stands still where it has no gradient."""
     grads = [g.astype(dtype) for g in case.grads]
-    own = replace(case, theta0=[x.astype(dtype) for x in case.theta0], grads=grads)
+    inputs = each(lambda x: x.astype(dtype), case.inputs)
+    own = replace(case, theta0=[x.astype(dtype) for x in case.theta0], grads=grads, inputs=inputs)
     found = []
     for i, rows in enumerate(of_tree(dialect, own)):
         known = np.array([own.theta0[i].reshape(-1), *rows])
@@ -153,7 +154,9 @@ def _take(dialect: Any, turn: Turn, slots: Sequence[Any]) -> Any:
     for _ in range(turn.decays - (not alone) if s.decay is not None else 0):
         theta = theta - s.decay * theta
     g = turn.case.grads[turn.tensor][turn.step - 1].astype(theta.dtype)
-    return (theta, slots) if alone else dialect.apply(theta, g, slots, s)
+    given = (turn.case.inputs[name][turn.tensor][turn.step - 1].astype(theta.dtype)
+             for name in inputs_of(dialect))  # fmt: skip
+    return (theta, slots) if alone else dialect.apply(theta, g, (*slots, *given), s)
 
 
 def _scalars(dialect: Any, turn: Turn) -> Any:

@@ -17,6 +17,7 @@ from . import life
 
 Array = NDArray[np.float64]
 DTYPES = ("float64", "float32", "float16", "bfloat16")
+PERIOD = 61  # a prime: no vector width hides an element that took its neighbour's place
 SEVERAL = ("tensors", "groups", "late", "none")  # what several tensors alone can show
 
 
@@ -34,6 +35,9 @@ class Case:
     at its bound (flag ``bound``) and gradients that are no numbers (flag ``nonfinite``).
 
     `life` is what befalls the training, one event of `life.EVENTS` and a flag for it.
+
+    `inputs` are what a rule is given beside the gradients, by name, each as `grads` is: of Sophia
+    the ``curvature``, an estimate for every step, of which it reads those that are due.
     """
 
     id: str
@@ -50,6 +54,7 @@ class Case:
     gaps: tuple[tuple[int, ...], ...] | None = None
     layout: str = "contiguous"
     life: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     template: "Case | None" = None  # its columns, over and over, are this case's: certified once
     shape: tuple[int, ...] | None = None  # of a part, which is flat: what its tensor has
     whole: "tuple[Case, int] | None" = None  # of a part: the case, and which of its tensors
@@ -87,6 +92,10 @@ class Case:
             dtype=self.life["mixed"][i] if "mixed" in self.life else self.dtype,
             theta0=theta.reshape(-1),
             grads=self.meant(i)[taken].reshape(len(taken), theta.size),
+            inputs={
+                name: (rows[i] if many else rows)[taken].reshape(len(taken), theta.size)
+                for name, rows in self.inputs.items()
+            },
             eta=self.eta[taken],
             hyper={**self.hyper, **(self.groups[i] if self.groups else {})},
             flags=tuple(flag for flag in self.flags if flag not in SEVERAL) if not many else (),
@@ -100,7 +109,9 @@ class Case:
 
 
 def each(f: Callable[[Array], Array], arrays: Any) -> Any:
-    """Return what `f` makes of an array, or of every array of a list."""
+    """Return what `f` makes of an array, of every array of a list, or of all by their names."""
+    if isinstance(arrays, Mapping):
+        return {name: each(f, own) for name, own in arrays.items()}
     return [f(x) for x in arrays] if isinstance(arrays, list) else f(arrays)
 
 
@@ -139,3 +150,9 @@ def rounded(x: Array, dtype: str) -> Any:
     bits = x.astype(np.float32).view(np.uint32)
     nearest_even = bits + 0x7FFF + ((bits >> 16) & 1)
     return (nearest_even & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def tiled(rows: int, n: int, seed: int, dtype: str) -> Any:
+    """Noise of `PERIOD` columns, over and over."""
+    columns: Array = noise(rows, PERIOD, seed)
+    return rounded(np.tile(columns, -(-n // PERIOD) or 1)[:, :n], dtype)

@@ -14,6 +14,7 @@ import numpy as np
 from ...engine.arithmetic import HALF
 from ...rules.contract import Dialect
 from .case import Case, noise, rounded
+from .given import given
 from .life import FLAGS
 from .shapes import BOLD, hyper_of, slopes
 
@@ -39,6 +40,7 @@ FIVES = ((1, 2, 2, 4, 0, 0), (0, 3, 0, 0, -4, 0), (2, -1, 0, 2, 0, 4))
 HUGE = 2.0**40  # beside which a program's 1e-6 or 1e-12 in the norm's denominator is nothing
 
 
+@given
 def lives(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield a case for each event, with the hyperparameters that `dialect` reads."""
     life = _Lives(claim, dialect, dtype)

@@ -1,7 +1,7 @@
 """Shapes: cases on which vectorised loops, their tails and the tensors after the first can fail.
 
-Every element of every step is compared. Columns repeat after `PERIOD` of them, a prime, so that a
-few are certified and no vector width hides an element that took its neighbour's place.
+Every element of every step is compared. Columns repeat after `PERIOD` of them, so that a few are
+certified.
 """
 
 import math
@@ -14,9 +14,9 @@ import numpy as np
 from ...rules.contract import Dialect
 from ...rules.registry import families
 from ...rules.shapes import scope_of
-from .case import DTYPES, Array, Case, noise, rounded
+from .case import DTYPES, PERIOD, Array, Case, rounded, tiled
+from .given import given
 
-PERIOD = 61
 SIZES = (0, *range(1, 71), 127, 128, 129, 1023, 1024, 1025, 65_535, 65_536, 65_537)
 ALWAYS = (33, 65_537)  # where rows share the sizes, in each
 LAYOUTS = ("strided", "offset")
@@ -48,6 +48,7 @@ RANKS = {"scalar": (), "one": (1,), "column": (5, 1), "row": (1, 5), "tall": (7,
          "broad": (3, 7), "square": (4, 4), "cube": (2, 3, 4), "filters": (2, 2, 3, 3)}  # fmt: skip
 
 
+@given
 def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield one tensor of every number of dimensions that programs treat apart."""
     template = _template(claim, dialect, dtype)
@@ -56,7 +57,7 @@ def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
         yield replace(
             template,
             id=f"{name}/{dtype}",
-            theta0=_tiled(1, n, 21, dtype).reshape(shape),
+            theta0=tiled(1, n, 21, dtype).reshape(shape),
             grads=_gradients(STEPS, n, 22, dtype).reshape(STEPS, *shape),
             purpose=f"a tensor of shape {shape}",
             flags=("shaped",),
@@ -64,6 +65,7 @@ def ranks(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
         )
 
 
+@given
 def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield one tensor of every size that loops treat apart."""
     template = _template(claim, dialect, dtype)
@@ -71,6 +73,7 @@ def shapes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
         yield _one(claim, template, n, "contiguous")
 
 
+@given
 def together(
     claim: str, dialect: Dialect, dtype: str, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Case]:
@@ -80,7 +83,7 @@ def together(
     yield replace(
         template,
         id=f"sizes/{dtype}",
-        theta0=[_tiled(1, n, 21, dtype)[0] for n in sizes],
+        theta0=[tiled(1, n, 21, dtype)[0] for n in sizes],
         grads=[_gradients(STEPS, n, 22, dtype) for n in sizes],
         purpose="a tensor of every size that loops treat apart",
         # a tensor of a tree that is summed has not the others for nothing
@@ -110,6 +113,7 @@ def sizes_in(dtype: str, part: tuple[int, int] = (0, 1)) -> tuple[int, ...]:
     return (*(n for n in dict.fromkeys((*share, *ALWAYS)) if n), 0)
 
 
+@given
 def views(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield one tensor as a view of another: every second element, or beginning one off."""
     template = _template(claim, dialect, dtype)
@@ -122,7 +126,7 @@ def _template(claim: str, dialect: Dialect, dtype: str) -> Case:
         id=f"template/{dtype}",
         rule=claim,
         dtype=dtype,
-        theta0=_tiled(1, PERIOD, 21, dtype)[0],
+        theta0=tiled(1, PERIOD, 21, dtype)[0],
         grads=_gradients(STEPS, PERIOD, 22, dtype),
         hyper=hyper_of(dialect, BOLD),
         eta=_eta(STEPS),
@@ -136,7 +140,7 @@ def _one(claim: str, template: Case, n: int, layout: str) -> Case:
         id=f"size-{n}{suffix}/{dtype}",
         rule=claim,
         dtype=dtype,
-        theta0=_tiled(1, n, 21, dtype)[0],
+        theta0=tiled(1, n, 21, dtype)[0],
         grads=_gradients(STEPS, n, 22, dtype),
         hyper=template.hyper,
         eta=template.eta,
@@ -147,6 +151,7 @@ def _one(claim: str, template: Case, n: int, layout: str) -> Case:
     )
 
 
+@given
 def tensors(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield several tensors at once: sizes, hyperparameters of their own, late beginnings."""
     yield _many(claim, dialect, dtype, "tensors-empty-last", (7, 0, 64, 1, 33, 0),
@@ -179,7 +184,7 @@ def _many(
         id=f"{name}/{dtype}",
         rule=claim,
         dtype=dtype,
-        theta0=[_tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
+        theta0=[tiled(1, n, 30 + i, dtype)[0] for i, n in enumerate(sizes)],
         grads=[_onward(_gradients(steps, n, 80 + i, dtype), dialect) for i, n in enumerate(sizes)],
         hyper=hyper_of(dialect, BOLD),
         eta=_eta(steps),
@@ -203,7 +208,7 @@ def _own_groups(dialect: Dialect) -> tuple[dict[str, float], ...]:
 
 def _gradients(steps: int, n: int, seed: int, dtype: str) -> Any:
     scales = np.array([SURGE[t % len(SURGE)] for t in range(steps)])
-    return (_tiled(steps, n, seed, dtype) * scales[:, None]).astype(rounded(scales, dtype).dtype)
+    return (tiled(steps, n, seed, dtype) * scales[:, None]).astype(rounded(scales, dtype).dtype)
 
 
 def _onward(grads: Any, dialect: Dialect) -> Any:
@@ -212,11 +217,6 @@ def _onward(grads: Any, dialect: Dialect) -> Any:
     Of many tensors with signs by chance a sum over the tree says nothing.
     """
     return np.copysign(grads, grads[:1]) if scope_of(dialect) == "tree" else grads
-
-
-def _tiled(rows: int, n: int, seed: int, dtype: str) -> Any:
-    columns: Array = noise(rows, PERIOD, seed)
-    return rounded(np.tile(columns, -(-n // PERIOD) or 1)[:, :n], dtype)
 
 
 def _eta(steps: int) -> Array:

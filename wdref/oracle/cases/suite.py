@@ -13,13 +13,15 @@ import numpy as np
 
 from ...engine.arithmetic import HALF
 from ...rules.contract import Dialect
-from .case import DTYPES, Case, noise, rounded
+from .case import DTYPES, Case, each, noise, rounded
+from .given import given
 from .lives import NAMES as LIVES
 from .lives import lives
 from .plans import Plan, bound_plans, branching_plans, half_plans, plans
 from .shapes import hyper_of, ranks, shapes, tensors, together, views
 
 
+@given
 def regimes(claim: str, dialect: Dialect, dtype: str) -> Iterator[Case]:
     """Yield each plan with the hyperparameters that `dialect` reads: one tensor, a few columns."""
     own = (*plans(dtype), *branching_plans(), *bound_plans(dialect)) if dtype not in HALF else ()
@@ -105,7 +107,9 @@ def _shorter(case: Case) -> Case:
         return case
     grads, eta = case.grads[:BRIEF_STEPS, :1], case.eta[:BRIEF_STEPS]
     purpose = case.purpose.replace("a thousand", str(BRIEF_STEPS))
-    return replace(case, theta0=case.theta0[:1], grads=grads, eta=eta, purpose=purpose)
+    inputs = each(lambda x: x[:BRIEF_STEPS, :1], case.inputs)
+    return replace(case, theta0=case.theta0[:1], grads=grads, inputs=inputs, eta=eta,
+                   purpose=purpose)  # fmt: skip
 
 
 def _named(case: Case) -> str:

@@ -19,7 +19,7 @@ from ...sums import Count, cover
 from ...sums import together as in_rounds
 from ...sums.rounds import AXES
 from .case import Array, Case
-from .trajectory import multipliers
+from .trajectory import given_at, multipliers
 
 
 def trajectories(dialects: Sequence[Any], case: Case) -> Array:
@@ -76,13 +76,15 @@ def _together(structure: Any, rows: Sequence[Sequence[Any]], case: Case) -> Arra
     path = []
     for t, row in enumerate(case.grads.astype(float)):
         g = np.broadcast_to(row.reshape(own), shape)
+        given = [np.broadcast_to(x.astype(float), shape)
+                 for x in given_at(structure, case, t, own)]  # fmt: skip
         each = [steps[t] for steps in rows]
         columns = (_column(values, len(own)) for values in zip(*each, strict=True))
         stacked = type(each[0])(*columns)
         if scope_of(structure) == "element":
-            theta, slots = rule(theta, g, slots, stacked)
+            theta, slots = rule(theta, g, (*slots, *given), stacked)
         else:
-            theta, slots = in_rounds([rule(theta, g, slots, stacked)], _summed)[0]
+            theta, slots = in_rounds([rule(theta, g, (*slots, *given), stacked)], _summed)[0]
         path.append(theta.reshape(len(rows), flat))
     return np.stack(path, axis=1)
 

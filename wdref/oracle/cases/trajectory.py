@@ -10,7 +10,7 @@ import numpy as np
 
 from ...rules.contract import Rule
 from ...rules.remembering import Remembering
-from ...rules.shapes import PARAMETERS, scope_of, shapes_of, shared, slot_shape
+from ...rules.shapes import PARAMETERS, inputs_of, scope_of, shapes_of, shared, slot_shape
 from ...sums import answered, together
 from .case import Case, each
 
@@ -42,8 +42,14 @@ def trajectory(rule: Rule, case: Case) -> Iterator[tuple[Any, tuple[Any, ...]]]:
         with np.errstate(all="ignore"):
             now, count = case.hyper_at(t), case.count_at(t)
             s = host.scalars(now, count, eta[t - 1], before=eta[max(t - 2, 0)])
-            theta, slots = rule.apply(theta, g.reshape(own), slots, s)
+            given = given_at(rule, case, t - 1, own)
+            theta, slots = rule.apply(theta, g.reshape(own), (*slots, *given), s)
         yield theta.reshape(shape), slots
+
+
+def given_at(rule: Rule, case: Case, k: int, shape: Any) -> tuple[Any, ...]:
+    """Return what the rule is given beside the gradient of step `k`, from 0, of one tensor."""
+    return tuple(case.inputs[name][k].reshape(shape) for name in inputs_of(rule))
 
 
 def of_tree(rule: Rule, case: Case) -> list[list[Any]]:
@@ -69,14 +75,16 @@ def of_tree(rule: Rule, case: Case) -> list[list[Any]]:
 def widened(case: Case) -> Case:
     """Return the case with its numbers in float64, which they all are."""
     wide = partial(np.asarray, dtype=np.float64)
-    return replace(case, theta0=each(wide, case.theta0), grads=each(wide, case.grads))
+    return replace(case, theta0=each(wide, case.theta0), grads=each(wide, case.grads),
+                   inputs=each(wide, case.inputs))  # fmt: skip
 
 
 def _inputs(part: Case, slots: Any, host: Remembering, rule: Rule, k: int) -> tuple[Any, ...]:
     """The gradient, the slots and the scalars of a tensor's step `k`, from 0."""
     eta = multipliers(rule, part.eta).tolist()
     s = host.scalars(part.hyper_at(k + 1), part.count_at(k + 1), eta[k], before=eta[max(k - 1, 0)])
-    return part.grads[k].reshape(part.shape), slots, s
+    given = given_at(rule, part, k, part.shape)
+    return part.grads[k].reshape(part.shape), (*slots, *given), s
 
 
 def multipliers(rule: Any, eta: Any) -> Any:

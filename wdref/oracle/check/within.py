@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...common.optional import installed
+from ...rules.shapes import inputs_of
 from ..cases.case import DTYPES, Case, rounded
 from ..judge.enclosure import enclose
 from ..judge.verdict import LIMIT, arithmetic_in
@@ -27,13 +28,14 @@ def make_case(
     claim: str,
     hyper: Mapping[str, float],
     eta: Any = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Case:
     """Return a case of one's own: θ_0, the gradients of all steps, the hyperparameters.
 
     `theta0` has any shape and one of the dtypes float64, float32, float16, bfloat16, `grads` a row
     of it a step; `hyper` has wdref's words (``learning_rate``, ``beta1``, …), and `eta` is the
-    schedule's multiplier of each step, by default 1. Raises ValueError or TypeError, naming what is
-    wrong.
+    schedule's multiplier of each step, by default 1. `inputs` are what the rule is given beside the
+    gradients, as they are. Raises ValueError or TypeError, naming what is wrong.
 
     >>> import numpy as np
     >>> from wdref.oracle import assert_within, make_case
@@ -48,17 +50,22 @@ def make_case(
     dtype = theta.dtype.name
     if dtype not in DTYPES:
         raise TypeError(f"theta0 is {dtype}: expected one of {', '.join(DTYPES)}")
-    if rows.dtype != theta.dtype or rows.shape[1:] != theta.shape or rows.ndim != theta.ndim + 1:
-        raise ValueError(
-            f"grads are {rows.dtype.name} {rows.shape}: expected a row a step, {dtype} "
-            f"(T, {', '.join(map(str, theta.shape))})"
-        )
+    given = {name: np.asarray(x) for name, x in (inputs or {}).items()}
+    for name, x in {"grads": rows, **given}.items():
+        like = x.ndim == theta.ndim + 1 and x.shape == (*rows.shape[:1], *theta.shape)
+        if x.dtype != theta.dtype or not like:
+            raise ValueError(
+                f"{name} are {x.dtype.name} {x.shape}: expected a row a step, {dtype} "
+                f"(T, {', '.join(map(str, theta.shape))})"
+            )
     multipliers = np.ones(len(rows)) if eta is None else np.asarray(eta, dtype=float)
     if multipliers.shape != (len(rows),):
         raise ValueError(f"eta has shape {multipliers.shape}: expected ({len(rows)},), one a step")
     start, gradients = (rounded(x.astype(np.float64), dtype) for x in (theta, rows))
     numbers = MappingProxyType({name: float(x) for name, x in hyper.items()})
-    return Case(f"of-my-own/{dtype}", claim, dtype, start, gradients, numbers, multipliers)
+    wide = {name: rounded(x.astype(np.float64), dtype) for name, x in given.items()}
+    return Case(f"of-my-own/{dtype}", claim, dtype, start, gradients, numbers, multipliers,
+                inputs=MappingProxyType(wide))  # fmt: skip
 
 
 def tolerance(case: Case, *, convention: str = "paper") -> tuple[Array, Array]:
@@ -100,7 +107,8 @@ def _enclosed(case: Case, convention: str) -> tuple[Any, tuple[int, int]]:
         raise ValueError(f"case {case.id} has several tensors: take case.parts() one by one")
     (part,) = case.parts()
     rule = claimed(case.rule, convention)
-    if missing := [name for name in rule.hyper if name not in part.hyper]:
+    missing = [name for name in rule.hyper if name not in part.hyper]
+    if missing := [*missing, *(name for name in inputs_of(rule) if name not in part.inputs)]:
         raise ValueError(f"the case lacks {', '.join(missing)}, which {case.rule} reads")
     found = enclose(rule, part, arithmetic=arithmetic_in(part.dtype))
     return found, part.grads.shape

@@ -5,7 +5,7 @@ part changed; one that gives what came is told, and one that does so where it de
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...rules.shapes import scope_of
 from ..cases.case import Case
-from ..cases.trajectory import begun, trajectory
+from ..cases.trajectory import begun, given_at, trajectory, widened
 from ..judge.enclosure import enclose
 from ..judge.reasons import LIMIT
 from ..targets.targets import Result
@@ -35,6 +35,7 @@ class _Step:
     g: Array
     slots: tuple[Array, ...]
     older: tuple[Array, ...]  # the slots of the step before
+    given: tuple[Array, ...]  # beside the gradient
     hyper: dict[str, float]
     t: int
     eta: float
@@ -49,7 +50,7 @@ class _Step:
         """Parameters after the step with these in place of its own."""
         s = self.scalars() if s is None else s
         g, slots = self.g if g is None else g, self.slots if slots is None else slots
-        new: Array = self.rule.apply(self.theta, g, slots, s)[0]
+        new: Array = self.rule.apply(self.theta, g, (*slots, *self.given), s)[0]
         return new
 
 
@@ -80,13 +81,14 @@ def changed(rule: Any, case: Case, result: Result, at: Departure) -> str:
 
 
 def _before(rule: Any, part: Case, i: int) -> _Step:
-    wide = replace(part, theta0=part.theta0.astype(float), grads=part.grads.astype(float))
+    wide = widened(part)
     start = wide.theta0, begun(rule, wide.theta0, part.hyper)
     states = [start, start, *islice(trajectory(rule, wide), i)]
     (_, older), (theta, slots) = states[-2:]
     eta = [*part.eta[:1].tolist(), *part.eta.tolist()]
     return _Step(rule, theta, wide.grads[i], tuple(slots), tuple(older),
-                 dict(part.hyper), i + 1, eta[i + 1], eta[i])  # fmt: skip
+                 given_at(rule, wide, i, -1), dict(part.hyper), i + 1, eta[i + 1],
+                 eta[i])  # fmt: skip
 
 
 def _guesses(at: _Step, got: Array, departed: Any) -> Iterator[Guess]:

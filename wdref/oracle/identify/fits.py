@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...engine.arithmetic import HALF
 from ...rules.shapes import scope_of
 from ..bugs.mutants import Twisted
-from ..cases.case import Case
+from ..cases.case import Case, each
 from ..cases.together import stacked, trajectories
 from .altered import Factor, Scaled, ScaledGradient, narrowed, unread, unscheduled
 
@@ -44,7 +44,8 @@ def altered(bases: Sequence[Any], case: Case, values: Array, noise: float) -> It
     """Yield rules that give `values` on the first steps of `case`, a base with one thing other."""
     finite = np.all(np.isfinite(values), axis=0)
     one = replace(case, theta0=case.theta0[finite], grads=case.grads[:STEPS, finite],
-                  eta=case.eta[:STEPS], template=None)  # fmt: skip
+                  inputs=each(lambda x: x[:STEPS, finite], case.inputs), eta=case.eta[:STEPS],
+                  template=None)  # fmt: skip
     got = values[:STEPS, finite]
     if not got.size or not (finite.all() or all(scope_of(b) == "element" for b in bases)):
         return
@@ -92,7 +93,8 @@ def _tried(base: Any, knob: Knob, case: Case, values: Array) -> Array:
     if knob.name == "gradient":
         n = len(case.theta0)
         grads = np.concatenate([case.grads.astype(float) * x for x in values], axis=1)
-        wide = replace(case, theta0=np.tile(case.theta0, len(values)), grads=grads)
+        wide = replace(case, theta0=np.tile(case.theta0, len(values)), grads=grads,
+                       inputs=each(lambda x: np.tile(x, len(values)), case.inputs))  # fmt: skip
         if scope_of(base) != "element":  # one after the other: a sum is of one of them
             return np.stack([trajectories([base], _scaled(case, x))[0] for x in values])
         paths = trajectories([base], wide)[0]

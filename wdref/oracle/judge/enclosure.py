@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ...backend import load
 from ...engine.arithmetic import Arithmetic
-from ...rules.shapes import scope_of
-from ..cases.case import Case
+from ...rules.shapes import inputs_of, scope_of
+from ..cases.case import Case, each
 from ..cases.trajectory import multipliers, of_tree, trajectory, widened
 
 Array = NDArray[np.float64]
@@ -83,7 +83,8 @@ def _source(dialect: Any, case: Case) -> Case:
     n = len(case.theta0)
     if scope_of(dialect) == "element" or n >= len(template.theta0):
         return template
-    return replace(template, theta0=template.theta0[:n], grads=template.grads[:, :n])
+    return replace(template, theta0=template.theta0[:n], grads=template.grads[:, :n],
+                   inputs=each(lambda x: x[:, :n], template.inputs))  # fmt: skip
 
 
 def _counts(dialect: Any, case: Case) -> tuple[int, ...] | None:
@@ -120,11 +121,12 @@ class CaseKey:
 
 def _data(case: Case) -> tuple[Any, ...]:
     several = isinstance(case.theta0, list)
-    arrays = [*case.theta0, *case.grads] if several else [case.theta0, case.grads]
+    columns = (case.theta0, case.grads, *case.inputs.values())
+    arrays = [x for own in columns for x in (own if several else (own,))]
     groups = tuple(tuple(sorted(own.items())) for own in (case.hyper, *(case.groups or ())))
     kinds = tuple((str(x.dtype), x.shape) for x in arrays)
     return (kinds, case.shape, repr(dict(case.life)), groups, case.starts, case.gaps,
-            *(x.tobytes() for x in (*arrays, case.eta)))  # fmt: skip
+            tuple(case.inputs), *(x.tobytes() for x in (*arrays, case.eta)))  # fmt: skip
 
 
 class _Exact(NamedTuple):
@@ -262,7 +264,8 @@ def _course(dialect: Any, case: Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
     n = len(case.theta0)
     shape = case.shape if case.shape is not None and math.prod(case.shape) == n else None
     given = (case.theta0.tolist(), grads.tolist(), _hyper(case), eta.tolist())
-    return given, {"times": times, "shape": shape}
+    inputs = tuple(case.inputs[name].tolist() for name in inputs_of(dialect))
+    return given, {"times": times, "shape": shape, "inputs": inputs}
 
 
 def _hyper(case: Case) -> Mapping[str, Any]:
@@ -281,8 +284,7 @@ def _table(rows: Any) -> Array:
 def _broken(dialect: Any, case: Case) -> NDArray[np.bool_]:
     if np.all(np.isfinite(case.grads)):
         return np.zeros(case.grads.shape, dtype=bool)
-    wide = replace(case, theta0=case.theta0.astype(float), grads=case.grads.astype(float))
-    path = [theta for theta, _ in trajectory(dialect, wide)]
+    path = [theta for theta, _ in trajectory(dialect, widened(case))]
     broken: NDArray[np.bool_] = ~np.isfinite(np.array(path).reshape(case.grads.shape))
     return broken
 

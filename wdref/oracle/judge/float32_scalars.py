@@ -15,7 +15,7 @@ import numpy as np
 
 from ...engine.arithmetic import Arithmetic
 from ...rules.shapes import scope_of
-from ..cases.case import Array, Case, changed
+from ..cases.case import Array, Case, changed, each
 from ..cases.together import trajectories
 from ..cases.trajectory import of_tree, widened
 from .enclosure import enclose
@@ -99,6 +99,7 @@ def _distance(dialect: Any, case: Case, values: Array, column: slice) -> float:
         case,
         theta0=case.theta0[column],
         grads=case.grads[:STEPS, column],
+        inputs=each(lambda x: x[:STEPS, column], case.inputs),
         eta=case.eta[:STEPS],
         template=None,
     )

@@ -67,7 +67,7 @@ def _without(case: Case, tiny: float) -> Case:
         return np.where((np.abs(x) < tiny) & (x != 0), np.zeros_like(x), x)
 
     new = replace(case, theta0=each(flushed, case.theta0), grads=each(flushed, case.grads),
-                  template=None)  # fmt: skip
+                  inputs=each(flushed, case.inputs), template=None)  # fmt: skip
     pairs = zip(case.parts(), new.parts(), strict=True)
     same = all(np.array_equal(a.theta0, b.theta0) and np.array_equal(a.grads, b.grads, True)
                for a, b in pairs)  # fmt: skip
@@ -220,12 +220,13 @@ def _single(case: Case) -> Case:
     hyper = {**case.hyper, **({"eps": 0.0} if _lost(case.hyper.get("eps", 1.0)) else {})}
     narrow = partial(rounded, dtype="float32")
     return replace(case, dtype="float32", theta0=each(narrow, case.theta0),
-                   grads=each(narrow, case.grads), hyper=hyper,
+                   grads=each(narrow, case.grads), inputs=each(narrow, case.inputs), hyper=hyper,
                    template=case.template and _single(case.template))  # fmt: skip
 
 
 def _shortened(case: Case, steps: int) -> Case:
     return replace(case, grads=case.grads[:steps], eta=case.eta[:steps],
+                   inputs=each(lambda x: x[:steps], case.inputs),
                    template=case.template and _shortened(case.template, steps))  # fmt: skip
 
 

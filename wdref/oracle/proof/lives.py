@@ -3,13 +3,14 @@
 It is NumPy around a rule: right as it is, and wrong in one event of a training with a fault.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...rules.remembering import Remembering
+from ...rules.shapes import inputs_of
 from ..cases.case import Case
 from ..cases.trajectory import begun, multipliers
 
@@ -26,14 +27,14 @@ class Tensor:
     eta: list[float] = field(default_factory=list)  # of the steps taken
     host: Any = None
 
-    def step(self, g: Any, eta: float) -> None:
-        """Take one step of the rule."""
+    def step(self, g: Any, eta: float, given: Sequence[Any] = ()) -> None:
+        """Take one step of the rule, with what it is given beside the gradient."""
         self.eta.append(eta)
         self.t += 1
         now = multipliers(self.dialect, np.array(self.eta)).tolist()
         before = now[max(len(now) - 2, 0)]
         s = self.host.scalars(self.hyper, self.t, now[-1], before=before)
-        self.theta, self.slots = self.dialect.apply(self.theta, g, self.slots, s)
+        self.theta, self.slots = self.dialect.apply(self.theta, g, (*self.slots, *given), s)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,12 @@ class Training:
             return
         for i, g in enumerate(self.clipped(grads)):
             if self.present(i, t) and (g := self.averaged(i, t, g)) is not None:
-                self.tensors[i].step(self.signed(g), eta)
+                self.tensors[i].step(self.signed(g), eta, self.given(i, t))
+
+    def given(self, i: int, t: int) -> list[Any]:
+        """Return what tensor `i` is given beside its gradient at step `t`."""
+        rows = (self.case.inputs[name] for name in inputs_of(self.dialect))
+        return [(x[i] if self.many else x)[t - 1] for x in rows]
 
     def present(self, i: int, t: int) -> bool:
         """Whether tensor `i` has a gradient at step `t` and is there."""

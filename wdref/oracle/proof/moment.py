@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ...rules.shapes import inputs_of
 from ..cases.case import Case
 from ..cases.trajectory import begun
 
@@ -39,6 +40,7 @@ class Moment:
     tensor: int = 0
     tensors: int = 1
     of_first_group: dict[str, float] | None = None
+    given: tuple[Any, ...] = ()  # beside the gradient
 
     def rule(
         self, *, g: Any = None, slots: Any = None, hyper: Any = None, decays: int = 1
@@ -76,7 +78,7 @@ class Moment:
         return self.dialect.scalars(hyper, self.t, self.eta, before=self.before)
 
     def _applied(self, s: Any, g: Any, slots: Any) -> Outcome:
-        theta, new = self.dialect.apply(self.theta, g, slots, s)
+        theta, new = self.dialect.apply(self.theta, g, (*slots, *self.given), s)
         return Outcome(theta, tuple(new))
 
 
@@ -105,12 +107,17 @@ def _run(dialect: Any, case: Case, i: int, theta: Any, grads: Any, detour: Detou
         moment = Moment(
             dialect, _hyper(case, i), theta, g if step in taken else None, slots, t + 1, step + 1,
             eta, eta if before is None else before, i, len(case.theta0) if _many(case) else 1,
-            _hyper(case, 0) if case.groups and i else None,
+            _hyper(case, 0) if case.groups and i else None, _given(case, dialect, i, step),
         )  # fmt: skip
         theta, slots, counts = _next(moment, detour)
         t, before = t + counts, eta if step in taken else before
         path.append(theta)
     return np.array(path).astype(np.float64).reshape(len(path), -1)
+
+
+def _given(case: Case, dialect: Any, i: int, step: int) -> tuple[Any, ...]:
+    rows = (case.inputs[name] for name in inputs_of(dialect))
+    return tuple((x[i] if _many(case) else x)[step] for x in rows)
 
 
 def _many(case: Case) -> bool:

@@ -62,20 +62,13 @@ def write_request(path: Path, spec: dict[str, Any], cases: Sequence[Case], memor
 
 def handed(case: Case) -> SimpleNamespace:
     """Return a case as a target sees it, for one that runs in this process."""
-    many = "tensors" in case.flags
     copies = [x.copy() for x in _arrays(case)]
-    half = len(copies) // 2 + 1
-    theta0, grads = copies[1:half], copies[half:]
-    return SimpleNamespace(
-        **json.loads(json.dumps(_described(case))),
-        eta=copies[0],
-        theta0=theta0 if many else theta0[0],
-        grads=grads if many else grads[0],
-    )
+    described = json.loads(json.dumps(_described(case)))
+    return SimpleNamespace(**described | worker.columns(described, copies))
 
 
 def _arrays(case: Case) -> list[Any]:
-    columns = (case.theta0, case.grads)
+    columns = (case.theta0, case.grads, *case.inputs.values())
     listed = columns if "tensors" in case.flags else ([x] for x in columns)
     return [case.eta, *(x for part in listed for x in part)]
 
@@ -86,7 +79,7 @@ def _described(case: Case) -> dict[str, Any]:
     tensors = len(case.theta0) if "tensors" in case.flags else 1
     fields = {name: getattr(case, name) for name in names}
     return {**fields, "hyper": dict(case.hyper), "groups": groups, "tensors": tensors,
-            "life": dict(case.life)}  # fmt: skip
+            "life": dict(case.life), "inputs": list(case.inputs)}  # fmt: skip
 
 
 def read_loaded(path: Path, ending: Result, *, stderr: Path | None = None) -> Loaded:

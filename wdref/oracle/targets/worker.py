@@ -103,11 +103,16 @@ def end_child(owner: int) -> None:
 def given(case: dict[str, Any], arrays: BinaryIO) -> Any:
     """Return a case as its target sees it; its arrays are read from where the last one ended."""
     case = deepcopy(case)  # a target may write into its own, and may be asked twice
-    case["eta"], *columns = unpack(arrays, case.pop("arrays"))
-    theta0, grads = columns[: case["tensors"]], columns[case["tensors"] :]
-    many = "tensors" in case["flags"]
-    case |= {"theta0": theta0 if many else theta0[0], "grads": grads if many else grads[0]}
-    return types.SimpleNamespace(**case)
+    return types.SimpleNamespace(**case | columns(case, unpack(arrays, case.pop("arrays"))))
+
+
+def columns(case: dict[str, Any], arrays: Sequence[Any]) -> dict[str, Any]:
+    """Return the arrays of a case by their names: lists of them, where it has several tensors."""
+    count, many = case["tensors"], "tensors" in case["flags"]
+    listed = [list(arrays[k : k + count]) for k in range(1, len(arrays), count)]
+    theta0, grads, *inputs = listed if many else [own[0] for own in listed]
+    return {"eta": arrays[0], "theta0": theta0, "grads": grads,
+            "inputs": dict(zip(case["inputs"], inputs, strict=True))}  # fmt: skip
 
 
 def pack(arrays: Iterable[Any]) -> tuple[list[Any], bytes]:
@@ -180,10 +185,11 @@ def arrays_of(run: Any, case: Any) -> list[Any]:
 
 def one_by_one(run: Any, case: Any) -> list[Any]:
     """Run a case of several tensors as one case a tensor."""
-    both = zip(case.theta0, case.grads, strict=True)
     flags = [flag for flag in case.flags if flag != "tensors"]
-    return [run(types.SimpleNamespace(**{**vars(case), "theta0": theta0, "grads": grads,
-                                         "flags": flags})) for theta0, grads in both]  # fmt: skip
+    return [run(types.SimpleNamespace(**{**vars(case), "theta0": theta0, "grads": case.grads[i],
+                                         "inputs": {k: x[i] for k, x in case.inputs.items()},
+                                         "flags": flags}))
+            for i, theta0 in enumerate(case.theta0)]  # fmt: skip
 
 
 def flat(result: Any, shape: tuple[int, ...]) -> Any:

@@ -1,5 +1,6 @@
 """One test of a file of vectors: made from a case, and read back as one."""
 
+import math
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +24,7 @@ def entry(tc_id: int, case: Case, dialect: Dialect, flags: Sequence[str]) -> dic
     arrays = arrays_of(case)
     size = sum(theta.size for theta, _ in arrays)
     columns = columns_of(case, size)
-    theta0, grads = _laid_end_to_end(case, arrays)
+    theta0 = np.concatenate([theta.reshape(-1).astype(np.float64) for theta, _ in arrays])
     groups = case.groups or ({},) * len(arrays)
     return {
         "tcId": tc_id,
@@ -41,9 +42,17 @@ def entry(tc_id: int, case: Case, dialect: Dialect, flags: Sequence[str]) -> dic
         "gaps": [list(gaps) for gaps in case.gaps or ((),) * len(arrays)],
         "eta": both(case.eta.tolist()),
         "theta0": both(theta0[:columns].tolist()),
-        "grads": both([row[:columns] for row in grads]),
+        "grads": both(_laid_end_to_end(case, [grads for _, grads in arrays], columns)),
+        **inputs(case, columns),
         **results(whole(dialect, case, columns)),
     }
+
+
+def inputs(case: Case, columns: int) -> dict[str, Any]:
+    """Return what the rule is given beside the gradients; nothing, where that is all."""
+    listed = {name: x if "tensors" in case.flags else [x] for name, x in case.inputs.items()}
+    rows = {name: both(_laid_end_to_end(case, x, columns)) for name, x in listed.items()}
+    return {"inputs": rows} if rows else {}
 
 
 def arrays_of(case: Case) -> list[tuple[Any, Any]]:
@@ -62,17 +71,16 @@ def _pairs(hyper: Any) -> dict[str, Any]:
     return {name: both(float(x)) for name, x in hyper.items()}
 
 
-def _laid_end_to_end(case: Case, arrays: Sequence[tuple[Any, Any]]) -> tuple[Array, Any]:
-    """Return θ_0 as one row and the gradients as rows, None where a tensor has none."""
+def _laid_end_to_end(case: Case, arrays: Sequence[Any], columns: int) -> Any:
+    """Return the rows of all steps, None where a tensor has no gradient."""
     T = len(case.eta)
     rows: list[list[float | None]] = [[] for _ in range(T)]
-    for i, (theta, grads) in enumerate(arrays):
-        taken = set(case.steps_taken(i))
-        values = grads.reshape(T, theta.size).astype(np.float64).tolist()
+    for i, x in enumerate(arrays):
+        taken, size = set(case.steps_taken(i)), math.prod(x.shape[1:])
+        values = x.reshape(T, size).astype(np.float64).tolist()
         for t, row in enumerate(values):
-            rows[t] += row if t in taken else [None] * theta.size
-    theta0 = np.concatenate([theta.reshape(-1).astype(np.float64) for theta, _ in arrays])
-    return theta0, rows
+            rows[t] += row if t in taken else [None] * size
+    return [row[:columns] for row in rows]
 
 
 def whole(dialect: Dialect, case: Case, columns: int | None = None) -> Enclosure:
@@ -131,20 +139,26 @@ def case_of(test: dict[str, Any], dtype: str, claim: str) -> Case:
     shapes = test.get("shapes") or [[length] for length in test["tensors"]]
     repeat = np.arange(test["size"]) % max(columns, 1)
     numbers = {key: np.array(each(_number, test[key]["dec"]), dtype=np.float64)
-               for key in ("theta0", "grads", "eta")}  # fmt: skip
+               for key in ("theta0", "eta")}  # fmt: skip
     theta0 = numbers["theta0"].astype(dtype)[repeat]
-    grads = numbers["grads"].reshape(T, columns).astype(dtype)[:, repeat]
     cuts = np.cumsum(test["tensors"])[:-1]
     many = "tensors" in test["flags"]
     thetas = [x.reshape(s) for x, s in zip(np.split(theta0, cuts), shapes, strict=True)]
-    steps = [x.reshape(T, *s) for x, s in zip(np.split(grads, cuts, axis=1), shapes, strict=True)]
+
+    def steps(rows: dict[str, Any]) -> Any:
+        numbers = np.array(each(_number, rows["dec"]), dtype=np.float64).reshape(T, columns)
+        parts = np.split(numbers.astype(dtype)[:, repeat], cuts, axis=1)
+        shaped = [x.reshape(T, *s) for x, s in zip(parts, shapes, strict=True)]
+        return shaped if many else shaped[0]
+
     groups = [_floats(own) for own in test.get("groups", ())]
     return Case(
         id=test["id"],
         rule=claim,
         dtype=dtype,
         theta0=thetas if many else thetas[0],
-        grads=steps if many else steps[0],
+        grads=steps(test["grads"]),
+        inputs=MappingProxyType({k: steps(x) for k, x in test.get("inputs", {}).items()}),
         hyper=MappingProxyType(_floats(test["hyper"])),
         eta=numbers["eta"],
         purpose=test["comment"],

@@ -15,6 +15,7 @@ from ...common.whole import write_text
 from ...conventions import CLAIMS, CONVENTIONS
 from ...conventions import dialect as look_up
 from ...rules.contract import Dialect
+from ...rules.shapes import inputs_of
 from ..cases.case import DTYPES as ALL_DTYPES
 from ..cases.case import Case
 from ..cases.suite import cases
@@ -44,6 +45,10 @@ HEADER = (
     "gradient, null, it is not stepped, stands still and does not count t.",
     "`flags` name the case, what it needs, and each known bug that fails it: the bug whose flag is "
     "on every failing test and on no passing one is the diagnosis. `notes` say what flags mean.",
+)
+GIVEN = (
+    "`inputs` are what the rule is given beside the gradients, in the form of `grads`: rows for "
+    "all steps, of which it reads those that its recurrence says."
 )
 REASONS = {
     "half": "float16 and bfloat16: few languages compute in them; `wdref check --dtype half` asks",
@@ -116,7 +121,9 @@ def digest(vectors: Sequence[Vector]) -> str:
         state.update(
             repr((v.tc_id, case.id, case.dtype, hyper, shapes, case.starts, case.gaps)).encode()
         )
-        for array in (case.eta, *(x for pair in arrays for x in pair)):
+        columns = (x if "tensors" in case.flags else [x] for x in case.inputs.values())
+        given = [x for column in columns for x in column]
+        for array in (case.eta, *(x for pair in arrays for x in pair), *given):
             state.update(array.astype("<f8").tobytes())
     return state.hexdigest()[:16]
 
@@ -174,7 +181,7 @@ def document(found: Suite, dtypes: Sequence[str] = DTYPES) -> dict[str, Any]:
         "suite": found.digest,
         "numberOfTests": len(chosen),
         "limit": LIMIT,
-        "header": list(HEADER),
+        "header": [*HEADER, *((GIVEN,) if inputs_of(found.dialect) else ())],
         "recurrence": list(found.dialect.recurrence()),
         "notes": {flag: note._asdict() for flag, note in notes.items()},
         "omitted": omitted(found),

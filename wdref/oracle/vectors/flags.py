@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...rules.derived import derived
-from ...rules.shapes import scope_of
+from ...rules.shapes import inputs_of, scope_of
 from ..bugs import tensor_bugs
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Mutant, Twisted, changes
 from ..cases.case import Case
 from ..cases.plans import bound_plans
-from ..cases.trajectory import begun, trajectory
+from ..cases.trajectory import begun, trajectory, widened
 from ..judge.enclosure import CaseKey, Enclosure, enclose
 from ..judge.verdict import LIMIT
 from .notes import BOUND, NOTES, Note
@@ -88,7 +88,8 @@ def _has_place(twisted: Twisted, dialect: Any) -> bool:
     hyper, theta = dict.fromkeys(dialect.hyper, 0.5), np.ones(1)
     try:
         s = twisted.scalars(hyper, 1, 1.0, before=1.0)
-        twisted.apply(theta, theta, begun(dialect, theta, hyper), s)
+        slots = begun(dialect, theta, hyper)
+        twisted.apply(theta, theta, (*slots, *(theta for _ in inputs_of(dialect))), s)
     except (TypeError, AttributeError, ValueError):
         return False
     return True
@@ -118,7 +119,7 @@ def _shows_spoiled(dialect: Any, case: Case, spoil: tensor_bugs.MultiMutant) -> 
 def _far(dialect: Any, rule: Any, key: CaseKey) -> Far:
     """Columns that deviate under another rule, computed in float64; long runs to the first."""
     truth = enclose(dialect, key.case)
-    wide = replace(key.case, theta0=key.theta0.astype(float), grads=key.grads.astype(float))
+    wide = widened(key.case)
     worst = np.zeros(key.theta0.size)
     rows: list[Any] = []
     for t, (theta, _) in enumerate(trajectory(rule, wide), start=1):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...rules.shapes import scope_of
+from ...rules.shapes import inputs_of, scope_of
 from .entry import case_of, results, steps_stored, whole
 from .files import Suite, suite
 from .flags import flags_of
@@ -54,21 +54,26 @@ def _about_test(test: dict[str, Any], dtype: str) -> Iterator[str]:
     if not test["id"].endswith(f"/{dtype}"):
         yield f"its group has dtype {dtype}"
     yield from _about_tensors(test)
+    given = {f"inputs.{name}": rows for name, rows in test.get("inputs", {}).items()}
     shapes = {"eta": (T,), "theta0": (n,), "grads": (T, n), "expected": (stored, n)}
+    shapes |= dict.fromkeys(given, (T, n))
+    numbers = {**test, **given}
     for key, shape in shapes.items():
         yield from (f"{key}.{form}: {problem}" for form in ("hex", "dec")
-                    for problem in _shape(test[key][form], shape))  # fmt: skip
+                    for problem in _shape(numbers[key][form], shape))  # fmt: skip
     yield from (f"tolerance: {problem}" for problem in _shape(test["tolerance"], (stored, n)))
-    pairs = {**test["hyper"], **{key: test[key] for key in shapes}}
+    pairs = {**test["hyper"], **{key: numbers[key] for key in shapes}}
     for i, own in enumerate(test.get("groups", ())):
         pairs |= {f"groups[{i}].{name}": pair for name, pair in own.items()}
     for key, pair in pairs.items():
         if each(lambda x: short_hex(float(x)), pair["dec"]) != pair["hex"]:
             yield f"{key}: hex and dec are different numbers"
-    for key, rows in (("theta0", [test["theta0"]["dec"]]), ("grads", test["grads"]["dec"])):
-        numbers = [np.array([float(x) for x in row if x is not None]) for row in rows]
+    rows = {"theta0": [test["theta0"]["dec"]], "grads": test["grads"]["dec"]}
+    rows |= {key: x["dec"] for key, x in given.items()}
+    for key, table in rows.items():
+        arrays = [np.array([float(x) for x in row if x is not None]) for row in table]
         with np.errstate(over="ignore"):
-            if not all(np.array_equal(x.astype(dtype), x, equal_nan=True) for x in numbers):
+            if not all(np.array_equal(x.astype(dtype), x, equal_nan=True) for x in arrays):
                 yield f"{key}: not every number is one of {dtype}"
 
 
@@ -142,6 +147,9 @@ def _recomputed(test: dict[str, Any], dtype: str, found: Suite) -> Iterator[str]
     own = [set(group) for group in test.get("groups", ())]
     if set(test["hyper"]) != known or not all(names <= known for names in own):
         yield f"hyper: expected {', '.join(dialect.hyper)}"
+        return
+    if set(test.get("inputs", ())) != set(inputs_of(dialect)):
+        yield f"inputs: expected {', '.join(inputs_of(dialect)) or 'none'}"
         return
     if test["at"] != steps_stored(test["steps"]):
         yield "at: expected the steps up to 64, then every 50th, and the last"

@@ -42,6 +42,7 @@ PROGRAMS = {
     "mlx_optimizers": ("mlx_optimizers", "github.com/stockeh/mlx-optimizers, version 0.4"),
     "c_optim": ("C-Optim", "github.com/kyleliang919/C-Optim, commit 2c0517c"),
     "grams": ("grams-pytorch", "github.com/Gunale0926/Grams, version 0.0.2"),
+    "sophia": ("Sophia", "github.com/Liuhong99/Sophia"),
 }  # fmt: skip
 
 

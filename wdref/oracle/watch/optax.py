@@ -19,6 +19,7 @@ from jax.experimental import io_callback
 from ...conventions import dialect
 from ...engine.arithmetic import Primitives, all_narrow
 from ...rules.contract import Dialect
+from ...rules.shapes import check_gradients_alone
 from .step import WIDTHS, Array, Before, Rule
 from .watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
 
@@ -64,6 +65,7 @@ class OptaxWatch(Watch):
         if claim is None:
             raise ValueError('optax does not say what a transformation is: claim="adamw"')
         self.base: Any = dialect(claim, convention, **(answers or {}))
+        check_gradients_alone(self.base, "a shadow of optax")
         self.hyper, self.mask, self.find = dict(check_names(hyper or {})), mask, slots or _found
 
     def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:

@@ -13,6 +13,7 @@ import torch
 
 from ...conventions import dialect
 from ...engine.arithmetic import HALF
+from ...rules.shapes import check_gradients_alone
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
 from .step import WIDTHS, Array, Before, Rule
@@ -52,8 +53,9 @@ class TorchWatch(Watch):
         super().__init__(**options)
         self.optimizer = optimizer
         self._claim = claim or _claim_of(optimizer)
-        family = dialect(self._claim, convention, **(answers or {})).family
-        self._keys = Keys.of(family, slots, counter)
+        base = dialect(self._claim, convention, **(answers or {}))
+        check_gradients_alone(base, "a shadow of torch")
+        self._keys = Keys.of(base.family, slots, counter)
         self._names = {id(p): name for name, p in names}
         self._groups = Groups(
             optimizer.param_groups, claim=self._claim, convention=convention,
