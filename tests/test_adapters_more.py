@@ -102,6 +102,7 @@ NARROW = {
     ("mlx", "Adam"): "learning_rate in float32",
     ("mlx", "Adam[bias_correction=True]"): "bias corrections computed in float32",
     ("mlx", "SGD"): "learning_rate in float32",
+    ("mlx", "Adafactor[scale_parameter=False]"): "learning_rate in float32",
     ("onnx", "Adam"): "beta1, beta2, eps, weight_decay in float32",
     ("onnx", "Adam[decay=post]"): "beta1, beta2, eps, weight_decay in float32",
     ("onnx", "Adam[first=1]"): "beta1, beta2, eps, weight_decay in float32",

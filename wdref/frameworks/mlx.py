@@ -35,6 +35,7 @@ OPTIMIZERS = {
     "RMSprop": "rmsprop",
     "Adafactor": "adafactor",
     "Adafactor[relative_step=False]": "adafactor[rate=free]",
+    "Adafactor[scale_parameter=False]": "adafactor[scale=none]",
     "Adafactor[beta_1=beta1]": "adafactor[momentum=after]",
 }
 
@@ -150,12 +151,14 @@ class _Table:
         for name, whose in HYPER[optimizer].items():
             names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]
-            if missing and OWN.issuperset(missing):
+            if len(names) == len(missing) and OWN.issuperset(missing):
                 continue
-            if missing:
+            if not OWN.issuperset(missing):
                 what = f"mlx.optimizers.{optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it otherwise")
-            values = [given[each] for each in names]
+            default = defaults(optimizer)[name] if missing else ()  # of a pair
+            values = [given.get(each, default[k] if missing else None)
+                      for k, each in enumerate(names)]  # fmt: skip
             found[name] = values if len(names) > 1 else values[0]
             if whose == f"-{names[0]}":
                 found[name] = -values[0]

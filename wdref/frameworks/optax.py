@@ -118,6 +118,7 @@ OPTIMIZERS = {
     "adafactor": "adafactor[factored=never]",
     "adafactor[min_dim_size_to_factor=1]": "adafactor",
     "adafactor[min_dim_size_to_factor=1,x64=True]": "adafactor",
+    "adafactor[min_dim_size_to_factor=1,momentum=beta1]": "adafactor[momentum=after]",
     "adafactor[min_dim_size_to_factor=1,multiply_by_parameter_scale=False]":
         "adafactor[scale=none]",
     "adamw[sharded=8]": "adamw",

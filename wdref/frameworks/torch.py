@@ -104,6 +104,7 @@ OPTIMIZERS = {
     "Adafactor[foreach=True]": "adafactor",
     "Adafactor[maximize=True]": "adafactor",
     "Adafactor[maximize=True,foreach=True]": "adafactor",
+    "Adafactor[tensor_lr=True]": "adafactor",
     "ASGD": "asgd",
     "ASGD[foreach=True]": "asgd",
     "ASGD[maximize=True]": "asgd",
@@ -305,12 +306,14 @@ class _Table:
         for name, whose in HYPER[self.optimizer].items():
             names = whose if isinstance(whose, tuple) else (whose.removeprefix("-"),)
             missing = [each for each in names if each not in given]
-            if name in self.fixed or (missing and OWN.issuperset(missing)):
+            if name in self.fixed or (len(missing) == len(names) and OWN.issuperset(missing)):
                 continue
-            if missing:
+            if not OWN.issuperset(missing):
                 what = f"torch.optim.{self.optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it as another rule")
-            values = tuple(given[each] for each in names)
+            default = defaults(self.optimizer)[name] if missing else ()  # of a pair
+            values = tuple(given.get(each, default[k] if missing else None)
+                           for k, each in enumerate(names))  # fmt: skip
             found[name] = values if isinstance(whose, tuple) else values[0]
             if whose == f"-{names[0]}":
                 found[name] = -values[0]
