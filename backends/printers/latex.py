@@ -42,18 +42,18 @@ def print_latex(listing: Listing, _: Words, /) -> str:
     given |= {own: name("n") for each in listing.rounds for own in each.counts}
     given |= {x: name(f"{s.latex}_{{t-1}}") for s in family.slots
               for x, _ in listing.numbers if x == s.name}  # fmt: skip
-    scalars = {key: _replaced(tree, given) for key, tree in listing.hosted}
+    scalars = {key: _replaced(tree, given) for key, tree in listing.scalars}
     slots = {s.name: s.latex for s in family.slots}
     old = {"theta": r"\theta_{t-1}", "g": r"\nabla f_t(\theta_{t-1})",
-           **{key: f"{text}_{{t-1}}" for key, text in slots.items()}}  # fmt: skip
+           **{key: _at(text, "t-1") for key, text in slots.items()}}  # fmt: skip
     names = {key: name(old[key]) for key in listing.arrays}
     lines = []
     if not any(line.target == "gradient" for line in listing.lines):
         lines.append(f"g_t &= {old['g']}")
         names["g"] = name("g_t")
-    named = {**NEW, **{key: f"{text}_t" for key, text in slots.items()}}
+    named = {**NEW, **{key: _at(text, "t") for key, text in slots.items()}}
     for each in listing.rounds:
-        lines += _round(each, {**scalars, **names}, given)
+        lines += _round(each, names, given)
     for key, tree in listing.numbers:
         lines.append(f"{named[key]} &= {WRITE(_product(_replaced(tree, given)))}")
     for line in listing.lines:
@@ -64,18 +64,26 @@ def print_latex(listing: Listing, _: Words, /) -> str:
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n"
 
 
+def _at(text: str, step: str) -> str:
+    """A slot's letter at a step: what has an index is the same at all."""
+    if "_" in text:
+        return text
+    return f"{text}_t" if step == "t" else f"{text}_{{{step}}}"
+
+
 def _sums(listing: Listing) -> list[tuple[str, Tree]]:
     return [pair for each in listing.rounds for pair in each.sums]
 
 
 def _round(each: Summing, names: Mapping[str, Tree], given: Mapping[str, Tree]) -> list[str]:
     """The sums of a round, each of its term with everything before it put in."""
-    names, found = dict(names), []
+    names, found = {**{key: _replaced(tree, given) for key, tree in each.scalars}, **names}, []
     for line in each.lines:
         names[line.target] = _replaced(line.tree, names)
     for own, tree in each.sums:
         term = WRITE(_product(_replaced(tree, names)))
-        found.append(rf"{given[own].leaf} &= \sum_i \left({term}\right)_i")
+        over = "i" if each.over == "tensor" else r"{\text{tree}}"
+        found.append(rf"{given[own].leaf} &= \sum_{over} \left({term}\right)_i")
     return found
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from wdref.engine.half_precision import Kernel
 from wdref.rules.contract import Rule
+from wdref.sums import Over
 
 from ..tracing.element import Element, Statement, element
-from ..tracing.phases import phases, sum_name, sum_names
+from ..tracing.phases import Round, needed, phases, sum_name, sum_names
 from ..tracing.trace import TraceError, trace
 from . import host
-from .expression import Tree, name, number, ops
+from .expression import Tree, name, names, number, ops
 
 HOSTED = {"quotient": "divide", "where": "select"}  # of numbers: languages divide by IEEE 754
 NAMED = {"bias1": "m_hat", "bias2": "v_hat"}
@@ -34,13 +35,14 @@ class Line:
 class Summing:
     """A round of a rule that asks for sums: its scalars and lines, and each sum with its term.
 
-    `counts` are the names of what is the number of elements.
+    `counts` are the names of what is the number of elements; `over` says of what all are.
     """
 
     scalars: tuple[tuple[str, Tree], ...]
     lines: tuple[Line, ...]
     sums: tuple[tuple[str, Tree], ...]
     counts: tuple[str, ...] = ()
+    over: Over = "tensor"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,30 @@ class Listing:
     numbers: tuple[tuple[str, Tree], ...] = ()
 
     @property
+    def tree(self) -> bool:
+        """Whether a step looks at all tensors of a tree, and so is one of them all."""
+        return any(each.over == "tree" for each in self.rounds)
+
+    @property
+    def late(self) -> frozenset[str]:
+        """What the host knows of each tensor of a tree: its sums, and the numbers made of them."""
+        late = {x for each in self.rounds if each.over == "tensor"
+                for x in (*each.counts, *(own for own, _ in each.sums))}  # fmt: skip
+        for _ in self.numbers:  # one may be made of another
+            late |= {x for x, tree in self.numbers if names(tree) & late}
+        return frozenset(late)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The arrays of a tensor, and its slots of one number that are not the whole tree's."""
+        return (*self.arrays, *(x for x, _ in self.numbers if not self.tree or x in self.late))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The slots of one number that all tensors of a tree share."""
+        return tuple(x for x, _ in self.numbers if x not in self.fields)
+
+    @property
     def ops(self) -> frozenset[str]:
         """Every operation on elements, so that a language may bring the functions it lacks."""
         lines = [line for each in self.rounds for line in each.lines] + [*self.lines]
@@ -77,7 +103,7 @@ class Listing:
     @property
     def inputs(self) -> frozenset[str]:
         """The names that the host's scalars read: hyperparameters, t, eta, eta_before."""
-        found = {leaf for _, tree in self.hosted for leaf in _names(tree)}
+        found = {leaf for _, tree in self.hosted for leaf in names(tree)}
         chosen = any("first" in ops(tree) for _, tree in self.hosted)
         return frozenset(found | {"t"} if chosen else found)
 
@@ -95,8 +121,8 @@ class Listing:
 def listing(dialect: Rule, dtype: str, /) -> Listing:
     """Trace the dialect and put its statements into words.
 
-    Raises ValueError for a rule that no program of one tensor can be: one that sums over a tree,
-    or along rows and columns.
+    Raises ValueError for a rule that no program can be: one that sums along rows and columns, or
+    asks for what has no operation with one right answer.
     """
     kernel = Kernel(dialect)
     if {"row", "column"} & set(kernel.shapes):
@@ -127,24 +153,31 @@ def _in_rounds(
         plan = phases(kernel, (dtype,) * (2 + len(like)), kind, present)
     except TraceError as error:
         raise ValueError(f"{dialect.family} is not printed: {error}") from None
-    if any("tree" in each.over for each in plan.rounds):
-        raise ValueError(
-            f"{dialect.family} is not printed: it looks at the tree of all tensors, and is no "
-            "function of one"
-        )
     arrays = ("theta", "g", *like)
     exact = (*single, *sum_names(plan))
     formulas = {**formulas, **{x: name(x) for x in exact}}
-    rounds = []
-    for i, each in enumerate(plan.rounds):
-        scalars, lines, terms = _Lister(element(each.program), arrays, formulas, exact).terms()
-        counts = tuple(sum_name(i, k) for k, counted in enumerate(each.counts) if counted)
-        summed = (sum_name(i, k) for k, counted in enumerate(each.counts) if not counted)
-        rounds.append(Summing(scalars, lines, tuple(zip(summed, terms, strict=True)), counts))
+    parts = [(i, each, over) for i, each in enumerate(plan.rounds)
+             for over in dict.fromkeys(each.over)]  # fmt: skip
+    rounds = [_summing(*part, arrays, formulas, exact) for part in parts]
     scalars, lines = _Lister(element(plan.last), arrays, formulas, exact).run()
     own = _Lister(element(plan.numbers), arrays, formulas, exact)
     numbers = tuple((x, own.weak(i)) for x, i in zip(single, plan.numbers.outputs, strict=True))
     return Listing(dialect, dtype, arrays, scalars, lines, tuple(rounds), numbers)
+
+
+def _summing(
+    i: int, each: Round, over: Over, arrays: Sequence[str], formulas: dict[str, Tree],
+    exact: Sequence[str],
+) -> Summing:  # fmt: skip
+    """What a round sums over `over`."""
+    own = [k for k, x in enumerate(each.over) if x == over]
+    summed = [k for k, counted in enumerate(each.counts) if not counted]
+    outputs = [x for k, x in zip(summed, each.program.outputs, strict=True) if k in own]
+    program = needed(each.program.nodes, outputs, each.program.fields, terms=True)
+    scalars, lines, terms = _Lister(element(program), arrays, formulas, exact).terms()
+    sums = zip((sum_name(i, k) for k in summed if k in own), terms, strict=True)
+    counts = tuple(sum_name(i, k) for k in own if each.counts[k])
+    return Summing(scalars, lines, tuple(sums), counts, over)
 
 
 @dataclass
@@ -213,7 +246,7 @@ class _Lister:
 
     def _known(self, s: Statement) -> str | None:
         """Return the paper's name of a corrected moment, or of the gradient with its L2 term."""
-        leaves = _names(self.trees[s.target])
+        leaves = names(self.trees[s.target])
         if s.op == "divide" and self.trees[s.args[1]].leaf in NAMED:
             return NAMED[self.trees[s.args[1]].leaf]
         if s.op == "add" and leaves == {"g", "l2", "theta"}:
@@ -231,7 +264,7 @@ class _Lister:
         places = [f"x{self.arrays.index(own)}" for own in kept]
         for own, place, store in zip(kept, places, self.element.stores, strict=True):
             late = any(place in s.args for s in self.element.statements[i + 1 :])
-            late = late or any(name(own).leaf in _names(tree) for tree in self._pending(i))
+            late = late or any(name(own).leaf in names(tree) for tree in self._pending(i))
             late = late or (place in self.element.stores and place != store)
             if store == target and not late:
                 return own
@@ -241,7 +274,3 @@ class _Lister:
         """Trees not yet written down that a later statement will write."""
         later = {a for s in self.element.statements[i + 1 :] for a in s.args}
         return [self.trees[s.target] for s in self.element.statements[:i] if s.target in later]
-
-
-def _names(tree: Tree) -> set[str]:
-    return {tree.leaf} if tree.op == "name" else set().union(*map(_names, tree.args))

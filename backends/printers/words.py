@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
 from wdref.rules.registry import families
 
+from .expression import SIGNS, Writing, name
+from .host import Host
 from .listing import Listing
 
 WIDTH = 92
@@ -33,15 +36,32 @@ def about(listing: Listing, words: Words, /) -> list[str]:
     letters = {h.name: h.letter for h in family.hyper}
     read = [f"{key} {letters[key]}" if letters[key] != "c" else key for key in listing.hyper]
     read += [text for key, text in clock.items() if key in listing.inputs]
-    slots = ", ".join(listing.arrays[2:]) or "none"
-    starts = dialect.starts({h.name: h.name for h in family.hyper})  # numbers, or their names
-    begin = "with " + ", ".join(map(str, starts)) if any(starts) else "as zeros"
+    whole = " of all tensors of a tree" if listing.tree else ""
     return [
-        f"{words.name}: one step, in place, in {listing.dtype}.",
+        f"{words.name}: one step{whole}, in place, in {listing.dtype}.",
         "",
         *(f"  {line}" for line in dialect.recurrence()),
         "",
         *wrap(f"{whose}.", WIDTH),
-        *wrap(f"With {'; '.join(read)}. The slots ({slots}) begin {begin}.", WIDTH),
+        *wrap(f"With {'; '.join(read)}. {_slots(listing)}", WIDTH),
         f"Printed by `{words.command}` from the rule's trace.",
     ]
+
+
+def _slots(listing: Listing) -> str:
+    """What the slots begin with: numbers, or what the hyperparameters make of them."""
+    dialect, like = listing.dialect, listing.arrays[2:]
+    hyper = {h.name: Host(name(h.name)) for h in families()[dialect.family].hyper}
+    starts = [_written(x) for x in dialect.starts(hyper)]
+    given = any(x != "0.0" for x in starts)
+    if len(starts) == len(like) or not given:
+        begin = "with " + ", ".join(starts) if given else "as zeros"
+        return f"The slots ({', '.join(like) or 'none'}) begin {begin}."
+    pairs = zip(dialect.slots, starts, strict=True)
+    begin = " and ".join(f"{x} ({start})" for x, start in pairs if start != "0.0")
+    own = f" The whole tree has one {', one '.join(listing.shared)}." if listing.shared else ""
+    return f"The slots begin as zeros, but for {begin}.{own}"
+
+
+def _written(start: Any) -> str:
+    return Writing(SIGNS)(start.tree) if isinstance(start, Host) else str(start)

@@ -109,19 +109,19 @@ def _split(
         terms = [x.terms.index for x, counted in zip(own, counts, strict=True) if not counted]
         if not terms:
             raise TraceError("a round that only counts: count where something is summed")
-        program = _needed(nodes, terms, fields, terms=True)
+        program = needed(nodes, terms, fields, terms=True)
         rounds.append(Round(program, tuple(each.over for each in own), counts))
         fields = (*fields, *(sum_name(number, k) for k in range(len(own))))
     arrays = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "like"]
     numbers = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "scalar"]
-    return Phases(tuple(rounds), _needed(nodes, arrays, fields),
-                  _needed(nodes, numbers, fields, terms=True))  # fmt: skip
+    return Phases(tuple(rounds), needed(nodes, arrays, fields),
+                  needed(nodes, numbers, fields, terms=True))  # fmt: skip
 
 
-def _needed(
+def needed(
     nodes: Sequence[Node], outputs: Sequence[int], fields: tuple[str, ...], *, terms: bool = False
 ) -> Program:
-    """The program of `outputs`: every array in its place, and what these need."""
+    """Return the program of `outputs`: every array in its place, and what these need."""
     need = {i for i, node in enumerate(nodes) if node.op == "array"}
     waiting = list(outputs)
     while waiting:
