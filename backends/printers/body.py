@@ -1,80 +1,32 @@
 """The body of a printed function: its loops and what the host computes, in any language's words.
 
-Three shapes: sums and a step over one tensor; over all tensors of a tree, whose sums go through
-all of them before any is stepped.
+Three shapes: over the elements of one tensor; over all tensors of a tree, whose sums go through all
+of them before any is stepped; over a tensor's matrices, their rows and columns.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
 
 from .expression import Tree, names
-from .listing import Line, Listing, Summing
+from .language import COUNT, Language, Text
+from .parts import Line, Summing
 
-Text = list[str]
+AROUND = {"like": "yx", "row": "y", "column": "x", "matrix": ""}  # loops within that over matrices
 Scalars = Sequence[tuple[str, Tree]]
 
 
-class Body:
-    """How a language writes what a step is made of; `text` puts it together."""
-
-    indent: ClassVar[str] = "    "
-    once: str  # the comment above the host's scalars
-
-    def __init__(self, listing: Listing) -> None:
-        self.listing = listing
-
-    # -- what a language says ---------------------------------------------------------------------
-
-    def sums(self, own: Sequence[str]) -> Text:
-        """Declare exact sums of nothing yet."""
-        raise NotImplementedError
-
-    def add(self, own: str, tree: Tree) -> str:
-        """Add a term of one element."""
-        raise NotImplementedError
-
-    def total(self, own: str) -> str:
-        """Declare a sum, rounded."""
-        raise NotImplementedError
-
-    def count(self, own: str) -> str:
-        """Declare the number of a tensor's elements."""
-        raise NotImplementedError
-
-    def counting(self, own: str) -> tuple[str, str]:
-        """Declare a count of nothing yet, and add a tensor's elements to it."""
-        raise NotImplementedError
-
-    def scalar(self, own: str, tree: Tree) -> str:
-        """Declare what the host computes, rounded once."""
-        raise NotImplementedError
-
-    def line(self, line: Line) -> str:
-        """Declare a name, or write an element of an array."""
-        raise NotImplementedError
-
-    def elements(self) -> str:
-        """Begin the loop over a tensor's elements."""
-        raise NotImplementedError
-
-    def tensors(self, read: Sequence[str], *, step: bool) -> Text:
-        """Begin the loop over a tree's tensors, with those of their arrays that are read."""
-        raise NotImplementedError
-
-    def fresh(self, own: str) -> str:
-        """Name of the new value of a slot of one number."""
-        return f"{own}_new"
-
-    def kept(self, own: str) -> str:
-        """Write the new value of a slot of one number."""
-        raise NotImplementedError
-
-    # -- put together -----------------------------------------------------------------------------
+class Body(Language):
+    """Puts the statements of a function together, in a language's words."""
 
     def text(self) -> str:
         """Return the statements of the function, indented."""
-        lines = self._tree() if self.listing.tree else self._tensor()
+        shapes = {"tree": self._tree, "matrices": self._matrices, "tensor": self._tensor}
+        lines = shapes[self._shape()]()
         return "".join(f"{self.indent}{line}\n" if line else "\n" for line in lines)
+
+    def _shape(self) -> str:
+        if self.listing.matrices is not None:
+            return "matrices"
+        return "tree" if self.listing.tree else "tensor"
 
     def _tensor(self) -> Iterator[str]:
         for each in self.listing.rounds:
@@ -103,6 +55,61 @@ class Body:
         )
         yield from (self.kept(x) for x, _ in shared)
 
+    def _matrices(self) -> Iterator[str]:
+        if any(each.flat for each in self.listing.rounds):
+            yield from self.elements_of_all()
+        for each in self.listing.rounds:
+            if each.flat:
+                yield from (*self._round(each), "")
+            else:
+                yield from (*self._nested_round(each), "")
+        step = self.listing.step
+        yield from (self.once, *self._scalars(step.hosted), *self._fresh(self.listing.numbers), "")
+        yield from self._nested(step)
+        yield from (self.kept(x) for x, _ in self.listing.numbers)
+
+    def _nested_round(self, each: Summing) -> Text:
+        """A round of sums over rows, columns or matrices, or a slot of them that is stored."""
+        return [
+            *(self.sums([own for own, _ in each.sums]) if each.sums else ()),
+            "{",
+            *self._in([*self._scalars(each.hosted), *self._nested(each)]),
+            "}",
+            *(self.total(own, self._zero(tree)) for own, tree in each.sums),
+        ]
+
+    def _nested(self, each: Summing) -> Text:
+        """The loops over matrices, rows and columns; what is stored stands beside its sums."""
+        within = self._sums_within(each, AROUND[each.kind] if each.stores else "")
+        lines = self._placed(each)
+        lines = self._looped(AROUND[each.kind], [*within, *lines] if each.stores else lines)
+        return self._looped("k", lines if each.stores else [*within, *lines])
+
+    def _sums_within(self, each: Summing, scope: str) -> Text:
+        """The sums that `each` reads, in the loops `scope` and those over matrices."""
+        text: Text = []
+        for own in each.within:
+            inner = "".join(i for i in AROUND[own.kind] if i not in scope)
+            text += self._sums_within(own, "")
+            text += self.sums([x for x, _ in own.sums])
+            text += self._looped(inner, self._placed(own))
+            text += [self.along(x, self._zero(tree)) for x, tree in own.sums]
+        return text
+
+    def _placed(self, each: Summing) -> Text:
+        return [*([self.place()] if each.kind == "like" else ()), *self._terms(each)]
+
+    def _looped(self, around: str, lines: Text) -> Text:
+        for i in reversed(around):
+            lines = [self.loop(i, COUNT[i]), *self._in(lines), "}"]
+        return lines
+
+    def _zero(self, term: Tree) -> str:
+        """What makes a sum of -0 alone the 0 that it is in NumPy; squares need it not."""
+        if self._shape() == "tensor" or _positive(term):
+            return ""
+        return " + 0.0"
+
     def _round(self, each: Summing) -> Text:
         """The loop that adds up a round's terms, and its sums."""
         if not each.sums:
@@ -113,7 +120,7 @@ class Body:
             *self._in(self._scalars(each.scalars) or [""]),
             *self._in(self._loop(self._terms(each))),
             "}",
-            *(self.total(own) for own, _ in each.sums),
+            *(self.total(own, self._zero(tree)) for own, tree in each.sums),
             *map(self.count, each.counts),
         ]
 
@@ -129,7 +136,7 @@ class Body:
             *(self.sums([own for own, _ in each.sums]) if each.sums else ()),
             *(declared for declared, _ in counts),
             *(["{", *self._in([*self._scalars(early), *loop]), "}"] if early else loop),
-            *(self.total(own) for own, _ in each.sums),
+            *(self.total(own, self._zero(tree)) for own, tree in each.sums),
         ]
 
     def _terms(self, each: Summing) -> Text:
@@ -181,3 +188,10 @@ class Body:
 
 def _leaves(scalars: Scalars) -> set[str]:
     return set[str]().union(*(names(tree) for _, tree in scalars))
+
+
+def _positive(term: Tree) -> bool:
+    """Whether a term is never -0: a square, a size, or a sum with one."""
+    if term.op == "multiply":
+        return term.args[0] == term.args[1]
+    return term.op == "abs" or (term.op == "add" and any(map(_positive, term.args)))

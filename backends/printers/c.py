@@ -2,9 +2,10 @@
 
 from collections.abc import Container, Sequence
 
-from .body import Body, Text
+from .body import Body
 from .expression import SIGNS, Tree, Writing
-from .listing import Line, Listing
+from .language import PLACE, Text, placed
+from .parts import Line, Listing
 from .words import Words, about
 
 SUFFIX = {"float32": "f", "float64": ""}
@@ -31,8 +32,10 @@ typedef struct {{
     double {hyper};
 }} {name}_hyper;
 {helpers}
-{tensor}void {name}({arguments},
-{indent}{clock}const {name}_hyper *h)
+{tensor}{functions}"""
+FUNCTION = """\
+void {name}({arguments},
+{indent}{clock}const {record}_hyper *h)
 {{
 {body}}}
 """
@@ -90,11 +93,10 @@ static double total(const exact_sum *s)
 def print_c(listing: Listing, words: Words, /) -> str:
     """Return a C translation unit with the function ``{rule}(n, theta, g, slots, …, h)``.
 
-    Of a rule of the tree it is ``{rule}(count, tensors, …, h)``.
+    Of a rule of the tree it is ``{rule}(count, tensors, …, h)``, of one by rows and columns
+    ``{rule}(batch, rows, columns, theta, g, slots, …, h)``, with ``{rule}_vector(n, …)`` beside it.
     """
-    helpers = [text for op, text in HELPERS.items() if op in listing.ops]
-    clock = {"t": "unsigned t, ", "eta": "double eta, ", "eta_before": "double eta_before, "}
-    clock |= {r.name: f"double {r.name}, " for r in listing.running}
+    helpers = [text for op, text in HELPERS.items() if op in listing.every_op]
     return HEAD.format(
         about="\n".join(f" * {line}".rstrip() for line in about(listing, words))[3:],
         type=TYPE[listing.dtype],
@@ -104,10 +106,20 @@ def print_c(listing: Listing, words: Words, /) -> str:
         + ("\n" if helpers else "")
         + (EXACT if listing.rounds else ""),
         tensor=_tensor(listing, words.name) if listing.tree else "",
-        arguments=_arguments(listing, words.name),
-        indent=" " * (len(words.name) + 6),
+        functions="\n".join(_function(each, words, own) for each, own in words.functions(listing)),
+    )
+
+
+def _function(listing: Listing, words: Words, name: str) -> str:
+    clock = {"t": "unsigned t, ", "eta": "double eta, ", "eta_before": "double eta_before, "}
+    clock |= {r.name: f"double {r.name}, " for r in listing.running}
+    return FUNCTION.format(
+        name=name,
+        record=words.name,
+        arguments=_arguments(listing, name),
+        indent=" " * (len(name) + 6),
         clock="".join(text for key, text in clock.items() if key in listing.inputs),
-        body=C(listing, words.name).text(),
+        body=C(listing, name).text(),
     )
 
 
@@ -124,7 +136,8 @@ def _arguments(listing: Listing, name: str) -> str:
     if listing.tree:
         first = f"size_t count, const {name}_tensor *tensors"
         return ", ".join([first, *map(_pointer, listing.shared)])
-    return ", ".join(["size_t n", *map(_pointer, listing.fields)])
+    sizes = "size_t n" if listing.matrices is None else "size_t batch, size_t rows, size_t columns"
+    return ", ".join([sizes, *map(_pointer, listing.fields)])
 
 
 class C(Body):
@@ -140,7 +153,7 @@ class C(Body):
             {**SIGNS, "sqrt": f"sqrt{own}({{}})", "abs": f"fabs{own}({{}})",
              "where": "{} ? {} : {}", "maximum": "maximum({}, {})",
              "minimum": "minimum({}, {})", "sign": "sign({})", "cast": "{}"},
-            names=lambda key: f"{key}[i]" if key in listing.arrays else key,
+            names=lambda key: placed(listing, key),
         )  # fmt: skip
         self.host = Writing(
             {**SIGNS, "power": "pow({}, {})", "real_power": "pow({}, {})",
@@ -170,9 +183,14 @@ class C(Body):
         """Add a term of one element."""
         return f"add(&exact_{own}, {self.element(tree)});"
 
-    def total(self, own: str) -> str:
-        """Declare a sum, rounded."""
-        return f"const double {own} = total(&exact_{own});"
+    def total(self, own: str, zero: str = "") -> str:
+        """Declare a sum, rounded; `zero` is added where all its terms may be -0."""
+        return f"const double {own} = total(&exact_{own}){zero};"
+
+    def along(self, own: str, zero: str = "") -> str:
+        """Declare a sum along rows or columns, rounded to the arrays' dtype as well."""
+        total = f"total(&exact_{own})"
+        return f"const real {own} = (real){f'({total}{zero})' if zero else total};"
 
     def count(self, own: str) -> str:
         """Declare the number of a tensor's elements."""
@@ -188,12 +206,24 @@ class C(Body):
 
     def line(self, line: Line) -> str:
         """Declare a name, or write an element of an array."""
-        target = f"{line.target}[i]" if line.array else f"const real {line.target}"
+        target = placed(self.listing, line.target) if line.array else f"const real {line.target}"
         return f"{target} = {self.element(line.tree)};"
 
     def elements(self) -> str:
         """Begin the loop over a tensor's elements."""
         return "for (size_t i = 0; i < n; i++) {"
+
+    def loop(self, i: str, count: str) -> str:
+        """Begin a loop over matrices, rows or columns."""
+        return f"for (size_t {i} = 0; {i} < {count}; {i}++) {{"
+
+    def elements_of_all(self) -> Text:
+        """Declare how many elements all matrices have, where an array does not know it."""
+        return ["const size_t n = batch * rows * columns;"]
+
+    def place(self) -> str:
+        """Declare the place `i` of the element in row y and column x of the matrix k."""
+        return f"const size_t i = {PLACE};"
 
     def tensors(self, read: Sequence[str], *, step: bool) -> Text:
         """Begin the loop over a tree's tensors, with those of their arrays that are read."""

@@ -6,9 +6,10 @@ JavaScript computes in float64. Rounding each result to float32 gives float32 ar
 
 from collections.abc import Sequence
 
-from .body import Body, Text
+from .body import Body
 from .expression import SIGNS, Tree, Writing, ops
-from .listing import Line, Listing
+from .language import COUNT, PLACE, Text, placed
+from .parts import Line, Listing
 from .words import Words, about
 
 POWER = """
@@ -53,6 +54,8 @@ COMPARED = {"equal": "{} === {}", "not_equal": "{} !== {}"}
 HEAD = """\
 {about}
 {helpers}
+{functions}"""
+FUNCTION = """\
 export function {name}({arguments}) {{
 {body}}}
 """
@@ -104,24 +107,29 @@ class ExactSum {
 def print_javascript(listing: Listing, words: Words, /) -> str:
     """Return an ES module with the function ``{rule}(theta, g, slots, …, h)``.
 
-    Of a rule of the tree it is ``{rule}(tensors, …, h)``.
+    Of a rule of the tree it is ``{rule}(tensors, …, h)``, of one by rows and columns
+    ``{rule}(batch, rows, columns, theta, g, slots, …, h)``, with ``{rule}_vector(…)`` beside it.
     """
-    powers = any("power" in ops(tree) for _, tree in listing.hosted)
-    helpers = [text for op, text in HELPERS.items() if op in listing.ops]
+    powers = any("power" in ops(tree) for each in listing.functions for _, tree in each.hosted)
+    helpers = [text for op, text in HELPERS.items() if op in listing.every_op]
     if listing.dtype == "float32":
         helpers.append("const f = Math.fround;")
-    clock = ("t", "eta", "eta_before", *(r.name for r in listing.running))
-    times = [key for key in clock if key in listing.inputs]
-    arrays = ["tensors", *listing.shared] if listing.tree else listing.fields
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
         helpers="".join(f"\n{text}\n" for text in helpers)
         + (POWER if powers else "")
         + (EXACT if listing.rounds else ""),
-        name=words.name,
-        arguments=", ".join([*arrays, *times, "h"]),
-        body=JavaScript(listing).text(),
+        functions="\n".join(_function(each, own) for each, own in words.functions(listing)),
     )
+
+
+def _function(listing: Listing, name: str) -> str:
+    clock = ("t", "eta", "eta_before", *(r.name for r in listing.running))
+    times = [key for key in clock if key in listing.inputs]
+    sizes = [] if listing.matrices is None else [*COUNT.values()]
+    arrays = ["tensors", *listing.shared] if listing.tree else [*sizes, *listing.fields]
+    arguments = ", ".join([*arrays, *times, "h"])
+    return FUNCTION.format(name=name, arguments=arguments, body=JavaScript(listing).text())
 
 
 class JavaScript(Body):
@@ -137,7 +145,7 @@ class JavaScript(Body):
             {**SIGNS, **COMPARED, "sqrt": "f(Math.sqrt({}))" if self.narrow else "Math.sqrt({})",
              "abs": "Math.abs({})", "where": "{} ? {} : {}", "maximum": "maximum({}, {})",
              "minimum": "minimum({}, {})", "sign": "sign({})", "cast": "{}"},
-            names=lambda key: f"{key}[i]" if key in listing.arrays else key,
+            names=lambda key: placed(listing, key),
             wrap="f({})" if self.narrow else None,
         )  # fmt: skip
         self.host = Writing(
@@ -159,9 +167,14 @@ class JavaScript(Body):
         """Add a term of one element."""
         return f"exact_{own}.add({self.element(tree)});"
 
-    def total(self, own: str) -> str:
-        """Declare a sum, rounded."""
-        return f"const {own} = exact_{own}.total();"
+    def total(self, own: str, zero: str = "") -> str:
+        """Declare a sum, rounded; `zero` is added where all its terms may be -0."""
+        return f"const {own} = exact_{own}.total(){zero};"
+
+    def along(self, own: str, zero: str = "") -> str:
+        """Declare a sum along rows or columns, rounded to the arrays' dtype as well."""
+        total = f"exact_{own}.total(){zero}"
+        return f"const {own} = {f'f({total})' if self.narrow else total};"
 
     def count(self, own: str) -> str:
         """Declare the number of a tensor's elements."""
@@ -178,12 +191,20 @@ class JavaScript(Body):
 
     def line(self, line: Line) -> str:
         """Declare a name, or write an element of an array."""
-        target = f"{line.target}[i]" if line.array else f"const {line.target}"
+        target = placed(self.listing, line.target) if line.array else f"const {line.target}"
         return f"{target} = {self.element(line.tree)};"
 
     def elements(self) -> str:
         """Begin the loop over a tensor's elements."""
         return "for (let i = 0; i < theta.length; i++) {"
+
+    def loop(self, i: str, count: str) -> str:
+        """Begin a loop over matrices, rows or columns."""
+        return f"for (let {i} = 0; {i} < {count}; {i}++) {{"
+
+    def place(self) -> str:
+        """Declare the place `i` of the element in row y and column x of the matrix k."""
+        return f"const i = {PLACE};"
 
     def tensors(self, read: Sequence[str], *, step: bool) -> Text:
         """Begin the loop over a tree's tensors, with those of their arrays that are read."""

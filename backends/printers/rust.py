@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from .body import Body, Text
+from .body import Body
 from .expression import SIGNS, Tree, Writing
-from .listing import Line, Listing
+from .language import COUNT, PLACE, Text, placed
+from .parts import Line, Listing
 from .words import Words, about
 
 TYPE = {"float32": "f32", "float64": "f64"}
@@ -19,7 +20,7 @@ fn sign(x: Real) -> Real {
 }"""
 CHOICES = frozenset({"first", "select", "where"})
 TIGHT = frozenset({"sqrt", "abs", "round"})
-CLOCK = {"t": "f64::from(t)"}
+CLOCK = {"t": "f64::from(t)", "rows": "(rows as f64)", "columns": "(columns as f64)"}
 HEAD = """\
 {about}
 
@@ -29,7 +30,9 @@ pub struct Hyper {{
 {hyper}
 }}
 {helpers}
-{tensor}#[allow(clippy::too_many_arguments{letters})]
+{tensor}{functions}"""
+FUNCTION = """\
+#[allow(clippy::too_many_arguments{letters})]
 pub fn {name}({arguments}) {{
 {body}}}
 """
@@ -99,21 +102,28 @@ impl ExactSum {
 def print_rust(listing: Listing, words: Words, /) -> str:
     """Return a Rust module with the function ``{rule}(theta, g, slots, …, h)``.
 
-    Of a rule of the tree it is ``{rule}(tensors, …, h)``.
+    Of a rule of the tree it is ``{rule}(tensors, …, h)``, of one by rows and columns
+    ``{rule}(batch, rows, columns, theta, g, slots, …, h)``, with ``{rule}_vector(…)`` beside it.
     """
-    helpers = [text for op, text in HELPERS.items() if op in listing.ops]
-    clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
-    clock |= {r.name: f"{r.name}: f64" for r in listing.running}
-    snake = all(x == x.lower() for x in (*listing.fields, *listing.shared))
-    times = [text for key, text in clock.items() if key in listing.inputs]
+    helpers = [text for op, text in HELPERS.items() if op in listing.every_op]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
         type=TYPE[listing.dtype],
         hyper="\n".join(f"    pub {key}: f64," for key in listing.hyper),
         helpers="".join(f"\n{text}\n" for text in helpers) + (EXACT if listing.rounds else ""),
         tensor=_tensor(listing) if listing.tree else "",
+        functions="\n".join(_function(each, own) for each, own in words.functions(listing)),
+    )
+
+
+def _function(listing: Listing, name: str) -> str:
+    clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
+    clock |= {r.name: f"{r.name}: f64" for r in listing.running}
+    times = [text for key, text in clock.items() if key in listing.inputs]
+    snake = all(x == x.lower() for x in (*listing.fields, *listing.shared))
+    return FUNCTION.format(
         letters="" if snake else ", non_snake_case",
-        name=words.name,
+        name=name,
         arguments=", ".join([*_arguments(listing), *times, "h: &Hyper"]),
         body=Rust(listing).text(),
     )
@@ -127,7 +137,8 @@ def _tensor(listing: Listing) -> str:
 def _arguments(listing: Listing) -> list[str]:
     slices = [f"{x}: &[Real]" if x == "g" else f"{x}: &mut [Real]"
               for x in (listing.shared if listing.tree else listing.fields)]  # fmt: skip
-    return ["tensors: &mut [Tensor<'_>]", *slices] if listing.tree else slices
+    sizes = [] if listing.matrices is None else [f"{x}: usize" for x in COUNT.values()]
+    return ["tensors: &mut [Tensor<'_>]", *slices] if listing.tree else [*sizes, *slices]
 
 
 class Rust(Body):
@@ -142,7 +153,7 @@ class Rust(Body):
              "where": "if {} {{ {} }} else {{ {} }}",
              "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "sign": "sign({})",
              "cast": "{}"},
-            names=lambda key: f"{key}[i]" if key in listing.arrays else key,
+            names=lambda key: placed(listing, key),
             tight=TIGHT,
             enclosed=CHOICES,
         )  # fmt: skip
@@ -175,9 +186,14 @@ class Rust(Body):
         """Add a term of one element."""
         return f"exact_{own}.add({self._double(self.element(tree))});"
 
-    def total(self, own: str) -> str:
-        """Declare a sum, rounded."""
-        return f"let {own} = exact_{own}.total();"
+    def total(self, own: str, zero: str = "") -> str:
+        """Declare a sum, rounded; `zero` is added where all its terms may be -0."""
+        return f"let {own} = exact_{own}.total(){zero};"
+
+    def along(self, own: str, zero: str = "") -> str:
+        """Declare a sum along rows or columns, rounded to the arrays' dtype as well."""
+        total = f"exact_{own}.total()"
+        return f"let {own} = {f'({total}{zero})' if zero else total} as Real;"
 
     def count(self, own: str) -> str:
         """Declare the number of a tensor's elements."""
@@ -193,12 +209,20 @@ class Rust(Body):
 
     def line(self, line: Line) -> str:
         """Declare a name, or write an element of an array."""
-        target = f"{line.target}[i]" if line.array else f"let {line.target}"
+        target = placed(self.listing, line.target) if line.array else f"let {line.target}"
         return f"{target} = {self.element(line.tree)};"
 
     def elements(self) -> str:
         """Begin the loop over a tensor's elements."""
         return "for i in 0..theta.len() {"
+
+    def loop(self, i: str, count: str) -> str:
+        """Begin a loop over matrices, rows or columns."""
+        return f"for {i} in 0..{count} {{"
+
+    def place(self) -> str:
+        """Declare the place `i` of the element in row y and column x of the matrix k."""
+        return f"let i = {PLACE};"
 
     def tensors(self, read: Sequence[str], *, step: bool) -> Text:
         """Begin the loop over a tree's tensors, with those of their arrays that are read."""

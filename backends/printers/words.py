@@ -8,7 +8,7 @@ from wdref.rules.registry import families
 
 from .expression import SIGNS, Writing, name
 from .host import Host
-from .listing import Listing
+from .parts import Listing
 
 WIDTH = 92
 
@@ -20,6 +20,10 @@ class Words:
     name: str
     convention: str
     command: str
+
+    def functions(self, listing: Listing, /) -> list[tuple[Listing, str]]:
+        """Return the listings of a program's functions, each with its name."""
+        return list(zip(listing.functions, (self.name, f"{self.name}_vector"), strict=False))
 
 
 def about(listing: Listing, words: Words, /) -> list[str]:
@@ -44,13 +48,15 @@ def about(listing: Listing, words: Words, /) -> list[str]:
         "",
         *wrap(f"{whose}.", WIDTH),
         *wrap(f"With {'; '.join(read)}. {_slots(listing)}", WIDTH),
+        *wrap(_shapes(listing, words.name), WIDTH),
         f"Printed by `{words.command}` from the rule's trace.",
     ]
 
 
 def _slots(listing: Listing) -> str:
     """What the slots begin with: numbers, or what the hyperparameters make of them."""
-    dialect, like = listing.dialect, listing.arrays[2:]
+    dialect = listing.dialect
+    like = listing.kept if listing.matrices is None else dialect.slots
     hyper = {h.name: Host(name(h.name)) for h in families()[dialect.family].hyper}
     starts = [_written(x) for x in dialect.starts(hyper)]
     given = any(x != "0.0" for x in starts)
@@ -61,6 +67,17 @@ def _slots(listing: Listing) -> str:
     begin = " and ".join(f"{x} ({start})" for x, start in pairs if start != "0.0")
     own = f" The whole tree has one {', one '.join(listing.shared)}." if listing.shared else ""
     return f"The slots begin as zeros, but for {begin}.{own}"
+
+
+def _shapes(listing: Listing, own: str) -> str:
+    """Which function steps which tensors, where rows and columns are summed."""
+    if listing.matrices is None:
+        return ""
+    rows, columns = listing.matrices.rows, listing.matrices.columns
+    numbers = f"({', '.join(rows)}) has a number a row and ({', '.join(columns)}) one a column"
+    flat = ", ".join(listing.matrices.vector.kept)
+    return (f"{own} steps tensors of two axes or more, as `batch` matrices of the last two: "
+            f"{numbers}. {own}_vector steps the others, with ({flat}).")  # fmt: skip
 
 
 def _written(start: Any) -> str:
