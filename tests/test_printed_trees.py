@@ -36,7 +36,7 @@ class Mixed:
 
     family = "sgd"
     hyper = ("learning_rate",)
-    slots = ("m", "v", "D")
+    slots = ("m", "V", "D")
     shapes = ("like", "scalar", "scalar")
     scope = "tree"
     form = order = "none"
@@ -165,6 +165,24 @@ def test_no_tensor_is_a_step_of_nothing(in_c):
     tensors, shared = printed_trees.call(in_c, own)
     assert tensors == []
     assert shared["G"] == own.shared["G"]
+
+
+@pytest.mark.parametrize("signs", [(1.0, 1.0), (1.0, 1.0, -1.0)])
+def test_what_leaves_the_range_of_float64_is_no_number(in_c, in_rust, tmp_path, signs):
+    """Where wdref raises, or has the exact sum of what comes back: docs/print.md says so."""
+    needed("node")
+    program = next(p for p in PROGRAMS if p.listing.dialect == Mixed()
+                   and p.listing.dtype == "float64")  # fmt: skip
+    g = 1.7e308 * np.array(signs)
+    own = job(program, 0, 1, "usual")
+    tensor = {"theta": np.ones_like(g), "g": g, "m": np.ones_like(g), "V": np.ones(1)}
+    own = own._replace(tensors=[tensor])
+    if sum(signs) > 1.0:
+        with pytest.raises(OverflowError, match="beyond the range of float64"):
+            own.expected()
+    results = [printed_trees.call(in_c, own), printed_trees.call(in_rust, own)]
+    for (after,), _ in (*results, *printed_trees.run_node([own], tmp_path)):
+        assert np.isnan(after["V"])
 
 
 @pytest.mark.parametrize("language", sorted(PRINTERS))

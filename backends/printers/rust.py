@@ -37,7 +37,7 @@ pub fn {name}({arguments}) {{
 {body}}}
 """
 TENSOR = """\
-pub struct Tensor<'a> {{
+{letters}pub struct Tensor<'a> {{
 {fields}
 }}
 
@@ -120,7 +120,7 @@ def _function(listing: Listing, name: str) -> str:
     clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
     clock |= {r.name: f"{r.name}: f64" for r in listing.running}
     times = [text for key, text in clock.items() if key in listing.inputs]
-    snake = all(x == x.lower() for x in (*listing.fields, *listing.shared))
+    snake = _snake((*listing.fields, *listing.shared))
     return FUNCTION.format(
         letters="" if snake else ", non_snake_case",
         name=name,
@@ -131,7 +131,12 @@ def _function(listing: Listing, name: str) -> str:
 
 def _tensor(listing: Listing) -> str:
     fields = (f"    pub {x}: &'a {'' if x == 'g' else 'mut '}[Real]," for x in listing.fields)
-    return TENSOR.format(fields="\n".join(fields))
+    letters = "" if _snake(listing.fields) else "#[allow(non_snake_case)]\n"
+    return TENSOR.format(fields="\n".join(fields), letters=letters)
+
+
+def _snake(names: Sequence[str]) -> bool:
+    return all(x == x.lower() for x in names)
 
 
 def _arguments(listing: Listing) -> list[str]:
