@@ -61,7 +61,7 @@ class Sliced:
         c = c - s.step * (of_columns / g.shape[-2])
         down, across = yield Sum(r, "columns"), Sum(c * c, "rows")
         alone, total, each = yield Sum(r), Sum(down * across), Sum(c - down)
-        w = w + root(quotient(alone * alone, 1.0 + total * total)) + each
+        w = w * w + root(quotient(alone * alone, 1.0 + total * total)) + each
         (last,) = yield (Sum((r - down) * g),)
         return theta - (s.step * last) * (r + c / across), (c, r, v, w)
 

@@ -41,7 +41,8 @@ def _listed(dialect: Rule, dtype: str, kernel: Kernel) -> Listing:
     dtypes = (dtype,) * (2 + len(like))
     if kernel.scope != "element":
         plan = phases(kernel, dtypes, scalars, present)
-        return in_rounds(dialect, dtype, plan, kinds, formulas)
+        idle = kernel.scope == "tensor"  # all that such a rule asks for is shown
+        return in_rounds(dialect, dtype, plan, kinds, formulas, idle=idle)
     arrays = ("theta", "g", *like)
     program = element(trace(kernel, dtypes, scalars, present))
     return Listing(dialect, dtype, arrays, *Lister(program, arrays, formulas).run())

@@ -1,6 +1,6 @@
 """Rules that ask for sums, as listings: of one tensor, or of all tensors of a tree."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from wdref.rules.contract import Rule
 from wdref.sums import Over
@@ -13,23 +13,31 @@ from .parts import Listing, Summing
 
 
 def in_rounds(
-    dialect: Rule, dtype: str, plan: Phases, kinds: Mapping[str, str], formulas: dict[str, Tree]
-) -> Listing:
-    """Return the listing of what was traced in phases; `kinds` says what each slot is."""
+    dialect: Rule, dtype: str, plan: Phases, kinds: Mapping[str, str], formulas: dict[str, Tree],
+    *, idle: bool = False,
+) -> Listing:  # fmt: skip
+    """Return the listing of what was traced in phases; `kinds` says what each slot is.
+
+    With `idle` sums are made that are asked for and not read.
+    """
     single = [x for x, kind in kinds.items() if kind == "scalar"]
     arrays = ("theta", "g", *(x for x, kind in kinds.items() if kind == "like"))
     exact = (*single, *sum_names(plan))
     formulas = {**formulas, **{x: name(x) for x in exact}}
-    rounds = _read(plan, lambda *part: _summing(part, arrays, formulas, exact))
+    rounds = _read(
+        plan, sum_names(plan) if idle else (), lambda *part: _summing(part, arrays, formulas, exact)
+    )
     scalars, lines = Lister(element(plan.last), arrays, formulas, exact).run()
     own = Lister(element(plan.numbers), arrays, formulas, exact)
     numbers = tuple((x, own.weak(i)) for x, i in zip(single, plan.numbers.outputs, strict=True))
     return Listing(dialect, dtype, arrays, scalars, lines, rounds, numbers)
 
 
-def _read(plan: Phases, summing: Callable[..., Summing]) -> tuple[Summing, ...]:
+def _read(
+    plan: Phases, idle: Iterable[str], summing: Callable[..., Summing]
+) -> tuple[Summing, ...]:
     """The rounds, from the last to the first: of each what is read after it."""
-    read = {x.name for program in (plan.last, plan.numbers) for x in program.nodes}
+    read = {*idle, *(x.name for program in (plan.last, plan.numbers) for x in program.nodes)}
     found: list[Summing] = []
     for i, each in reversed([*enumerate(plan.rounds)]):
         own = [summing(i, each, over, read) for over in dict.fromkeys(each.over)]
