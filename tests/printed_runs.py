@@ -17,8 +17,12 @@ from wdref.backends.printers.rust import print_rust
 from wdref.backends.printers.words import Words
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdamDialect, MomentumDialect
+from wdref.rules.registry import families
 
 C = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+HYPER = {**{h.name: h.strong for family in families().values() for h in family.hyper},
+         "learning_rate": 0.1, "momentum": 0.9, "dampening": 0.25, "beta1": 0.9, "beta2": 0.99,
+         "eps": 1e-8, "weight_decay": 0.01, "clip": 1.5}  # fmt: skip
 MORE = [
     AdamDialect("l2", "after", "clamp", "ahead", "hat"),
     AdamDialect("lr", eps="inside", amsgrad="raw", clip="sum"),
@@ -64,7 +68,7 @@ class Odd:
         return theta - s.step * (high - (low - m)), (m,)
 
 
-# which look at the tree, at rows and columns, or take a cube root: test_every_program.py
+# of trees, rows and columns: test_printed_trees.py; refused: test_every_program.py
 UNPRINTED = ("prodigy", "dadapt", "dog", "adafactor", "sm3", "madgrad")
 SHIPPED = [d for rules in CONVENTIONS.values() for d in rules.values() if d.family not in UNPRINTED]
 DIALECTS = list(dict.fromkeys([*SHIPPED, *MORE, Odd()]))
@@ -109,12 +113,12 @@ def compile_c(programs, folder: Path, compiler: str) -> ctypes.CDLL:
     return ctypes.CDLL(str(folder / "rules.so"))
 
 
-def compile_rust(programs, folder: Path) -> ctypes.CDLL:
+def compile_rust(programs, folder: Path, door=None) -> ctypes.CDLL:
     """Compile a library of modules, each with a door for C."""
     doors = []
     for program in programs:
         (folder / f"{program.name}.rs").write_text(program.text(print_rust), "utf-8")
-        doors.append(_door(program))
+        doors.append((door or _door)(program))
     (folder / "lib.rs").write_text("\n".join(["#![deny(warnings)]", *doors]), "utf-8")
     command = [
         "rustc",

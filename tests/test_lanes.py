@@ -83,6 +83,15 @@ def test_a_tie_is_settled_by_the_lanes(monkeypatch, same_bits):
     assert set(added) == {2 * 256}  # halves of lanes, not the terms
 
 
+def test_an_empty_tensor_of_a_tree_whose_sum_is_open(same_bits):
+    """Of DoG, which sums over the tree: all its tensors are asked for their exact sums."""
+    theta = {"none": np.zeros(0), "some": np.array(TIE)}
+    g = {"none": np.zeros(0), "some": np.array(TIE)}
+    plain, fast = (wdref.DoG(weight_decay=0.0, backend=backend) for backend in ("plain", "numba"))
+    want = plain.update(theta, g, plain.init(theta))[0]
+    same_bits(fast.update(theta, g, fast.init(theta))[0]["some"], want["some"])
+
+
 def test_a_span_is_as_good_as_another():
     """Lanes are a thread's, whatever spans it took: the bound knows the longest chain."""
     lanes = phased._Lanes(1)

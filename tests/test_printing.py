@@ -8,6 +8,7 @@ import pytest
 from command_runs import one_line, target, wdref  # noqa: F401  # fixtures
 from hypothesis import given
 from hypothesis import strategies as st
+from printed_runs import HYPER
 from programs import needed
 
 from wdref.backend import PLAIN, Leaf
@@ -15,12 +16,8 @@ from wdref.backends.printers import host
 from wdref.backends.printers.expression import ops
 from wdref.backends.printers.printing import PRINTERS, print_rule
 from wdref.engine.half_precision import Kernel
-from wdref.rules.registry import families
 
 PROGRAMS = printed_runs.Program.all()
-HYPER = {**{h.name: h.strong for family in families().values() for h in family.hyper},
-         "learning_rate": 0.1, "momentum": 0.9, "dampening": 0.25, "beta1": 0.9, "beta2": 0.99,
-         "eps": 1e-8, "weight_decay": 0.01, "clip": 1.5}  # fmt: skip
 
 
 def job(program, seed, t):

@@ -86,6 +86,8 @@ class _Loop:
 
     def exact(self, inputs: list[Array], scalars: Sequence[Any]) -> list[Exact] | None:
         """Return the exact sums, or None where a lane has lost something."""
+        if inputs[0].size == 0:
+            return [Exact()] * len(self.signless)
         lanes = [x.rows for x in self._lanes(self.fine, inputs, scalars)]
         if not all(np.all(np.isfinite(rows)) and not np.any(rows[:, 2]) for rows in lanes):
             return None

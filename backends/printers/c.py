@@ -1,7 +1,11 @@
 """C99: a function that any C or C++ compiler takes, one loop over the elements."""
 
+from collections.abc import Container, Sequence
+
+from .body import Body
 from .expression import ATOM, LEVEL, SIGNS, Tree, Writing
-from .listing import Line, Listing, Summing
+from .language import PLACE, Text, placed
+from .parts import Line, Listing
 from .words import Words, about
 
 SUFFIX = {"float32": "f", "float64": ""}
@@ -28,26 +32,18 @@ typedef struct {{
     double {hyper};
 }} {name}_hyper;
 {helpers}
-void {name}(size_t n, {arrays},
-{indent}{clock}const {name}_hyper *h)
+{tensor}{functions}"""
+FUNCTION = """\
+void {name}({arguments},
+{indent}{clock}const {record}_hyper *h)
 {{
-{rounds}    /* once a step, in double and rounded once */
-{scalars}
-
-    for (size_t i = 0; i < n; i++) {{
-{lines}
-    }}
-{numbers}}}
+{body}}}
 """
-ROUND = """\
-    {declared}
-    {{
-{scalars}
-        for (size_t i = 0; i < n; i++) {{
-{lines}
-        }}
-    }}
-{totals}
+TENSOR = """\
+typedef struct {{
+    size_t n;
+{fields}
+}} {name}_tensor;
 
 """
 EXACT = """
@@ -95,11 +91,12 @@ static double total(const exact_sum *s)
 
 
 def print_c(listing: Listing, words: Words, /) -> str:
-    """Return a C translation unit with the function ``{rule}(n, theta, g, slots, …, h)``."""
-    helpers = [text for op, text in HELPERS.items() if op in listing.ops]
-    arrays = (f"const real *{x}" if x in listing.read else f"real *{x}" for x in listing.arrays)
-    clock = {"t": "unsigned t, ", "eta": "double eta, ", "eta_before": "double eta_before, "}
-    clock |= {r.name: f"double {r.name}, " for r in listing.running}
+    """Return a C translation unit with the function ``{rule}(n, theta, g, slots, …, h)``.
+
+    Of a rule of the tree it is ``{rule}(count, tensors, …, h)``, of one by rows and columns
+    ``{rule}(batch, rows, columns, theta, g, slots, …, h)``, with ``{rule}_vector(n, …)`` beside it.
+    """
+    helpers = [text for op, text in HELPERS.items() if op in listing.every_op]
     return HEAD.format(
         about="\n".join(f" * {line}".rstrip() for line in about(listing, words))[3:],
         type=TYPE[listing.dtype],
@@ -108,65 +105,143 @@ def print_c(listing: Listing, words: Words, /) -> str:
         helpers="".join(f"\n{text}" for text in helpers)
         + ("\n" if helpers else "")
         + (EXACT if listing.rounds else ""),
-        rounds="".join(_round(listing, each) for each in listing.rounds),
-        numbers="".join(f"    *{x} = {x}_new;\n" for x, _ in listing.numbers),
-        arrays=", ".join([*arrays, *(f"real *{x}" for x, _ in listing.numbers)]),
-        indent=" " * (len(words.name) + 6),
+        tensor=_tensor(listing, words.name) if listing.tree else "",
+        functions="\n".join(_function(each, words, own) for each, own in words.functions(listing)),
+    )
+
+
+def _function(listing: Listing, words: Words, name: str) -> str:
+    clock = {"t": "unsigned t, ", "eta": "double eta, ", "eta_before": "double eta_before, "}
+    clock |= {r.name: f"double {r.name}, " for r in listing.running}
+    return FUNCTION.format(
+        name=name,
+        record=words.name,
+        arguments=_arguments(listing, name),
+        indent=" " * (len(name) + 6),
         clock="".join(text for key, text in clock.items() if key in listing.inputs),
-        scalars="\n".join(
-            _scalar(listing, *pair)
-            for pair in (*listing.scalars, *((f"{x}_new", tree) for x, tree in listing.numbers))
-        ),
-        lines="\n".join(f"        {_line(listing, line)}" for line in listing.lines),
+        body=C(listing, name).text(),
     )
 
 
-def _round(listing: Listing, each: Summing) -> str:
-    """The loop that adds up a round's terms, and its sums."""
-    lines = [_line(listing, line) for line in each.lines]
-    write = _element(listing)
-    lines += [f"add(&exact_{own}, {write(tree)});" for own, tree in each.sums]
-    parts = ", ".join(f"exact_{own} = {{{{0}}, 0, 0}}" for own, _ in each.sums)
-    return ROUND.format(
-        declared=f"exact_sum {parts};",
-        scalars="\n".join(f"    {_scalar(listing, *pair)}" for pair in each.scalars),
-        lines="\n".join(f"            {line}" for line in lines),
-        totals="\n".join(
-            [
-                *(f"    const double {own} = total(&exact_{own});" for own, _ in each.sums),
-                *(f"    const double {own} = (double)n;" for own in each.counts),
-            ]
-        ),
-    )
+def _pointer(listing: Listing, x: str) -> str:
+    return f"const real *{x}" if x in listing.read else f"real *{x}"
 
 
-def _scalar(listing: Listing, own: str, tree: Tree) -> str:
-    host = Writing(
-        {**SIGNS, "power": "pow({}, {})", "real_power": "pow({}, {})",
-         "sqrt": "sqrt({})", "select": "{} ? {} : {}",
-         "first": "t == 1 ? {} : {}", "round": "(real){}", "remainder": "fmod({}, {})"},
-        names=lambda key: f"h->{key}" if key in listing.hyper else _read(listing, key),
-        numbers=lambda x: repr(float(x)),
-        tight=frozenset({"round"}),
-        level={**LEVEL, "remainder": ATOM},
-    )  # fmt: skip
-    return f"    const real {own} = {host(Tree('round', (tree,)))};"
+def _tensor(listing: Listing, name: str) -> str:
+    fields = "\n".join(f"    {_pointer(listing, x)};" for x in listing.fields)
+    return TENSOR.format(fields=fields, name=name)
 
 
-def _read(listing: Listing, key: str) -> str:
-    return f"*{key}" if key in dict(listing.numbers) else key
+def _arguments(listing: Listing, name: str) -> str:
+    if listing.tree:
+        first = f"size_t count, const {name}_tensor *tensors"
+        return ", ".join([first, *(_pointer(listing, x) for x in listing.shared)])
+    sizes = "size_t n" if listing.matrices is None else "size_t batch, size_t rows, size_t columns"
+    return ", ".join([sizes, *(_pointer(listing, x) for x in listing.fields)])
 
 
-def _line(listing: Listing, line: Line) -> str:
-    target = f"{line.target}[i]" if line.array else f"const real {line.target}"
-    return f"{target} = {_element(listing)(line.tree)};"
+class C(Body):
+    """A step in C."""
+
+    once = "/* once a step, in double and rounded once */"
+
+    def __init__(self, listing: Listing, name: str) -> None:
+        super().__init__(listing)
+        self.name = name
+        own = SUFFIX[listing.dtype]
+        self.element = Writing(
+            {**SIGNS, "sqrt": f"sqrt{own}({{}})", "abs": f"fabs{own}({{}})",
+             "where": "{} ? {} : {}", "maximum": "maximum({}, {})",
+             "minimum": "minimum({}, {})", "sign": "sign({})", "cast": "{}"},
+            names=lambda key: placed(listing, key),
+        )  # fmt: skip
+        self.host = Writing(
+            {**SIGNS, "power": "pow({}, {})", "real_power": "pow({}, {})",
+             "sqrt": "sqrt({})", "select": "{} ? {} : {}",
+             "first": "t == 1 ? {} : {}", "round": "(real){}", "remainder": "fmod({}, {})"},
+            names=self._read_by_host,
+            numbers=lambda x: repr(float(x)),
+            tight=frozenset({"round"}),
+            level={**LEVEL, "remainder": ATOM},
+        )  # fmt: skip
+
+    def _read_by_host(self, key: str) -> str:
+        if key in self.listing.hyper:
+            return f"h->{key}"
+        single = dict(self.listing.numbers)
+        if key not in single:
+            return key
+        # a product of two floats is one of float
+        together = any(_meet(tree, single) for _, tree in self.listing.hosted)
+        wide = self.listing.tree or together
+        return f"(double)*{key}" if wide and self.listing.dtype == "float32" else f"*{key}"
+
+    def sums(self, own: Sequence[str]) -> Text:
+        """Declare exact sums of nothing yet."""
+        return [f"exact_sum {', '.join(f'exact_{x} = {{{{0}}, 0, 0}}' for x in own)};"]
+
+    def add(self, own: str, tree: Tree) -> str:
+        """Add a term of one element."""
+        return f"add(&exact_{own}, {self.element(tree)});"
+
+    def total(self, own: str, zero: str = "") -> str:
+        """Declare a sum, rounded; `zero` is added where all its terms may be -0."""
+        return f"const double {own} = total(&exact_{own}){zero};"
+
+    def along(self, own: str, zero: str = "") -> str:
+        """Declare a sum along rows or columns, rounded to the arrays' dtype as well."""
+        total = f"total(&exact_{own})"
+        return f"const real {own} = (real){f'({total}{zero})' if zero else total};"
+
+    def count(self, own: str) -> str:
+        """Declare the number of a tensor's elements."""
+        return f"const double {own} = (double)n;"
+
+    def counting(self, own: str) -> tuple[str, str]:
+        """Declare a count of nothing yet, and add a tensor's elements to it."""
+        return f"double {own} = 0;", f"{own} += (double)n;"
+
+    def scalar(self, own: str, tree: Tree) -> str:
+        """Declare what the host computes, rounded once."""
+        return f"const real {own} = {self.host(Tree('round', (tree,)))};"
+
+    def line(self, line: Line) -> str:
+        """Declare a name, or write an element of an array."""
+        target = placed(self.listing, line.target) if line.array else f"const real {line.target}"
+        return f"{target} = {self.element(line.tree)};"
+
+    def elements(self) -> str:
+        """Begin the loop over a tensor's elements."""
+        return "for (size_t i = 0; i < n; i++) {"
+
+    def loop(self, i: str, count: str) -> str:
+        """Begin a loop over matrices, rows or columns."""
+        return f"for (size_t {i} = 0; {i} < {count}; {i}++) {{"
+
+    def elements_of_all(self) -> Text:
+        """Declare how many elements all matrices have, where an array does not know it."""
+        return ["const size_t n = batch * rows * columns;"]
+
+    def place(self) -> str:
+        """Declare the place `i` of the element in row y and column x of the matrix k."""
+        return f"const size_t i = {PLACE};"
+
+    def tensors(self, read: Sequence[str], *, step: bool) -> Text:
+        """Begin the loop over a tree's tensors, with those of their arrays that are read."""
+        written = {x.target for x in self.listing.lines if x.array} | {*self.listing.late}
+        types = {x: "real" if step and x in written else "const real" for x in read}
+        own = [f"{types[x]} *{x} = tensors[k].{x};" for x in read]
+        return [
+            "for (size_t k = 0; k < count; k++) {",
+            *self._in(["const size_t n = tensors[k].n;", *own]),
+        ]
+
+    def kept(self, own: str) -> str:
+        """Write the new value of a slot of one number."""
+        return f"*{own} = {self.fresh(own)};"
 
 
-def _element(listing: Listing) -> Writing:
-    own = SUFFIX[listing.dtype]
-    return Writing(
-        {**SIGNS, "sqrt": f"sqrt{own}({{}})", "abs": f"fabs{own}({{}})", "where": "{} ? {} : {}",
-         "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "sign": "sign({})",
-         "cast": "{}"},
-        names=lambda key: f"{key}[i]" if key in listing.arrays else key,
-    )  # fmt: skip
+def _meet(tree: Tree, numbers: Container[str]) -> bool:
+    """Whether an operation has slots of one number alone as its operands."""
+    alone = len(tree.args) > 1 and all(x.leaf in numbers for x in tree.args)
+    return alone or any(_meet(x, numbers) for x in tree.args)

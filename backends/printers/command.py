@@ -15,10 +15,10 @@ LANGUAGES = ("c", "rust", "javascript", "latex")
               show_default=True, help="Of parameters, gradients and state.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def print_command(rule: str, language: str, convention: str, dtype: str, as_json: bool) -> int:
-    """Print RULE (sgd, sgdw, adam or adamw) in another language, from wdref's own trace.
+    """Print RULE (adamw, lamb, …) in another language, from wdref's own trace.
 
     What is printed computes the same operations in the same order, so that it gives the same bits.
-    Options of the rule as in adamw[amsgrad=hat].
+    Options of the rule as in adamw[amsgrad=hat] or adamw[clip=tree].
     """
     from wdref.cli import emit_json, fail
 

@@ -47,6 +47,11 @@ def ops(tree: Tree, /) -> set[str]:
     return {tree.op}.union(*map(ops, tree.args))
 
 
+def names(tree: Tree, /) -> set[str]:
+    """Return the names that the tree's leaves stand for."""
+    return {tree.leaf} if tree.op == "name" else set().union(*map(names, tree.args))
+
+
 @dataclass(frozen=True)
 class Writing:
     """A language's way to write a tree: a template for each op, and its names and numbers.

@@ -4,8 +4,12 @@ JavaScript computes in float64. Rounding each result to float32 gives float32 ar
 + - × ÷ √: a double holds more than twice the digits, so that rounding twice is rounding once.
 """
 
+from collections.abc import Sequence
+
+from .body import Body
 from .expression import SIGNS, Tree, Writing, ops
-from .listing import Line, Listing, Summing
+from .language import COUNT, PLACE, Text, placed
+from .parts import Line, Listing
 from .words import Words, about
 
 POWER = """
@@ -50,25 +54,10 @@ COMPARED = {"equal": "{} === {}", "not_equal": "{} !== {}"}
 HEAD = """\
 {about}
 {helpers}
+{functions}"""
+FUNCTION = """\
 export function {name}({arguments}) {{
-{rounds}  // once a step, in float64{rounded}
-{scalars}
-
-  for (let i = 0; i < theta.length; i++) {{
-{lines}
-  }}
-{numbers}}}
-"""
-ROUND = """\
-{declared}
-  {{
-{scalars}
-    for (let i = 0; i < theta.length; i++) {{
-{lines}
-    }}
-  }}
-{totals}
-
+{body}}}
 """
 EXACT = """
 // the exact sum of what is added, as parts that do not overlap (Shewchuk 1997)
@@ -116,75 +105,117 @@ class ExactSum {
 
 
 def print_javascript(listing: Listing, words: Words, /) -> str:
-    """Return an ES module with the function ``{rule}(theta, g, slots, …, h)``."""
-    powers = any("power" in ops(tree) for _, tree in listing.hosted)
-    helpers = [text for op, text in HELPERS.items() if op in listing.ops]
+    """Return an ES module with the function ``{rule}(theta, g, slots, …, h)``.
+
+    Of a rule of the tree it is ``{rule}(tensors, …, h)``, of one by rows and columns
+    ``{rule}(batch, rows, columns, theta, g, slots, …, h)``, with ``{rule}_vector(…)`` beside it.
+    """
+    powers = any("power" in ops(tree) for each in listing.functions for _, tree in each.hosted)
+    helpers = [text for op, text in HELPERS.items() if op in listing.every_op]
     if listing.dtype == "float32":
         helpers.append("const f = Math.fround;")
-    clock = ("t", "eta", "eta_before", *(r.name for r in listing.running))
-    times = [key for key in clock if key in listing.inputs]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
         helpers="".join(f"\n{text}\n" for text in helpers)
         + (POWER if powers else "")
         + (EXACT if listing.rounds else ""),
-        rounds="".join(_round(listing, each) for each in listing.rounds),
-        numbers="".join(f"  {x}[0] = {x}New;\n" for x, _ in listing.numbers),
-        name=words.name,
-        arguments=", ".join([*listing.arrays, *(x for x, _ in listing.numbers), *times, "h"]),
-        rounded=" and rounded once" if listing.dtype == "float32" else "",
-        scalars="\n".join(
-            _scalar(listing, *pair)
-            for pair in (*listing.scalars, *((f"{x}New", tree) for x, tree in listing.numbers))
-        ),
-        lines="\n".join(f"    {_line(listing, line)}" for line in listing.lines),
+        functions="\n".join(_function(each, own) for each, own in words.functions(listing)),
     )
 
 
-def _round(listing: Listing, each: Summing) -> str:
-    """The loop that adds up a round's terms, and its sums."""
-    lines = [_line(listing, line) for line in each.lines]
-    write = _element(listing)
-    lines += [f"exact_{own}.add({write(tree)});" for own, tree in each.sums]
-    return ROUND.format(
-        declared="\n".join(f"  const exact_{own} = new ExactSum();" for own, _ in each.sums),
-        scalars="\n".join(f"  {_scalar(listing, *pair)}" for pair in each.scalars),
-        lines="\n".join(f"      {line}" for line in lines),
-        totals="\n".join(
-            [
-                *(f"  const {own} = exact_{own}.total();" for own, _ in each.sums),
-                *(f"  const {own} = theta.length;" for own in each.counts),
-            ]
-        ),
-    )
+def _function(listing: Listing, name: str) -> str:
+    clock = ("t", "eta", "eta_before", *(r.name for r in listing.running))
+    times = [key for key in clock if key in listing.inputs]
+    sizes = [] if listing.matrices is None else [*COUNT.values()]
+    arrays = ["tensors", *listing.shared] if listing.tree else [*sizes, *listing.fields]
+    arguments = ", ".join([*arrays, *times, "h"])
+    return FUNCTION.format(name=name, arguments=arguments, body=JavaScript(listing).text())
 
 
-def _scalar(listing: Listing, own: str, tree: Tree) -> str:
-    host = Writing(
-        {**SIGNS, **COMPARED, "power": "power({}, {})", "real_power": "Math.pow({}, {})",
-         "sqrt": "Math.sqrt({})", "remainder": "{} % {}", "select": "{} ? {} : {}",
-         "first": "t === 1 ? {} : {}"},
-        names=lambda key: f"h.{key}" if key in listing.hyper else _read(listing, key),
-    )  # fmt: skip
-    text = host(tree)
-    return f"  const {own} = {f'f({text})' if listing.dtype == 'float32' else text};"
+class JavaScript(Body):
+    """A step in JavaScript."""
 
+    indent = "  "
 
-def _read(listing: Listing, key: str) -> str:
-    return f"{key}[0]" if key in dict(listing.numbers) else key
+    def __init__(self, listing: Listing) -> None:
+        super().__init__(listing)
+        self.narrow = listing.dtype == "float32"
+        self.once = f"// once a step, in float64{' and rounded once' if self.narrow else ''}"
+        self.element = Writing(
+            {**SIGNS, **COMPARED, "sqrt": "f(Math.sqrt({}))" if self.narrow else "Math.sqrt({})",
+             "abs": "Math.abs({})", "where": "{} ? {} : {}", "maximum": "maximum({}, {})",
+             "minimum": "minimum({}, {})", "sign": "sign({})", "cast": "{}"},
+            names=lambda key: placed(listing, key),
+            wrap="f({})" if self.narrow else None,
+        )  # fmt: skip
+        self.host = Writing(
+            {**SIGNS, **COMPARED, "power": "power({}, {})", "real_power": "Math.pow({}, {})",
+             "sqrt": "Math.sqrt({})", "remainder": "{} % {}", "select": "{} ? {} : {}",
+             "first": "t === 1 ? {} : {}"},
+            names=self._read_by_host,
+        )  # fmt: skip
 
+    def _read_by_host(self, key: str) -> str:
+        if key in self.listing.hyper:
+            return f"h.{key}"
+        return f"{key}[0]" if key in dict(self.listing.numbers) else key
 
-def _line(listing: Listing, line: Line) -> str:
-    target = f"{line.target}[i]" if line.array else f"const {line.target}"
-    return f"{target} = {_element(listing)(line.tree)};"
+    def sums(self, own: Sequence[str]) -> Text:
+        """Declare exact sums of nothing yet."""
+        return [f"const exact_{x} = new ExactSum();" for x in own]
 
+    def add(self, own: str, tree: Tree) -> str:
+        """Add a term of one element."""
+        return f"exact_{own}.add({self.element(tree)});"
 
-def _element(listing: Listing) -> Writing:
-    narrow = listing.dtype == "float32"
-    return Writing(
-        {**SIGNS, **COMPARED, "sqrt": "f(Math.sqrt({}))" if narrow else "Math.sqrt({})",
-         "abs": "Math.abs({})", "where": "{} ? {} : {}", "maximum": "maximum({}, {})",
-         "minimum": "minimum({}, {})", "sign": "sign({})", "cast": "{}"},
-        names=lambda key: f"{key}[i]" if key in listing.arrays else key,
-        wrap="f({})" if narrow else None,
-    )  # fmt: skip
+    def total(self, own: str, zero: str = "") -> str:
+        """Declare a sum, rounded; `zero` is added where all its terms may be -0."""
+        return f"const {own} = exact_{own}.total(){zero};"
+
+    def along(self, own: str, zero: str = "") -> str:
+        """Declare a sum along rows or columns, rounded to the arrays' dtype as well."""
+        total = f"exact_{own}.total(){zero}"
+        return f"const {own} = {f'f({total})' if self.narrow else total};"
+
+    def count(self, own: str) -> str:
+        """Declare the number of a tensor's elements."""
+        return f"const {own} = theta.length;"
+
+    def counting(self, own: str) -> tuple[str, str]:
+        """Declare a count of nothing yet, and add a tensor's elements to it."""
+        return f"let {own} = 0;", f"{own} += theta.length;"
+
+    def scalar(self, own: str, tree: Tree) -> str:
+        """Declare what the host computes, rounded once."""
+        text = self.host(tree)
+        return f"const {own} = {f'f({text})' if self.narrow else text};"
+
+    def line(self, line: Line) -> str:
+        """Declare a name, or write an element of an array."""
+        target = placed(self.listing, line.target) if line.array else f"const {line.target}"
+        return f"{target} = {self.element(line.tree)};"
+
+    def elements(self) -> str:
+        """Begin the loop over a tensor's elements."""
+        return "for (let i = 0; i < theta.length; i++) {"
+
+    def loop(self, i: str, count: str) -> str:
+        """Begin a loop over matrices, rows or columns."""
+        return f"for (let {i} = 0; {i} < {count}; {i}++) {{"
+
+    def place(self) -> str:
+        """Declare the place `i` of the element in row y and column x of the matrix k."""
+        return f"const i = {PLACE};"
+
+    def tensors(self, read: Sequence[str], *, step: bool) -> Text:
+        """Begin the loop over a tree's tensors, with those of their arrays that are read."""
+        own = [x for x in self.listing.fields if x in read or x == "theta"]
+        return [f"for (const {{ {', '.join(own)} }} of tensors) {{"]
+
+    def fresh(self, own: str) -> str:
+        """Name of the new value of a slot of one number."""
+        return f"{own}New"
+
+    def kept(self, own: str) -> str:
+        """Write the new value of a slot of one number."""
+        return f"{own}[0] = {self.fresh(own)};"

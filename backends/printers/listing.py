@@ -1,253 +1,48 @@
-"""A rule as a listing: what any language has to say to compute one step, in order.
+"""A rule as a listing: what any language has to say to compute one step, in order."""
 
-Values that are used once are written where they are used, so that the formula can be read; what
-the paper names (m̂, v̂) keeps its name. The operations and their order are the trace's.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from wdref.engine.half_precision import Kernel
 from wdref.rules.contract import Rule
-from wdref.rules.shapes import inputs_of
 
-from ..tracing.element import Element, Statement, element
-from ..tracing.phases import phases, sum_name, sum_names
+from ..tracing.axes import AXES
+from ..tracing.element import element
+from ..tracing.phases import phases
 from ..tracing.trace import TraceError, trace
 from . import host
-from .expression import Tree, name, number, ops
+from .lister import Lister
+from .matrices import in_matrices
+from .parts import Line, Listing, Summing
+from .rounds import in_rounds
 
-HOSTED = {"quotient": "divide", "where": "select"}  # of numbers: languages divide by IEEE 754
-NAMED = {"bias1": "m_hat", "bias2": "v_hat"}
-
-
-@dataclass(frozen=True)
-class Line:
-    """``target = tree``; `array` says whether the target is an array's element or a new name."""
-
-    target: str
-    tree: Tree
-    array: bool
-
-
-@dataclass(frozen=True)
-class Summing:
-    """A round of a rule that asks for sums: its scalars and lines, and each sum with its term.
-
-    `counts` are the names of what is the number of elements.
-    """
-
-    scalars: tuple[tuple[str, Tree], ...]
-    lines: tuple[Line, ...]
-    sums: tuple[tuple[str, Tree], ...]
-    counts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One step of a dialect on arrays of `dtype`.
-
-    `scalars` are computed once a step in float64 and rounded once to `dtype`; `lines` once an
-    element. Leaves of a line are arrays (theta, g, the slots), scalars and the names before it.
-    `rounds` come first, and their sums are scalars after them. `numbers` are the slots of one
-    number, which the host reads and writes, with their new values.
-    """
-
-    dialect: Rule
-    dtype: str
-    arrays: tuple[str, ...]
-    scalars: tuple[tuple[str, Tree], ...]
-    lines: tuple[Line, ...]
-    rounds: tuple[Summing, ...] = ()
-    numbers: tuple[tuple[str, Tree], ...] = ()
-
-    @property
-    def read(self) -> tuple[str, ...]:
-        """The arrays that a step reads and leaves as they are."""
-        return ("g", *inputs_of(self.dialect))
-
-    @property
-    def ops(self) -> frozenset[str]:
-        """Every operation on elements, so that a language may bring the functions it lacks."""
-        lines = [line for each in self.rounds for line in each.lines] + [*self.lines]
-        terms = [tree for each in self.rounds for _, tree in each.sums]
-        return frozenset().union(*(ops(tree) for tree in (*(x.tree for x in lines), *terms)))
-
-    @property
-    def hosted(self) -> tuple[tuple[str, Tree], ...]:
-        """Everything that the host computes, with its name."""
-        rounds = tuple(pair for each in self.rounds for pair in each.scalars)
-        return (*rounds, *self.scalars, *self.numbers)
-
-    @property
-    def inputs(self) -> frozenset[str]:
-        """The names that the host's scalars read: hyperparameters, t, eta, eta_before."""
-        found = {leaf for _, tree in self.hosted for leaf in _names(tree)}
-        chosen = any("first" in ops(tree) for _, tree in self.hosted)
-        return frozenset(found | {"t"} if chosen else found)
-
-    @property
-    def running(self) -> tuple[Any, ...]:
-        """The running products of the host, of which a step takes the values before it."""
-        return tuple(getattr(self.dialect, "running", ()))
-
-    @property
-    def hyper(self) -> tuple[str, ...]:
-        """The hyperparameters that are read, in the dialect's order."""
-        return tuple(key for key in self.dialect.hyper if key in self.inputs)
+__all__ = ["Line", "Listing", "Summing", "listing"]
 
 
 def listing(dialect: Rule, dtype: str, /) -> Listing:
     """Trace the dialect and put its statements into words.
 
-    Raises ValueError for a rule that no program of one tensor can be: one that sums over a tree,
-    or along rows and columns.
+    Raises ValueError for a rule that no program can be: one that asks for what has no operation
+    with one right answer.
     """
-    kernel = Kernel(dialect)
-    if {"row", "column"} & set(kernel.shapes):
-        raise ValueError(
-            f"{dialect.family} is not printed: sums along rows and columns are no part of a program"
-        )
+    try:
+        return _listed(dialect, dtype, Kernel(dialect))
+    except TraceError as error:
+        raise ValueError(f"{dialect.family} is not printed: {error}") from None
+
+
+def _listed(dialect: Rule, dtype: str, kernel: Kernel) -> Listing:
     formulas = host.scalars(dialect)
-    kind: Any = type(dialect.scalars(dict.fromkeys(dialect.hyper, 0.5), 1, 1.0))
-    present = tuple(key in formulas for key in kind._fields)
+    scalars: Any = type(dialect.scalars(dict.fromkeys(dialect.hyper, 0.5), 1, 1.0))
+    present = tuple(key in formulas for key in scalars._fields)
+    kinds = dict(zip(kernel.slots, kernel.shapes, strict=True))
+    if AXES & set(kinds.values()):
+        return in_matrices(dialect, dtype, kernel, scalars, present, formulas)
+    like = [x for x, kind in kinds.items() if kind == "like"]
+    dtypes = (dtype,) * (2 + len(like))
     if kernel.scope != "element":
-        return _in_rounds(dialect, dtype, kernel, kind, present, formulas)
-    dtypes = (dtype,) * (2 + len(kernel.slots))
-    try:
-        found = element(trace(kernel, dtypes, kind, present))
-    except TraceError as error:
-        raise ValueError(f"{dialect.family} is not printed: {error}") from None
-    arrays = ("theta", "g", *kernel.slots)
-    scalars, lines = _Lister(found, arrays, formulas).run()
-    return Listing(dialect, dtype, arrays, scalars, lines)
-
-
-def _in_rounds(
-    dialect: Rule, dtype: str, kernel: Kernel, kind: Any, present: Any, formulas: dict[str, Tree]
-) -> Listing:
-    like = [name for name, own in zip(kernel.slots, kernel.shapes, strict=True) if own == "like"]
-    single = [x for x in kernel.slots if x not in like]
-    try:
-        plan = phases(kernel, (dtype,) * (2 + len(like)), kind, present)
-    except TraceError as error:
-        raise ValueError(f"{dialect.family} is not printed: {error}") from None
-    if any("tree" in each.over for each in plan.rounds):
-        raise ValueError(
-            f"{dialect.family} is not printed: it looks at the tree of all tensors, and is no "
-            "function of one"
-        )
+        plan = phases(kernel, dtypes, scalars, present)
+        idle = kernel.scope == "tensor"  # all that such a rule asks for is shown
+        return in_rounds(dialect, dtype, plan, kinds, formulas, idle=idle)
     arrays = ("theta", "g", *like)
-    exact = (*single, *sum_names(plan))
-    formulas = {**formulas, **{x: name(x) for x in exact}}
-    rounds = []
-    for i, each in enumerate(plan.rounds):
-        scalars, lines, terms = _Lister(element(each.program), arrays, formulas, exact).terms()
-        counts = tuple(sum_name(i, k) for k, counted in enumerate(each.counts) if counted)
-        summed = (sum_name(i, k) for k, counted in enumerate(each.counts) if not counted)
-        rounds.append(Summing(scalars, lines, tuple(zip(summed, terms, strict=True)), counts))
-    scalars, lines = _Lister(element(plan.last), arrays, formulas, exact).run()
-    own = _Lister(element(plan.numbers), arrays, formulas, exact)
-    numbers = tuple((x, own.weak(i)) for x, i in zip(single, plan.numbers.outputs, strict=True))
-    return Listing(dialect, dtype, arrays, scalars, lines, tuple(rounds), numbers)
-
-
-@dataclass
-class _Lister:
-    element: Element
-    arrays: Sequence[str]
-    formulas: dict[str, Tree]
-    unrounded: Sequence[str] = ()
-    trees: dict[str, Tree] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
-
-    def run(self) -> tuple[tuple[tuple[str, Tree], ...], tuple[Line, ...]]:
-        """Return the scalars and the lines of a step."""
-        scalars = self._statements()
-        kept = [self.arrays[0], *self.arrays[2:]]
-        for own, store in zip(kept, self.element.stores, strict=True):
-            if self.trees[store] != name(own):
-                self.lines.append(Line(own, self.trees[store], array=True))
-        return scalars, tuple(self.lines)
-
-    def terms(self) -> tuple[tuple[tuple[str, Tree], ...], tuple[Line, ...], tuple[Tree, ...]]:
-        """Return the scalars and the lines of a round, and the terms of its sums."""
-        scalars = self._statements()
-        return scalars, tuple(self.lines), tuple(self.trees[x] for x in self.element.stores)
-
-    def _statements(self) -> tuple[tuple[str, Tree], ...]:
-        scalars = tuple(self._scalars())
-        for k, own in enumerate(self.arrays):
-            self.trees[f"x{k}"] = name(own)
-        for i, statement in enumerate(self.element.statements):
-            if self._uses(statement.target) or statement.target in self.element.stores:
-                self._statement(i, statement)
-        return scalars
-
-    def _scalars(self) -> list[tuple[str, Tree]]:
-        found = []
-        for k, (i, _) in enumerate(self.element.scalars):
-            node = self.element.program.nodes[i]
-            own = node.name if node.op == "scalar" else f"s{k}"
-            # a sum, or a slot of one number, has a name already that is not rounded
-            own = f"s{k}" if own in self.unrounded else own
-            self.trees[f"s{k}"] = name(own)
-            found.append((own, self.weak(i)))
-        return found
-
-    def weak(self, i: int) -> Tree:
-        """Return the formula of a number of the host."""
-        node = self.element.program.nodes[i]
-        if node.op == "scalar":
-            return self.formulas[node.name]
-        if node.op == "constant":
-            return number(node.name)
-        return Tree(HOSTED.get(node.op, node.op), tuple(map(self.weak, node.args)))
-
-    def _statement(self, i: int, s: Statement) -> None:
-        tree = Tree(s.op, tuple(self.trees[a] for a in s.args))
-        self.trees[s.target] = tree
-        stored = self._stored(i, s.target)
-        known = self._known(s)
-        # but not yet: its old value is still read; a term is written where it is added
-        kept = s.target in self.element.stores and not self.element.program.terms
-        if stored or known or kept or self._uses(s.target) > 1:
-            target = stored or known or f"t{len(self.lines)}"
-            self.lines.append(Line(target, tree, array=bool(stored)))
-            self.trees[s.target] = name(target)
-
-    def _known(self, s: Statement) -> str | None:
-        """Return the paper's name of a corrected moment, or of the gradient with its L2 term."""
-        leaves = _names(self.trees[s.target])
-        if s.op == "divide" and self.trees[s.args[1]].leaf in NAMED:
-            return NAMED[self.trees[s.args[1]].leaf]
-        if s.op == "add" and leaves == {"g", "l2", "theta"}:
-            return "gradient"
-        return None
-
-    def _uses(self, target: str) -> int:
-        return sum(s.args.count(target) for s in self.element.statements)
-
-    def _stored(self, i: int, target: str) -> str | None:
-        """Return the array whose new value this is, if its old one is read no more."""
-        if self.element.program.terms:
-            return None
-        kept = [self.arrays[0], *self.arrays[2:]]
-        places = [f"x{self.arrays.index(own)}" for own in kept]
-        for own, place, store in zip(kept, places, self.element.stores, strict=True):
-            late = any(place in s.args for s in self.element.statements[i + 1 :])
-            late = late or any(name(own).leaf in _names(tree) for tree in self._pending(i))
-            late = late or (place in self.element.stores and place != store)
-            if store == target and not late:
-                return own
-        return None
-
-    def _pending(self, i: int) -> list[Tree]:
-        """Trees not yet written down that a later statement will write."""
-        later = {a for s in self.element.statements[i + 1 :] for a in s.args}
-        return [self.trees[s.target] for s in self.element.statements[:i] if s.target in later]
-
-
-def _names(tree: Tree) -> set[str]:
-    return {tree.leaf} if tree.op == "name" else set().union(*map(_names, tree.args))
+    program = element(trace(kernel, dtypes, scalars, present))
+    return Listing(dialect, dtype, arrays, *Lister(program, arrays, formulas).run())

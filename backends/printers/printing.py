@@ -25,9 +25,9 @@ def print_rule(
 ) -> str:
     r"""Return `rule` as a program in `language`: "c", "rust", "javascript" or "latex".
 
-    `rule` is sgd, sgdw, adam or adamw, with other answers in brackets: ``adam[amsgrad=raw]``. The
-    program computes the operations of the trace in their order. Raises ValueError for a rule,
-    convention, answer, language or dtype that does not exist.
+    `rule` is a claim (sgd, adamw, lamb, …), with other answers in brackets: ``adam[amsgrad=raw]``.
+    The program computes the operations of the trace in their order. Raises ValueError for a rule,
+    convention, answer, language or dtype that does not exist, and a rule that no program holds.
 
     >>> print(print_rule("sgdw", "latex"), end="")
     \begin{aligned}

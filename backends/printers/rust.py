@@ -1,7 +1,11 @@
 """Rust: a function on slices, without a crate."""
 
+from collections.abc import Sequence
+
+from .body import Body
 from .expression import SIGNS, Tree, Writing
-from .listing import Line, Listing, Summing
+from .language import COUNT, PLACE, Text, placed
+from .parts import Line, Listing
 from .words import Words, about
 
 TYPE = {"float32": "f32", "float64": "f64"}
@@ -16,7 +20,7 @@ fn sign(x: Real) -> Real {
 }"""
 CHOICES = frozenset({"first", "select", "where"})
 TIGHT = frozenset({"sqrt", "abs", "round"})
-CLOCK = {"t": "f64::from(t)"}
+CLOCK = {"t": "f64::from(t)", "rows": "(rows as f64)", "columns": "(columns as f64)"}
 HEAD = """\
 {about}
 
@@ -26,25 +30,16 @@ pub struct Hyper {{
 {hyper}
 }}
 {helpers}
-#[allow(clippy::too_many_arguments)]
+{tensor}{functions}"""
+FUNCTION = """\
+#[allow(clippy::too_many_arguments{letters})]
 pub fn {name}({arguments}) {{
-{rounds}    // once a step, in f64 and rounded once
-{scalars}
-
-    for i in 0..theta.len() {{
-{lines}
-    }}
-{numbers}}}
+{body}}}
 """
-ROUND = """\
-{declared}
-    {{
-{scalars}
-        for i in 0..theta.len() {{
-{lines}
-        }}
-    }}
-{totals}
+TENSOR = """\
+{letters}pub struct Tensor<'a> {{
+{fields}
+}}
 
 """
 EXACT = """
@@ -105,89 +100,147 @@ impl ExactSum {
 
 
 def print_rust(listing: Listing, words: Words, /) -> str:
-    """Return a Rust module with the function ``{rule}(theta, g, slots, …, h)``."""
-    helpers = [text for op, text in HELPERS.items() if op in listing.ops]
-    arrays = [f"{x}: &[Real]" if x in listing.read else f"{x}: &mut [Real]"
-              for x in listing.arrays]  # fmt: skip
-    arrays += [f"{x}: &mut [Real]" for x, _ in listing.numbers]
-    clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
-    clock |= {r.name: f"{r.name}: f64" for r in listing.running}
-    times = [text for key, text in clock.items() if key in listing.inputs]
+    """Return a Rust module with the function ``{rule}(theta, g, slots, …, h)``.
+
+    Of a rule of the tree it is ``{rule}(tensors, …, h)``, of one by rows and columns
+    ``{rule}(batch, rows, columns, theta, g, slots, …, h)``, with ``{rule}_vector(…)`` beside it.
+    """
+    helpers = [text for op, text in HELPERS.items() if op in listing.every_op]
     return HEAD.format(
         about="\n".join(f"// {line}".rstrip() for line in about(listing, words)),
         type=TYPE[listing.dtype],
         hyper="\n".join(f"    pub {key}: f64," for key in listing.hyper),
         helpers="".join(f"\n{text}\n" for text in helpers) + (EXACT if listing.rounds else ""),
-        rounds="".join(_round(listing, each) for each in listing.rounds),
-        numbers="".join(f"    {x}[0] = {x}_new;\n" for x, _ in listing.numbers),
-        name=words.name,
-        arguments=", ".join([*arrays, *times, "h: &Hyper"]),
-        scalars="\n".join(
-            _scalar(listing, *pair)
-            for pair in (*listing.scalars, *((f"{x}_new", tree) for x, tree in listing.numbers))
-        ),
-        lines="\n".join(f"        {_line(listing, line)}" for line in listing.lines),
+        tensor=_tensor(listing) if listing.tree else "",
+        functions="\n".join(_function(each, own) for each, own in words.functions(listing)),
     )
 
 
-def _round(listing: Listing, each: Summing) -> str:
-    """The loop that adds up a round's terms, and its sums."""
-    lines = [_line(listing, line) for line in each.lines]
-    write = _element(listing)
-    lines += [f"exact_{own}.add({_double(write(tree), listing)});" for own, tree in each.sums]
-    return ROUND.format(
-        declared="\n".join(f"    let mut exact_{x} = ExactSum::default();" for x, _ in each.sums),
-        scalars="\n".join(f"    {_scalar(listing, *pair)}" for pair in each.scalars),
-        lines="\n".join(f"            {line}" for line in lines),
-        totals="\n".join(
-            [
-                *(f"    let {own} = exact_{own}.total();" for own, _ in each.sums),
-                *(f"    let {own} = theta.len() as f64;" for own in each.counts),
-            ]
-        ),
+def _function(listing: Listing, name: str) -> str:
+    clock = {"t": "t: u32", "eta": "eta: f64", "eta_before": "eta_before: f64"}
+    clock |= {r.name: f"{r.name}: f64" for r in listing.running}
+    times = [text for key, text in clock.items() if key in listing.inputs]
+    snake = _snake((*listing.fields, *listing.shared))
+    return FUNCTION.format(
+        letters="" if snake else ", non_snake_case",
+        name=name,
+        arguments=", ".join([*_arguments(listing), *times, "h: &Hyper"]),
+        body=Rust(listing).text(),
     )
 
 
-def _double(text: str, listing: Listing) -> str:
-    return text if listing.dtype == "float64" else f"f64::from({text})"
+def _tensor(listing: Listing) -> str:
+    fields = (f"    pub {x}: &'a {'' if x == 'g' else 'mut '}[Real]," for x in listing.fields)
+    letters = "" if _snake(listing.fields) else "#[allow(non_snake_case)]\n"
+    return TENSOR.format(fields="\n".join(fields), letters=letters)
 
 
-def _scalar(listing: Listing, own: str, tree: Tree) -> str:
-    host = Writing(
-        {**SIGNS, "power": "{}.powf({})", "real_power": "f64::powf({}, {})",
-          "sqrt": "{}.sqrt()", "round": "{} as Real", "remainder": "{} % {}",
-         "select": "if {} {{ {} }} else {{ {} }}", "first": "if t == 1 {{ {} }} else {{ {} }}"},
-        names=lambda key: f"h.{key}" if key in listing.hyper else _read(listing, key),
-        numbers=_number,
-        tight=TIGHT,
-        enclosed=CHOICES,
-    )  # fmt: skip
-    return f"    let {own} = {host(Tree('round', (tree,)))};"
+def _snake(names: Sequence[str]) -> bool:
+    return all(x == x.lower() for x in names)
+
+
+def _arguments(listing: Listing) -> list[str]:
+    slices = [f"{x}: &[Real]" if x in listing.read else f"{x}: &mut [Real]"
+              for x in (listing.shared if listing.tree else listing.fields)]  # fmt: skip
+    sizes = [] if listing.matrices is None else [f"{x}: usize" for x in COUNT.values()]
+    return ["tensors: &mut [Tensor<'_>]", *slices] if listing.tree else [*sizes, *slices]
+
+
+class Rust(Body):
+    """A step in Rust."""
+
+    once = "// once a step, in f64 and rounded once"
+
+    def __init__(self, listing: Listing) -> None:
+        super().__init__(listing)
+        self.element = Writing(
+            {**SIGNS, "sqrt": "{}.sqrt()", "abs": "{}.abs()",
+             "where": "if {} {{ {} }} else {{ {} }}",
+             "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "sign": "sign({})",
+             "cast": "{}"},
+            names=lambda key: placed(listing, key),
+            tight=TIGHT,
+            enclosed=CHOICES,
+        )  # fmt: skip
+        self.host = Writing(
+            {**SIGNS, "power": "{}.powf({})", "real_power": "f64::powf({}, {})",
+             "sqrt": "{}.sqrt()", "round": "{} as Real", "remainder": "{} % {}",
+             "select": "if {} {{ {} }} else {{ {} }}",
+             "first": "if t == 1 {{ {} }} else {{ {} }}"},
+            names=self._read_by_host,
+            numbers=_number,
+            tight=TIGHT,
+            enclosed=CHOICES,
+        )  # fmt: skip
+
+    def _read_by_host(self, key: str) -> str:
+        if key in self.listing.hyper:
+            return f"h.{key}"
+        if key in dict(self.listing.numbers):
+            return self._double(f"{key}[0]")
+        return CLOCK.get(key, key)
+
+    def _double(self, text: str) -> str:
+        return text if self.listing.dtype == "float64" else f"f64::from({text})"
+
+    def sums(self, own: Sequence[str]) -> Text:
+        """Declare exact sums of nothing yet."""
+        return [f"let mut exact_{x} = ExactSum::default();" for x in own]
+
+    def add(self, own: str, tree: Tree) -> str:
+        """Add a term of one element."""
+        return f"exact_{own}.add({self._double(self.element(tree))});"
+
+    def total(self, own: str, zero: str = "") -> str:
+        """Declare a sum, rounded; `zero` is added where all its terms may be -0."""
+        return f"let {own} = exact_{own}.total(){zero};"
+
+    def along(self, own: str, zero: str = "") -> str:
+        """Declare a sum along rows or columns, rounded to the arrays' dtype as well."""
+        total = f"exact_{own}.total()"
+        return f"let {own} = {f'({total}{zero})' if zero else total} as Real;"
+
+    def count(self, own: str) -> str:
+        """Declare the number of a tensor's elements."""
+        return f"let {own} = theta.len() as f64;"
+
+    def counting(self, own: str) -> tuple[str, str]:
+        """Declare a count of nothing yet, and add a tensor's elements to it."""
+        return f"let mut {own} = 0.0;", f"{own} += theta.len() as f64;"
+
+    def scalar(self, own: str, tree: Tree) -> str:
+        """Declare what the host computes, rounded once."""
+        return f"let {own} = {self.host(Tree('round', (tree,)))};"
+
+    def line(self, line: Line) -> str:
+        """Declare a name, or write an element of an array."""
+        target = placed(self.listing, line.target) if line.array else f"let {line.target}"
+        return f"{target} = {self.element(line.tree)};"
+
+    def elements(self) -> str:
+        """Begin the loop over a tensor's elements."""
+        return "for i in 0..theta.len() {"
+
+    def loop(self, i: str, count: str) -> str:
+        """Begin a loop over matrices, rows or columns."""
+        return f"for {i} in 0..{count} {{"
+
+    def place(self) -> str:
+        """Declare the place `i` of the element in row y and column x of the matrix k."""
+        return f"let i = {PLACE};"
+
+    def tensors(self, read: Sequence[str], *, step: bool) -> Text:
+        """Begin the loop over a tree's tensors, with those of their arrays that are read."""
+        own = [x for x in self.listing.fields if x in read or x == "theta"]
+        rest = [] if len(own) == len(self.listing.fields) else [".."]
+        each = "tensors.iter_mut()" if step else "tensors.iter()"
+        return [f"for Tensor {{ {', '.join([*own, *rest])} }} in {each} {{"]
+
+    def kept(self, own: str) -> str:
+        """Write the new value of a slot of one number."""
+        return f"{own}[0] = {self.fresh(own)};"
 
 
 def _number(x: float) -> str:
     """Whole numbers as they are; what may have a method called says its type."""
     return repr(float(x)) if float(x).is_integer() else f"{float(x)!r}_f64"
-
-
-def _read(listing: Listing, key: str) -> str:
-    if key in dict(listing.numbers):
-        return _double(f"{key}[0]", listing)
-    return CLOCK.get(key, key)
-
-
-def _line(listing: Listing, line: Line) -> str:
-    target = f"{line.target}[i]" if line.array else f"let {line.target}"
-    return f"{target} = {_element(listing)(line.tree)};"
-
-
-def _element(listing: Listing) -> Writing:
-    return Writing(
-        {**SIGNS, "sqrt": "{}.sqrt()", "abs": "{}.abs()",
-         "where": "if {} {{ {} }} else {{ {} }}",
-         "maximum": "maximum({}, {})", "minimum": "minimum({}, {})", "sign": "sign({})",
-         "cast": "{}"},
-        names=lambda key: f"{key}[i]" if key in listing.arrays else key,
-        tight=TIGHT,
-        enclosed=CHOICES,
-    )  # fmt: skip

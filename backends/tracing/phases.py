@@ -80,7 +80,7 @@ def phases(
     new, kept = together([kernel.rounds(theta, g, slots, scalars(*values))], answer)[0]
     fields = (*names, *(name for name, kind in zip(kernel.slots, kinds, strict=True)
                         if kind == "scalar"))  # fmt: skip
-    return _split(recorder.nodes, fields, asked, (new, *kept), ("like", *kinds))
+    return split(recorder.nodes, fields, asked, (new, *kept), ("like", *kinds))
 
 
 def _sum(recorder: Recorder, number: int, k: int, asked: Sum) -> Symbol:
@@ -99,29 +99,30 @@ def sum_names(plan: Phases) -> list[str]:
     return [sum_name(i, k) for i, each in enumerate(plan.rounds) for k in range(len(each.over))]
 
 
-def _split(
+def split(
     nodes: Sequence[Node], fields: tuple[str, ...], asked: Sequence[Sequence[Sum]],
     results: Sequence[Symbol], kinds: Sequence[str],
 ) -> Phases:  # fmt: skip
+    """Return the phases of a graph: `results` are of `kinds`, "like", "scalar" or no part of it."""
     rounds = []
     for number, own in enumerate(asked):
         counts = tuple(isinstance(each, Count) for each in own)
         terms = [x.terms.index for x, counted in zip(own, counts, strict=True) if not counted]
         if not terms:
             raise TraceError("a round that only counts: count where something is summed")
-        program = _needed(nodes, terms, fields, terms=True)
+        program = needed(nodes, terms, fields, terms=True)
         rounds.append(Round(program, tuple(each.over for each in own), counts))
         fields = (*fields, *(sum_name(number, k) for k in range(len(own))))
     arrays = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "like"]
     numbers = [x.index for x, kind in zip(results, kinds, strict=True) if kind == "scalar"]
-    return Phases(tuple(rounds), _needed(nodes, arrays, fields),
-                  _needed(nodes, numbers, fields, terms=True))  # fmt: skip
+    return Phases(tuple(rounds), needed(nodes, arrays, fields),
+                  needed(nodes, numbers, fields, terms=True))  # fmt: skip
 
 
-def _needed(
+def needed(
     nodes: Sequence[Node], outputs: Sequence[int], fields: tuple[str, ...], *, terms: bool = False
 ) -> Program:
-    """The program of `outputs`: every array in its place, and what these need."""
+    """Return the program of `outputs`: every array in its place, and what these need."""
     need = {i for i, node in enumerate(nodes) if node.op == "array"}
     waiting = list(outputs)
     while waiting:
@@ -133,11 +134,12 @@ def _needed(
     kept: list[Node] = []
     for i in sorted(need):
         places[i] = len(kept)
-        kept.append(_placed(nodes[i], places))
+        kept.append(placed(nodes[i], places))
     return Program(tuple(kept), tuple(places[i] for i in outputs), fields, terms)
 
 
-def _placed(node: Node, places: dict[int, int]) -> Node:
+def placed(node: Node, places: dict[int, int]) -> Node:
+    """Return the node of a program whose operands are at `places`; a sum is a scalar of it."""
     if node.op == "sum":
         return Node("scalar", (), "weak", node.name)
     op = HOSTED.get(node.op, node.op) if node.dtype == "number" else node.op

@@ -186,6 +186,11 @@ class Symbol:
         """Return a slot of one number, which is one already."""
         return self
 
+    @staticmethod
+    def constant(value: Any) -> Any:
+        """Return a number as it is: it is recorded where it meets a symbol."""
+        return value
+
     def sqrt(self) -> "Symbol":
         """Record √ of a number (see `wdref.rules.choice`)."""
         return self.recorder.apply("sqrt", self)

@@ -156,8 +156,8 @@ class _Table:
             if not OWN.issuperset(missing):
                 what = f"mlx.optimizers.{optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it otherwise")
-            default = defaults(optimizer)[name] if missing else ()  # of a pair
-            values = [given.get(each, default[k] if missing else None)
+            default: Any = defaults(optimizer)[name] if missing else names  # of a pair
+            values = [given.get(each, default[k])
                       for k, each in enumerate(names)]  # fmt: skip
             found[name] = values if len(names) > 1 else values[0]
             if whose == f"-{names[0]}":

@@ -311,8 +311,8 @@ class _Table:
             if not OWN.issuperset(missing):
                 what = f"torch.optim.{self.optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it as another rule")
-            default = defaults(self.optimizer)[name] if missing else ()  # of a pair
-            values = tuple(given.get(each, default[k] if missing else None)
+            default: Any = defaults(self.optimizer)[name] if missing else names  # of a pair
+            values = tuple(given.get(each, default[k])
                            for k, each in enumerate(names))  # fmt: skip
             found[name] = values if isinstance(whose, tuple) else values[0]
             if whose == f"-{names[0]}":

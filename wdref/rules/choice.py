@@ -25,6 +25,15 @@ def constant(value: Any, like: Any) -> Any:
     return value if kind is None or isinstance(value, type(like)) else kind(value)
 
 
+def whole(t: Any, like: Any) -> Any:
+    """Return the step's number as a number of the kind of `like`; a symbol of it as it is.
+
+    >>> whole(4, 0.5) ** -0.5
+    0.5
+    """
+    return t if hasattr(t, "constant") else constant(float(t), like)
+
+
 def chosen(condition: Any, yes: Value, no: Value) -> Any:
     """Return the number of `yes` where `condition` holds, else that of `no`.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 from array_api_compat import array_namespace
 
 from ...sums import Count, Rounds, Sum
-from ..choice import constant, quotient, smaller
+from ..choice import constant, quotient, smaller, whole
 from ..contract import Asking, Dialect, Hyper, Scope, Shape, Sqrt, question, schedule_question
 from ..decay import (
     DECOUPLED,
@@ -125,7 +125,7 @@ class AdafactorDialect(Dialect):
         """Scalars of step `t` (from 1) under the multiplier `eta`; `before` is the last step's."""
         eta = read(self.schedule, eta, before)
         beta1 = None if self.momentum == "none" else h["beta1"]
-        beta2 = 1 - constant(float(t), h["power"]) ** (-h["power"])
+        beta2 = 1 - whole(t, h["power"]) ** (-h["power"])
         return AdafactorScalars(
             step=self._rho(h, t, eta, sqrt),
             beta1=beta1,
@@ -149,7 +149,7 @@ class AdafactorDialect(Dialect):
         """The step size ρ_t, before it is multiplied by RMS(θ)."""
         rate = h["learning_rate"]
         given = constant(1.0, rate) / LARGEST if self.rate == "constant" else eta * rate
-        return given if self.rate == "free" else smaller(given, 1 / sqrt(constant(float(t), rate)))
+        return given if self.rate == "free" else smaller(given, 1 / sqrt(whole(t, rate)))
 
     def recurrence(self) -> tuple[str, ...]:
         """The update rule in the paper's letters, one line a phase."""
