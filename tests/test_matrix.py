@@ -270,7 +270,8 @@ def test_no_dialect_is_without_words():
                 continue  # their ε, corrections and momenta are in their words and recurrences
             assert (found["eps"] is None) == (not hasattr(rule, "eps"))
             # MADGRAD's ε has one place, and is no question; a sign is divided by nothing
-            divided = getattr(rule, "base", "") != "lion"
+            signs = (getattr(rule, "base", "") == "lion", getattr(rule, "direction", "") == "sign")
+            divided = not any(signs)
             asked = hasattr(rule, "eps") or family == "madgrad"
             assert bool(found["denominator"]) == (asked and divided)
             assert bool(found["corrected"]) == (hasattr(rule, "bias") and divided)
