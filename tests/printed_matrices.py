@@ -11,7 +11,7 @@ import printed_runs
 from printed_runs import C, Program
 
 from wdref.backend import PLAIN, Leaf
-from wdref.backends.printers.javascript import print_javascript
+from wdref.backends.printers.languages.javascript import print_javascript
 from wdref.backends.printers.listing import Listing
 from wdref.engine.half_precision import Kernel
 from wdref.rules.shapes import slot_shape

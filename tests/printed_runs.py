@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 
-from wdref.backends.printers.c import print_c
-from wdref.backends.printers.javascript import print_javascript
+from wdref.backends.printers.languages.c import print_c
+from wdref.backends.printers.languages.javascript import print_javascript
+from wdref.backends.printers.languages.rust import print_rust
 from wdref.backends.printers.listing import Listing, listing
-from wdref.backends.printers.rust import print_rust
 from wdref.backends.printers.words import Words
 from wdref.conventions import CONVENTIONS
 from wdref.dialects import AdamDialect, MomentumDialect

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("psutil", reason="the benchmark needs the extra `bench`")
-from wdref.analysis.bench.cases import DTYPES, RULES, Case, arrays
+from wdref.analysis.bench.cases import CLIPPED, DTYPES, RULES, Case, arrays
 from wdref.analysis.bench.measure import ROOM, Sampling, measure
 from wdref.analysis.bench.peers import PEERS
 from wdref.analysis.bench.subjects import LIMIT, OWN, Absent, Step, Subject
@@ -49,6 +49,22 @@ def test_traffic_and_memory_are_those_of_the_arrays(rule, dtype):
     assert case.traffic() * 1000 == 2 * sum(sizes) - g.nbytes, "all but the gradient is written"
     assert {x.dtype.name for x in slots} == {"float32"}
     assert theta.dtype.name == g.dtype.name == dtype
+
+
+@pytest.mark.parametrize(
+    ("rule", "reads"),
+    [  # by their formulas: ‖θ‖ and ‖u‖ of a step of Adam's, ‖θ‖ and ‖g‖, ‖g‖, ‖g/√v‖
+        ("lamb", [("theta", "g", "m", "v")]),
+        ("lars", [("theta", "g")]),
+        ("novograd", [("g",)]),
+        ("stableadamw", [("g", "v")]),
+        ("adamw" + CLIPPED, [("g",)]),
+        ("adamw", []),
+        ("lion", []),
+    ],
+)
+def test_what_is_summed_is_read_before(rule, reads):
+    assert list(Case(rule, "float32", "1e2").reads) == reads
 
 
 def test_tensors_lie_apart_and_begin_at_a_line_of_the_cache():
@@ -258,7 +274,8 @@ def test_any_rule_can_be_measured(rule):
     """Its own arrays, no more, beside the limit; a peer that has it not says so."""
     pytest.importorskip("numba", reason="the limit needs the extra `fast`")
     case = Case(rule, "float32", "1e3")
-    assert case.traffic() == 12 + 8 * len(case.like)
+    before = 4 * sum(map(len, case.reads))  # for its sums
+    assert case.traffic() == 12 + 8 * len(case.like) + before
     left = after(case, OWN[0])
     assert {n: x.tobytes() for n, x in left.items()} == {
         n: x.tobytes() for n, x in arrays(case).runs.items()

@@ -141,7 +141,8 @@ def test_a_bad_option_is_one_line_and_costs_no_measurement(run, monkeypatch, arg
 
 def test_options_choose_the_cases():
     def chosen(device=None, **options):
-        empty = {"quick": False, "max_size": None, "rules": (), "dtypes": (), "layouts": ()}
+        empty = {"quick": False, "clip": False, "max_size": None,
+                 "rules": (), "dtypes": (), "layouts": ()}  # fmt: skip
         return list(bench_command._chosen({**empty, **options}, device))
 
     everything = {(r, d, x) for r in RULES for d in DTYPES for x in LAYOUTS}
@@ -153,6 +154,7 @@ def test_options_choose_the_cases():
     assert max(c.parameters for c in quick) == 1_000_000
     one = {"layouts": ("1e2",), "rules": ("adam",), "dtypes": ("float32",)}
     assert [c.device for c in chosen("a GPU", **one)] == ["cpu", "cuda"]
+    assert [c.rule for c in chosen(clip=True, **one)] == ["adam clipped"]
 
 
 @pytest.mark.parametrize("module", ["psutil", "matplotlib"])

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from wdref.conventions import dialect
 from wdref.oracle.targets.targets import TargetError, parse_options
 
-from .c import print_c
-from .javascript import print_javascript
-from .latex import print_latex
+from .languages.c import print_c
+from .languages.javascript import print_javascript
+from .languages.latex import print_latex
+from .languages.rust import print_rust
 from .listing import Listing, listing
-from .rust import print_rust
 from .words import Words
 
 PRINTERS: dict[str, Callable[[Listing, Words], str]] = {

@@ -2,11 +2,11 @@
 
 from collections.abc import Container, Sequence
 
+from ..expression import ATOM, LEVEL, SIGNS, Tree, Writing
+from ..parts import Line, Listing
+from ..words import Words, about
 from .body import Body
-from .expression import ATOM, LEVEL, SIGNS, Tree, Writing
 from .language import PLACE, Text, placed
-from .parts import Line, Listing
-from .words import Words, about
 
 SUFFIX = {"float32": "f", "float64": ""}
 TYPE = {"float32": "float", "float64": "double"}

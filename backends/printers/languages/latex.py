@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from wdref.rules.registry import families
 
-from .expression import ATOM, LEVEL, SIGNS, Tree, Writing, name
-from .parts import Listing, Summing
-from .words import Words
+from ..expression import ATOM, LEVEL, SIGNS, Tree, Writing, name
+from ..parts import Listing, Summing
+from ..words import Words
 
 CLOCK = {"t": "t", "eta": r"\eta_t", "eta_before": r"\eta_{t-1}", "rows": "n", "columns": "m"}
 COUNT = (r"n \, m", "n")  # of a matrix, of a tensor

@@ -6,9 +6,9 @@ of them before any is stepped; over a tensor's matrices, their rows and columns.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .expression import Tree, names
+from ..expression import Tree, names
+from ..parts import Line, Summing
 from .language import COUNT, Language, Text
-from .parts import Line, Summing
 
 AROUND = {"like": "yx", "row": "y", "column": "x", "matrix": ""}  # loops within that over matrices
 Scalars = Sequence[tuple[str, Tree]]

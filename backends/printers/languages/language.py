@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .expression import Tree
-from .parts import Line, Listing
+from ..expression import Tree
+from ..parts import Line, Listing
 
 Text = list[str]
 COUNT = {"k": "batch", "y": "rows", "x": "columns"}

@@ -6,11 +6,11 @@ JavaScript computes in float64. Rounding each result to float32 gives float32 ar
 
 from collections.abc import Sequence
 
+from ..expression import SIGNS, Tree, Writing, ops
+from ..parts import Line, Listing
+from ..words import Words, about
 from .body import Body
-from .expression import SIGNS, Tree, Writing, ops
 from .language import COUNT, PLACE, Text, placed
-from .parts import Line, Listing
-from .words import Words, about
 
 POWER = """
 // x^n for whole n in doubled precision: browsers' own ** differ in the last bit

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from ..expression import SIGNS, Tree, Writing
+from ..parts import Line, Listing
+from ..words import Words, about
 from .body import Body
-from .expression import SIGNS, Tree, Writing
 from .language import COUNT, PLACE, Text, placed
-from .parts import Line, Listing
-from .words import Words, about
 
 TYPE = {"float32": "f32", "float64": "f64"}
 HELPERS = {

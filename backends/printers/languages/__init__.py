@@ -1,0 +1,1 @@
+"""The languages that a listing is written in, and what their programs have in common."""
