@@ -13,25 +13,30 @@ import torch
 
 from ...conventions import dialect
 from ...engine.arithmetic import HALF
-from ...rules.shapes import check_gradients_alone
+from ...rules.clip import NORMS
+from ...rules.shapes import PARAMETERS, check_gradients_alone, scope_of, shapes_of
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
-from .step import WIDTHS, Array, Before, Rule
-from .tensors import dtype_of, gather, local, where_of
-from .watch import Batch, Departure, Hyper, Part, Watch
+from .step import WIDTHS, Array, Before, Rule, whole
+from .sums import Sums, check_watchable, joined, sums_of
+from .tensors import dtype_of, gather, local, number, stretches, where_of
+from .watch import Batch, Departure, Hyper, Part, Watch, clip_answer
 
 CLAIMS = {"AdamW": "adamw", "Adam": "adam", "SGD": "sgd"}
 
 
 @dataclass(frozen=True, eq=False)
 class _Taken:
-    """What the hook before a step took."""
+    """What the hook before a step took, or before the gradients were clipped."""
 
+    step: int
     leaves: Sequence[Leaf]
     groups: Sequence[Group]
     arrays: Sequence[Array]
+    sums: Mapping[str, Sums]
     scale: float
     skipped: bool
+    beside: float
 
 
 class TorchWatch(Watch):
@@ -48,22 +53,28 @@ class TorchWatch(Watch):
         hyper: Hyper | Sequence[Hyper] | None = None,
         slots: Mapping[str, str] | None = None,
         counter: str = "step",
+        clip: float | None = None,
+        clip_by: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.optimizer = optimizer
-        self._claim = claim or _claim_of(optimizer)
-        base = dialect(self._claim, convention, **(answers or {}))
-        check_gradients_alone(base, "a shadow of torch")
-        self._keys = Keys.of(base.family, slots, counter)
-        self._names = {id(p): name for name, p in names}
+        rule = None if claim else _rule_of(optimizer)
+        self._claim = claim or (rule.dialect.family if rule else _claim_of(optimizer))
         self._groups = Groups(
-            optimizer.param_groups, claim=self._claim, convention=convention,
-            answers=answers or {}, hyper=hyper,
+            optimizer.param_groups, claim=self._claim, convention=convention, hyper=hyper,
+            answers={**(answers or {}), **clip_answer(clip, clip_by)}, rule=rule, clip=clip,
         )  # fmt: skip
+        base = self._groups.base
+        check_gradients_alone(base, "a shadow of torch")
+        check_watchable(base)
+        own = {name: name for name in base.slots} if rule and slots is None else slots
+        self._keys = Keys.of(base, own, counter)
+        self._names = {id(p): name for name, p in names}
         self._first = 0  # t of the first step that was seen
         self._frame: FrameType | None = None
         self._taken: _Taken | None = None
+        self._early: _Taken | None = None  # before gradients were clipped
         self._handles = [
             optimizer.register_step_pre_hook(self._pre),
             optimizer.register_step_post_hook(self._post),
@@ -73,6 +84,20 @@ class TorchWatch(Watch):
         """Take the hooks away; what was found stays."""
         for handle in self._handles:
             handle.remove()
+
+    def unclipped(self, *, eps: float = 1e-6) -> None:
+        """Take the gradients as they are now, before they are clipped for the next step.
+
+        `eps` is added to their norm, as ``torch.nn.utils.clip_grad_norm_`` does. Without this call
+        the gradients are those that `step` gets, from an optimizer that clips by itself.
+        """
+        if self._groups.base.clip == "none":
+            raise ValueError('unclipped: this watch knows of no clip: clip=1.0, clip_by="tree"')
+        inside = self._frame is not None and _runs(self._frame, sys._getframe(1))
+        step = self.seen + (not inside)  # a closure is called by its step
+        self._first = self._first or self._begin()
+        if (step - 1) % self.every == 0:
+            self._early = self._take(step, eps)
 
     # -- hooks --------------------------------------------------------------------------------
 
@@ -84,11 +109,11 @@ class TorchWatch(Watch):
         self.seen += 1
         self._first = self._first or self._begin()
         if (self.seen - 1) % self.every:
-            self._groups.remember(optimizer.param_groups, self._t)
+            self._groups.remember(optimizer.param_groups, self._t(self.seen))
             return None
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
         if closure is None:
-            self._taken = self._take()
+            self._taken = self._take_now()
             return None
         watched = self._after(closure)  # the gradients come with it
         if "closure" in kwargs:
@@ -98,7 +123,7 @@ class TorchWatch(Watch):
     def _after(self, closure: Callable[[], Any]) -> Callable[[], Any]:
         def watched() -> Any:
             loss = closure()
-            self._taken = self._take()
+            self._taken = self._take_now()
             return loss
 
         return watched
@@ -110,10 +135,9 @@ class TorchWatch(Watch):
         if taken is not None:
             self._judge_step(taken)
 
-    @property
-    def _t(self) -> int:
+    def _t(self, step: int) -> int:
         """The step that functions of t are asked for: calls, from where the training began."""
-        return self._first + self.seen - 1
+        return self._first + step - 1
 
     def _begin(self) -> int:
         counts = (state.get(self._keys.counter, 0) for state in self.optimizer.state.values())
@@ -121,26 +145,62 @@ class TorchWatch(Watch):
 
     # -- before the step ----------------------------------------------------------------------
 
+    def _take_now(self) -> _Taken:
+        """What was taken before a clip, unless the step is skipped, or what is there now."""
+        early, self._early = self._early, None
+        if early is not None and early.step == self.seen and not self._skipped():
+            return early
+        return self._take(self.seen)
+
+    def _skipped(self) -> bool:
+        found = getattr(self.optimizer, "found_inf", None)
+        return found is not None and bool(found)
+
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not followed
-    def _take(self) -> _Taken:
+    def _take(self, step: int, beside: float = 0.0) -> _Taken:
         optimizer = self.optimizer
-        scale, found = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
-        skipped = found is not None and bool(found)
-        groups = self._groups.take(optimizer.param_groups, self._t)
-        where = cache(lambda size: where_of(size, self.sample, self.seen))
+        scale, skipped = getattr(optimizer, "grad_scale", None), self._skipped()
+        groups = self._groups.take(optimizer.param_groups, self._t(step))
+        where = cache(lambda size: where_of(size, self.sample, step))
         leaves = []
         for i, group in enumerate(optimizer.param_groups):
             for j, p in enumerate(group["params"]):
                 if self._can_judge(self._name(i, j, p), p):
                     leaves.append(self._leaf(self._name(i, j, p), p, i, groups[i], skipped, where))
         arrays = gather([pair for leaf in leaves for pair in self._given(leaf, groups)])
-        return _Taken(leaves, groups, arrays, 1.0 if scale is None else float(scale), skipped)
+        scale = 1.0 if scale is None else float(scale)
+        taken = _Taken(step, leaves, groups, arrays, {}, scale, skipped, beside)
+        return replace(taken, sums=self._sums(taken))
+
+    def _sums(self, taken: _Taken) -> dict[str, Sums]:
+        """Return the sums of whole tensors, for rules that look at more than an element."""
+        moving = [leaf for leaf in taken.leaves if leaf.moves]
+        rules = [(leaf, self._rule(leaf, taken)) for leaf in moving
+                 if scope_of(taken.groups[leaf.group].dialect) != "element"]  # fmt: skip
+        kept = [(leaf, rule) for leaf, rule in rules if rule is not None]
+        if len(kept) < len(moving) and any(scope_of(r.dialect) == "tree" for _, r in kept):
+            raise ValueError("a sum over all tensors has one that is not judged: see the notes")
+        tensors = [whole(rule, local(leaf.parameter).numel(), self._read(leaf, taken.groups))
+                   for leaf, rule in kept]  # fmt: skip
+        sums = sums_of(tensors, chain=self.chain)
+        return {leaf.name: own for (leaf, _), own in zip(kept, sums, strict=True)}
+
+    def _read(self, leaf: Leaf, groups: Sequence[Group]) -> list[Callable[[int, int], Array]]:
+        """Return what reads stretches of θ, g and the slots."""
+        group = groups[leaf.group]
+        p, d = leaf.parameter, group.dialect
+        rows = zip(self._keys.find(self._state(p), d), d.starts(group.hyper), shapes_of(d),
+                   strict=True)  # fmt: skip
+        slots = [_slot(p, x, start, kind) for x, start, kind in rows]
+        return [stretches(p), stretches(p.grad, group.sign), *slots]
 
     def _name(self, i: int, j: int, p: Any) -> str:
         own = self.optimizer.param_groups[i].get("param_names") or {}
         return self._names.get(id(p)) or (own[j] if own else f"param_groups[{i}]['params'][{j}]")
 
     def _can_judge(self, name: str, p: Any) -> bool:
+        if hasattr(p, "to_local") and scope_of(self._groups.base) != "element":
+            raise ValueError(f"{name} is in shards (DTensor): no part of it tells a whole sum")
         if p.grad is not None and p.grad.is_sparse:
             self.note(f"{name}: its sparse gradient is not judged")
             return False
@@ -165,7 +225,7 @@ class TorchWatch(Watch):
         """Gradient where there is one, parameter, slots."""
         grad = [leaf.parameter.grad] if leaf.moves else []
         tensors = [*grad, leaf.parameter, *self._slots(leaf, groups)]
-        return [(local(x), leaf.where) for x in tensors]
+        return [(local(x), _where(leaf, x)) for x in tensors]
 
     def _slots(self, leaf: Leaf, groups: Sequence[Group], *, now: bool = False) -> list[Any]:
         """Return those slots that existed before the step, or that exist now."""
@@ -185,7 +245,7 @@ class TorchWatch(Watch):
                 self._keys.check(leaf.name, state, taken.groups[leaf.group].dialect, shape)
         after = gather(
             [
-                (local(x), leaf.where)
+                (local(x), _where(leaf, x))
                 for leaf in taken.leaves
                 for x in (leaf.parameter, *self._slots(leaf, taken.groups, now=True))
             ]
@@ -202,27 +262,23 @@ class TorchWatch(Watch):
         for leaf in taken.leaves:
             group = taken.groups[leaf.group]
             g = next(old) * group.sign if leaf.moves else None
-            theta, *slots = self._filled(leaf, old, leaf.slots)
-            got = self._filled(leaf, new, self._exist(leaf, group))
+            theta, *slots = _filled(group, old, leaf.slots)
+            got = _filled(group, new, self._exist(leaf, group))
             if g is None:
                 others += self._resting(leaf, taken, (theta, *slots), got)
                 continue
-            rule = self._rule(leaf, group, taken.scale)
+            rule = self._rule(leaf, taken)
             if rule is not None:
-                rows[rule.key()].append((rule, leaf, (theta, g, slots), got))
+                given = theta, g, slots, taken.sums.get(leaf.name, ())
+                rows[rule.key()].append((rule, leaf, given, got))
         self.judge(self.seen, [_batch(row) for row in rows.values()], others)
 
     def _exist(self, leaf: Leaf, group: Group) -> tuple[bool, ...]:
         found = self._keys.find(self._state(leaf.parameter), group.dialect)
         return tuple(x is not None for x in found)
 
-    @staticmethod
-    def _filled(leaf: Leaf, arrays: Any, exist: Sequence[bool]) -> list[Array]:
-        """Parameters and slots; a slot that is not there yet is 0."""
-        theta = next(arrays)
-        return [theta, *(next(arrays) if there else np.zeros_like(theta) for there in exist)]
-
-    def _rule(self, leaf: Leaf, group: Group, scale: float) -> Rule | None:
+    def _rule(self, leaf: Leaf, taken: _Taken) -> Rule | None:
+        group = taken.groups[leaf.group]
         slots = self._slots(leaf, [group] * (leaf.group + 1), now=True)
         dtypes = [dtype_of(x) for x in (leaf.parameter, *slots)]
         dtypes += dtypes[:1] * (1 + len(group.dialect.slots) - len(dtypes))
@@ -237,8 +293,9 @@ class TorchWatch(Watch):
             group.hyper,
             t,
             tuple(dtypes),
-            scale=scale,
+            scale=taken.scale,
             narrow=group.narrow,
+            beside=taken.beside,
             compute="float32" if half and group.fused else "",  # as its kernels do
         )
         asked = _at(rule, group, group.hyper)
@@ -267,6 +324,35 @@ class TorchWatch(Watch):
 def _at(rule: Rule, group: Group, hyper: Mapping[str, float]) -> Rule:
     rate = hyper["learning_rate"]
     return replace(rule, hyper=hyper).at(rate, before=group.before, initial=group.initial)
+
+
+def _where(leaf: Leaf, x: Any) -> Any:
+    """Where a tensor is looked at; a number is looked at as it is."""
+    return leaf.where if local(x).numel() == local(leaf.parameter).numel() else None
+
+
+def _filled(group: Group, arrays: Any, exist: Sequence[bool]) -> list[Array]:
+    """Parameters and slots; one that is not there yet is what it begins with."""
+    theta = next(arrays)
+    starts = group.dialect.starts(group.hyper)
+    new = (theta if start == PARAMETERS else np.full_like(theta, start) for start in starts)
+    slots = (next(arrays) if there else x for x, there in zip(new, exist, strict=True))
+    return [theta, *(np.broadcast_to(x, theta.shape) for x in slots)]
+
+
+def _slot(p: Any, x: Any, start: Any, kind: str) -> Callable[[int, int], Array]:
+    """What reads a slot; one that is not there yet is what it begins with."""
+    if kind == "scalar":
+        return number(start if x is None else x)
+    if x is not None:
+        return stretches(x)
+    return stretches(p) if start == PARAMETERS else lambda i, j: np.full(j - i, float(start))
+
+
+def _rule_of(optimizer: Any) -> Any:
+    """The rule of a torch optimizer that is wdref's own."""
+    known = any(cls.__module__ == "wdref.interchange.torch" for cls in type(optimizer).__mro__)
+    return optimizer.rule if known else None
 
 
 def _claim_of(optimizer: Any) -> str:
@@ -298,5 +384,6 @@ def _batch(rows: Sequence[tuple[Rule, Leaf, Any, Sequence[Array]]]) -> Batch:
     slots = tuple(
         np.concatenate(column) for column in zip(*(given[2] for *_, given, _ in rows), strict=True)
     )
+    sums = joined([given[3] for *_, given, _ in rows], [len(leaf.index) for _, leaf, *_ in rows])
     after = [np.concatenate(column) for column in zip(*(row[3] for row in rows), strict=True)]
-    return Batch(rows[0][0], Before(theta, g, slots), after, parts)
+    return Batch(rows[0][0], Before(theta, g, slots, sums), after, parts)
