@@ -15,6 +15,7 @@ from ...conventions import dialect
 from ...engine.arithmetic import HALF
 from ...rules.clip import NORMS
 from ...rules.shapes import PARAMETERS, check_gradients_alone, scope_of, shapes_of
+from ..cases.case import rounded
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
 from .step import WIDTHS, Array, Before, Rule, whole
@@ -262,8 +263,8 @@ class TorchWatch(Watch):
         for leaf in taken.leaves:
             group = taken.groups[leaf.group]
             g = next(old) * group.sign if leaf.moves else None
-            theta, *slots = _filled(group, old, leaf.slots)
-            got = _filled(group, new, self._exist(leaf, group))
+            theta, *slots = _filled(leaf, group, old, leaf.slots)
+            got = _filled(leaf, group, new, self._exist(leaf, group))
             if g is None:
                 others += self._resting(leaf, taken, (theta, *slots), got)
                 continue
@@ -331,11 +332,19 @@ def _where(leaf: Leaf, x: Any) -> Any:
     return leaf.where if local(x).numel() == local(leaf.parameter).numel() else None
 
 
-def _filled(group: Group, arrays: Any, exist: Sequence[bool]) -> list[Array]:
+def _start(p: Any, start: float) -> float:
+    """The number that a slot begins with, in the parameter's dtype or a half one's float32."""
+    dtype = dtype_of(p)
+    return float(rounded(np.array([start]), "float32" if dtype in HALF else dtype)[0])
+
+
+def _filled(leaf: Leaf, group: Group, arrays: Any, exist: Sequence[bool]) -> list[Array]:
     """Parameters and slots; one that is not there yet is what it begins with."""
     theta = next(arrays)
     starts = group.dialect.starts(group.hyper)
-    new = (theta if start == PARAMETERS else np.full_like(theta, start) for start in starts)
+    new = (theta if start == PARAMETERS
+           else np.full_like(theta, start and _start(leaf.parameter, start))
+           for start in starts)  # fmt: skip
     slots = (next(arrays) if there else x for x, there in zip(new, exist, strict=True))
     return [theta, *(np.broadcast_to(x, theta.shape) for x in slots)]
 
@@ -343,10 +352,10 @@ def _filled(group: Group, arrays: Any, exist: Sequence[bool]) -> list[Array]:
 def _slot(p: Any, x: Any, start: Any, kind: str) -> Callable[[int, int], Array]:
     """What reads a slot; one that is not there yet is what it begins with."""
     if kind == "scalar":
-        return number(start if x is None else x)
+        return number(_start(p, start) if x is None else x)
     if x is not None:
         return stretches(x)
-    return stretches(p) if start == PARAMETERS else lambda i, j: np.full(j - i, float(start))
+    return stretches(p) if start == PARAMETERS else lambda i, j: np.full(j - i, _start(p, start))
 
 
 def _rule_of(optimizer: Any) -> Any:
