@@ -1,7 +1,8 @@
 """The shadow of an optax transformation: one that takes its place, and tells a watch what it did.
 
 What is looked at is gathered inside the compiled step; the host gets it by `io_callback`, under a
-`lax.cond` in steps that are not watched. Nothing comes back from it.
+`lax.cond` in steps that are not watched. Nothing comes back from it. Of a rule that looks at more
+than an element the host gets whole tensors: what a step is given.
 """
 
 from collections import defaultdict
@@ -14,16 +15,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from numpy.typing import NDArray
 from jax.experimental import io_callback
 
 from ...conventions import dialect
 from ...engine.arithmetic import Primitives, all_narrow
 from ...rules.contract import Dialect
-from ...rules.shapes import check_gradients_alone
-from .step import WIDTHS, Array, Before, Rule
-from .watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
+from ...rules.shapes import check_gradients_alone, scope_of
+from ...states.slots import words_of
+from .step import WIDTHS, Array, Before, Rule, whole
+from .sums import Sums, check_watchable, joined, sums_of
+from .watch import Batch, Departure, Hyper, Part, Watch, check_names, clip_answer, sampled
 
-SLOTS = {"m": ("mu", "trace"), "v": ("nu",), "v_max": ("nu_max",), "t": ("count",)}
+SLOTS = {"m": "mu trace", "v": "nu", "v_max": "nu_max", "t": "count"}
+Fields = Mapping[str, Sequence[str]]  # what optax calls a slot, - before it where it is negated
 WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's
 PRIMITIVES = Primitives(sqrt=2.0, divide=2.0, flush=True)  # XLA's, on the CPU
 
@@ -46,6 +51,23 @@ class _Plan:
     dialect: Dialect
     counted: bool
 
+    @property
+    def whole(self) -> bool:
+        """Whether the host is handed whole tensors."""
+        return scope_of(self.dialect) != "element"
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One leaf of a step that the host looks at: `index` are the coordinates."""
+
+    i: int
+    rule: Rule
+    index: NDArray[np.int64]
+    before: Before
+    after: Sequence[Array]
+    tensors: Sequence[Any]  # θ, g and the slots before the step, as they came
+
 
 class OptaxWatch(Watch):
     """A watch on an optax transformation, and what it knows of its claim."""
@@ -59,18 +81,24 @@ class OptaxWatch(Watch):
         mask: Any = None,
         answers: Mapping[str, Any] | None = None,
         slots: Callable[[Any], Mapping[str, Any]] | None = None,
+        clip: float | None = None,
+        clip_by: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         if claim is None:
             raise ValueError('optax does not say what a transformation is: claim="adamw"')
-        self.base: Any = dialect(claim, convention, **(answers or {}))
+        given = {**(answers or {}), **clip_answer(clip, clip_by)}
+        self.base: Any = dialect(claim, convention, **given)
         check_gradients_alone(self.base, "a shadow of optax")
-        self.hyper, self.mask, self.find = dict(check_names(hyper or {})), mask, slots or _found
+        check_watchable(self.base)
+        self.hyper = dict(check_names(hyper or {}, self.base.hyper))
+        self.hyper |= {} if clip is None else {"clip": float(clip)}
+        self.mask, self.find = mask, slots or partial(_found, _fields_of(self.base))
 
     def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:
         """Work out what a step of these shapes is to compute; runs while it is traced."""
-        own = {name for name in ("m", "v", "v_max") if slots.get(name)}
+        own = {name for name in ("v_max", *self.base.slots) if slots.get(name)}
         d = self.base
         if d.family == "adam" and "v_max" in own and d.amsgrad == "none":
             d = replace(d, amsgrad="hat")  # optax keeps the maximum of what is corrected
@@ -88,6 +116,12 @@ class OptaxWatch(Watch):
         leaves = _leaves(params)
         decays = _leaves(self._decays(params))
         kept = [name for name in leaves if all(name in slots[s] for s in d.slots)]
+        lost = [name for name in leaves if name not in kept]
+        if lost and scope_of(d) == "tree":
+            raise ValueError(
+                f"a sum over all tensors has {', '.join(lost)}, of which the state has no "
+                f"{', '.join(d.slots)}: give slots, a function that finds them"
+            )
         return _Plan(
             kept,
             [jnp.shape(leaves[name]) for name in kept],
@@ -118,18 +152,37 @@ class OptaxWatch(Watch):
         self.seen = max(self.seen, step)
         said = {**fixed, **{name: float(x) for name, x in seen["numbers"].items()}}
         t = int(seen["t"]) + 1
+        leaves = [self._seen(plan, i, seen["leaves"][i], self._rule(plan, i, said, t), step)
+                  for i in range(len(plan.names)) if self._can_judge(plan, i)]  # fmt: skip
+        if plan.whole:
+            tensors = [whole(x.rule, x.tensors[0].size, list(map(_stretches, x.tensors)))
+                       for x in leaves]  # fmt: skip
+            sums: Sequence[Sums] = sums_of(tensors, chain=self.chain)
+        else:
+            sums = [()] * len(leaves)
         rows: dict[Any, list[Any]] = defaultdict(list)
-        for i in range(len(plan.names)):
-            if set(plan.dtypes[i]) - set(WIDTHS) or not np.prod(plan.shapes[i]):
-                continue
-            theta, g, new, *slots = (np.asarray(x).astype(np.float64) for x in seen["leaves"][i])
-            half = len(slots) // 2
-            rule = self._rule(plan, i, said, t)
-            given = Before(theta, g, tuple(slots[:half]))
-            rows[rule.key()].append((i, rule, given, [new, *slots[half:]]))
-        batches = [_batch(plan, row, self.sample, step) for row in rows.values()]
+        for leaf, own in zip(leaves, sums, strict=True):
+            rows[leaf.rule.key()].append((leaf, own))
+        batches = [_batch(plan, row) for row in rows.values()]
         others = self._counter(plan, step, t, int(seen["t_after"]))
         self.judge(step, batches, [*self._beginning(plan, step, t), *others])
+
+    def _can_judge(self, plan: _Plan, i: int) -> bool:
+        other = set(plan.dtypes[i]) - set(WIDTHS)
+        if other and scope_of(plan.dialect) == "tree":
+            raise ValueError(f"{plan.names[i]}: {', '.join(sorted(other))} in a sum of all tensors")
+        return not other and bool(np.prod(plan.shapes[i]))
+
+    def _seen(self, plan: _Plan, i: int, arrays: Any, rule: Rule, step: int) -> _Seen:
+        """Take apart what came of a leaf: θ, g and the slots before the step, then what it gave."""
+        index = sampled(int(np.prod(plan.shapes[i])), self.sample, step)
+        count = 2 + len(plan.dialect.slots)
+        values = [np.asarray(x) for x in arrays]
+        tensors = values[:count]
+        small = [x[index] if plan.whole and x.size > 1 else x for x in tensors]
+        theta, g, *slots = (_spread(x, len(index)) for x in small)
+        after = [_spread(x, len(index)) for x in values[count:]]
+        return _Seen(i, rule, index, Before(theta, g, tuple(slots)), after, tensors)
 
     def _rule(self, plan: _Plan, i: int, said: Mapping[str, float], t: int) -> Rule:
         hyper = {name: said.get(name, 0.0) for name in plan.dialect.hyper}
@@ -240,39 +293,57 @@ def _observe(watch: OptaxWatch, state: ShadowState, given: Any, updates: Any, ne
 def _looked(
     watch: OptaxWatch, plan: _Plan, name: str, step: Any, trees: Any, before: Any, after: Any
 ) -> list[Any]:
-    """θ, g, the new θ, the slots before and after, where they are looked at."""
+    """θ, g and the slots before the step, whole where that is asked; then θ and slots after it."""
     theta, g, u = (tree[name] for tree in trees)
     index = sampled(jnp.size(theta), watch.sample, step)
-    theta, g, u = (jnp.ravel(x)[index] for x in (theta, g, u))
-    new = jnp.asarray(theta + u).astype(theta.dtype)  # as optax.apply_updates does
-    slots = [state[s][name] for state in (before, after) for s in plan.dialect.slots]
-    return [theta, g, new, *(jnp.ravel(x)[index] for x in slots)]
+
+    def there(x: Any) -> Any:
+        return jnp.ravel(x)[index] if jnp.size(x) == jnp.size(theta) else jnp.ravel(x)
+
+    new = jnp.asarray(there(theta) + there(u)).astype(theta.dtype)  # as optax.apply_updates does
+    old, now = ([state[s][name] for s in plan.dialect.slots] for state in (before, after))
+    given = [(jnp.ravel if plan.whole else there)(x) for x in (theta, g, *old)]
+    return [*given, new, *map(there, now)]
 
 
 # -- states ---------------------------------------------------------------------------------------
 
 
-def _found(state: Any) -> dict[str, Any]:
+def _fields_of(d: Dialect) -> Fields:
+    """What optax calls the slots of a rule, where it has it."""
+    known = {name: tuple(words.split()) for name, words in SLOTS.items()}
+    theirs = words_of(d, "optax").slots if d.slots else {}
+    return known | {name: (word,) for name, word in theirs.items()}
+
+
+def _found(fields: Fields, state: Any) -> dict[str, Any]:
     """Find optax's own states, whatever they are wrapped in; several, of groups, are joined."""
     found: dict[str, Any] = {}
-    for part in _parts(state):
-        for name, fields in SLOTS.items():
-            for f in fields:
+    for part in _parts(fields, state):
+        if isinstance(getattr(part, "slots", None), Mapping):  # wdref's own transformation
+            return {**part.slots, "t": part.count}
+        for name, words in fields.items():
+            for word in words:
+                f = word.removeprefix("-")
                 if f in part._fields and (name != "t" or "mu" in part._fields):
-                    found.setdefault(name, []).append(getattr(part, f))
+                    value = getattr(part, f)
+                    value = jax.tree.map(jnp.negative, value) if word != f else value
+                    found.setdefault(name, []).append(value)
     return found
 
 
-def _parts(state: Any) -> Iterator[Any]:
-    """Yield the named tuples in `state` that hold moments."""
-    if {"mu", "trace"} & set(getattr(state, "_fields", ())):
+def _parts(fields: Fields, state: Any) -> Iterator[Any]:
+    """Yield the named tuples in `state` that hold slots."""
+    names = {word.removeprefix("-") for name, words in fields.items() if name != "t"
+             for word in words}  # fmt: skip
+    if (names | {"slots"}) & set(getattr(state, "_fields", ())):
         yield state
     elif isinstance(state, tuple | list):
         for child in state:
-            yield from _parts(child)
+            yield from _parts(fields, child)
     elif isinstance(state, Mapping):
         for child in state.values():
-            yield from _parts(child)
+            yield from _parts(fields, child)
 
 
 def _slots(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -310,19 +381,31 @@ def _dtype(x: Any) -> str:
     return str(jnp.asarray(x).dtype)
 
 
-def _batch(plan: _Plan, rows: Sequence[tuple[int, Rule, Any, Any]], n: int, step: int) -> Batch:
-    """Put the leaves of one rule behind one another."""
-    parts, end = [], 0
-    for i, *_ in rows:
-        index = sampled(int(np.prod(plan.shapes[i])), n, step)
-        parts.append(Part(plan.names[i], end, end + len(index), index, plan.shapes[i]))
-        end += len(index)
+def _stretches(x: Array) -> Callable[[int, int], Array]:
+    """Return what reads a stretch of a tensor; a number stands for each of them."""
+    if x.size == 1:
+        return lambda start, stop: x.reshape(1).astype(np.float64)
+    return lambda start, stop: x[start:stop].astype(np.float64)
 
-    def joined(columns: Any) -> Array:
+
+def _spread(x: Array, n: int) -> Array:
+    return np.broadcast_to(x.astype(np.float64).reshape(-1), (n,))
+
+
+def _batch(plan: _Plan, rows: Sequence[tuple[_Seen, Sums]]) -> Batch:
+    """Put the leaves of one rule behind one another."""
+    leaves = [leaf for leaf, _ in rows]
+    counts = [len(leaf.index) for leaf in leaves]
+    ends = np.cumsum(counts).tolist()
+    parts = [Part(plan.names[x.i], end - n, end, x.index, plan.shapes[x.i])
+             for x, n, end in zip(leaves, counts, ends, strict=True)]  # fmt: skip
+
+    def joint(columns: Any) -> Array:
         return np.concatenate(list(columns))
 
-    given = [row[2] for row in rows]
-    slots = tuple(joined(x) for x in zip(*(b.slots for b in given), strict=True))
-    before = Before(joined(b.theta for b in given), joined(b.g for b in given), slots)
-    after = [joined(column) for column in zip(*(row[3] for row in rows), strict=True)]
-    return Batch(rows[0][1], before, after, parts)
+    given = [leaf.before for leaf in leaves]
+    slots = tuple(joint(x) for x in zip(*(b.slots for b in given), strict=True))
+    sums = joined([own for _, own in rows], counts)
+    before = Before(joint(b.theta for b in given), joint(b.g for b in given), slots, sums)
+    after = [joint(column) for column in zip(*(leaf.after for leaf in leaves), strict=True)]
+    return Batch(rows[0][0].rule, before, after, parts)
