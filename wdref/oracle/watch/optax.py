@@ -23,6 +23,7 @@ from ...engine.arithmetic import Primitives, all_narrow
 from ...rules.contract import Dialect
 from ...rules.shapes import check_gradients_alone, scope_of
 from ...states.slots import words_of
+from .name_whole import KEPT, Kept
 from .step import WIDTHS, Array, Before, Rule, whole
 from .sums import Sums, check_watchable, joined, sums_of
 from .watch import Batch, Departure, Hyper, Part, Watch, check_names, clip_answer, sampled
@@ -163,7 +164,8 @@ class OptaxWatch(Watch):
         rows: dict[Any, list[Any]] = defaultdict(list)
         for leaf, own in zip(leaves, sums, strict=True):
             rows[leaf.rule.key()].append((leaf, own))
-        batches = [_batch(plan, row) for row in rows.values()]
+        tree = _kept(plan, leaves)
+        batches = [replace(_batch(plan, row), tree=tree) for row in rows.values()]
         others = self._counter(plan, step, t, int(seen["t_after"]))
         self.judge(step, batches, [*self._beginning(plan, step, t), *others])
 
@@ -386,6 +388,15 @@ def _stretches(x: Array) -> Callable[[int, int], Array]:
     if x.size == 1:
         return lambda start, stop: x.reshape(1).astype(np.float64)
     return lambda start, stop: x[start:stop].astype(np.float64)
+
+
+def _kept(plan: _Plan, leaves: Sequence[_Seen]) -> list[Kept]:
+    """The tensors of a step whole, where they are few numbers, so that a departure has a name."""
+    if not plan.whole or sum(x.size for leaf in leaves for x in leaf.tensors) > KEPT:
+        return []
+    rows = [[_spread(x, leaf.tensors[0].size) for x in leaf.tensors] for leaf in leaves]
+    return [Kept(plan.names[leaf.i], leaf.rule, Before(theta, g, tuple(slots)))
+            for leaf, (theta, g, *slots) in zip(leaves, rows, strict=True)]  # fmt: skip
 
 
 def _spread(x: Array, n: int) -> Array:

@@ -18,6 +18,7 @@ from ...rules.shapes import PARAMETERS, check_gradients_alone, scope_of, shapes_
 from ..cases.case import rounded
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
+from .name_whole import KEPT, Kept
 from .step import WIDTHS, Array, Before, Rule, whole
 from .sums import Sums, check_watchable, joined, sums_of
 from .tensors import dtype_of, gather, local, number, stretches, where_of
@@ -35,6 +36,7 @@ class _Taken:
     groups: Sequence[Group]
     arrays: Sequence[Array]
     sums: Mapping[str, Sums]
+    tree: Sequence[Kept]
     scale: float
     skipped: bool
     beside: float
@@ -170,21 +172,28 @@ class TorchWatch(Watch):
                     leaves.append(self._leaf(self._name(i, j, p), p, i, groups[i], skipped, where))
         arrays = gather([pair for leaf in leaves for pair in self._given(leaf, groups)])
         scale = 1.0 if scale is None else float(scale)
-        taken = _Taken(step, leaves, groups, arrays, {}, scale, skipped, beside)
-        return replace(taken, sums=self._sums(taken))
+        taken = _Taken(step, leaves, groups, arrays, {}, (), scale, skipped, beside)
+        return self._summed(taken)
 
-    def _sums(self, taken: _Taken) -> dict[str, Sums]:
-        """Return the sums of whole tensors, for rules that look at more than an element."""
+    def _summed(self, taken: _Taken) -> _Taken:
+        """Add the sums of whole tensors, for rules that look at more than an element."""
         moving = [leaf for leaf in taken.leaves if leaf.moves]
         rules = [(leaf, self._rule(leaf, taken)) for leaf in moving
                  if scope_of(taken.groups[leaf.group].dialect) != "element"]  # fmt: skip
         kept = [(leaf, rule) for leaf, rule in rules if rule is not None]
         if len(kept) < len(moving) and any(scope_of(r.dialect) == "tree" for _, r in kept):
             raise ValueError("a sum over all tensors has one that is not judged: see the notes")
-        tensors = [whole(rule, local(leaf.parameter).numel(), self._read(leaf, taken.groups))
-                   for leaf, rule in kept]  # fmt: skip
+        sizes = [local(leaf.parameter).numel() for leaf, _ in kept]
+        reads = [self._read(leaf, taken.groups) for leaf, _ in kept]
+        tree: list[Kept] = []
+        if sum(n * len(own) for n, own in zip(sizes, reads, strict=True)) <= KEPT:
+            tree = [_kept(leaf.name, rule, n, own)
+                    for (leaf, rule), n, own in zip(kept, sizes, reads, strict=True)]  # fmt: skip
+        tensors = [whole(rule, n, own)
+                   for (_, rule), n, own in zip(kept, sizes, reads, strict=True)]  # fmt: skip
         sums = sums_of(tensors, chain=self.chain)
-        return {leaf.name: own for (leaf, _), own in zip(kept, sums, strict=True)}
+        named = {leaf.name: own for (leaf, _), own in zip(kept, sums, strict=True)}
+        return replace(taken, sums=named, tree=tree)
 
     def _read(self, leaf: Leaf, groups: Sequence[Group]) -> list[Callable[[int, int], Array]]:
         """Return what reads stretches of θ, g and the slots."""
@@ -272,7 +281,8 @@ class TorchWatch(Watch):
             if rule is not None:
                 given = theta, g, slots, taken.sums.get(leaf.name, ())
                 rows[rule.key()].append((rule, leaf, given, got))
-        self.judge(self.seen, [_batch(row) for row in rows.values()], others)
+        batches = [replace(_batch(row), tree=taken.tree) for row in rows.values()]
+        self.judge(self.seen, batches, others)
 
     def _exist(self, leaf: Leaf, group: Group) -> tuple[bool, ...]:
         found = self._keys.find(self._state(leaf.parameter), group.dialect)
@@ -356,6 +366,12 @@ def _slot(p: Any, x: Any, start: Any, kind: str) -> Callable[[int, int], Array]:
     if x is not None:
         return stretches(x)
     return stretches(p) if start == PARAMETERS else lambda i, j: np.full(j - i, _start(p, start))
+
+
+def _kept(name: str, rule: Rule, size: int, read: Sequence[Callable[[int, int], Array]]) -> Kept:
+    """A tensor of few numbers, whole, so that a departure has a name."""
+    theta, g, *slots = (np.broadcast_to(x(0, size), (size,)) for x in read)
+    return Kept(name, rule, Before(theta, g, tuple(slots)))
 
 
 def _rule_of(optimizer: Any) -> Any:

@@ -17,6 +17,7 @@ from ...backend import load
 from ...common.checks import check_count, check_number
 from ..judge.verdict import LIMIT
 from .name import closest
+from .name_whole import Kept, Tree
 from .step import Array, Before, Certified, Rule, certify
 from .sums import CHAIN
 
@@ -88,6 +89,7 @@ class Batch:
     before: Before
     after: Sequence[Array | None]
     parts: Sequence[Part]
+    tree: Sequence[Kept] = ()  # all tensors of the step, whole, where they are kept
 
 
 def check_names(hyper: Hyper, own: Sequence[str] = ()) -> Hyper:
@@ -294,9 +296,9 @@ def _worst(ratio: Array) -> float:
 
 def _named(batch: Batch, part: Part, certified: Sequence[Certified], counts: set[int]) -> str:
     cut = slice(part.start, part.stop)
-    before = Before(
-        batch.before.theta[cut], batch.before.g[cut], tuple(x[cut] for x in batch.before.slots)
-    )
+    before = batch.before.at(cut)
+    own = [i for i, kept in enumerate(batch.tree) if kept.name == part.leaf]
+    tree = Tree(batch.tree, own[0], part.places) if own else None
     after = [None if x is None else x[cut] for x in batch.after]
     mine = [Certified(c.high[cut], c.error[cut], c.radius[cut]) for c in certified]
-    return closest(batch.rule, before, after, mine, counts=counts)
+    return closest(batch.rule, before, after, mine, counts=counts, tree=tree)
