@@ -195,7 +195,8 @@ class Later(Bounds):
     __slots__ = ("_kind", "_read", "_values")
 
     def __init__(self, read: Callable[[], Array], kind: Any, rounds: Rounds) -> None:
-        self._read, self._kind, self._values = read, kind, None
+        self._read, self._kind = read, kind
+        self._values: Array | None = None
         self.rad, self.rounds, self.difference = None, rounds, False
 
     @property

@@ -24,7 +24,7 @@ from .sums import begun
 
 KEPT = 1 << 20  # numbers of a step that are kept; those of more are not named
 LEFT_OUT = 16  # tensors of which it is tried whether a sum was made without them
-Alter = Callable[[Any, int, int], Any]  # (the asked, the tensor, the place in the round)
+Other = Callable[[Any, Any], Any]  # (what is asked, its answers) -> other answers
 
 
 class Kept(NamedTuple):
@@ -55,7 +55,7 @@ class Tree:
         self,
         d: Any,
         change: Callable[[Kept], Kept] = lambda kept: kept,
-        alter: "Callable[[Any], Any]" = answered,
+        alter: Callable[[Any], Any] = answered,
     ) -> tuple[Array, ...]:
         """Evaluate `d` in floats, at the places; a slot that the state has not begins at 0."""
         alone = scope_of(d) != "tree"
@@ -84,8 +84,8 @@ def _given(d: Any, kept: Kept) -> tuple[Any, ...]:
     s = Remembering(d).scalars(rule.hyper, rule.t, rule.eta, before=rule.before)
     have = dict(zip(rule.dialect.slots, before.slots, strict=True))
     kinds = getattr(d, "shapes", ())
-    slots = [have.get(name, np.zeros_like(before.theta)) for name in d.slots]
-    slots = [float(x[0]) if kind == "scalar" else x for x, kind in zip(slots, kinds, strict=True)]
+    arrays = [have.get(name, np.zeros_like(before.theta)) for name in d.slots]
+    slots = [float(x[0]) if kind == "scalar" else x for x, kind in zip(arrays, kinds, strict=True)]
     return before.theta, before.g / rule.scale, tuple(slots), s
 
 
@@ -152,20 +152,11 @@ def _dialects(claim: Any, given: frozenset[str]) -> tuple[Any, ...]:
 
 def _of_sums(tree: Tree, d: Any) -> Iterator[Told]:
     """Yield the claim with one of its sums made otherwise."""
-    asked: list[list[str]] = []
-    tree.run(d, alter=partial(_noted, asked))
-    for round_, kinds in enumerate(asked):
-        for k, over in enumerate(kinds):
-            if over in ("tensor", "tree"):
-                which = "" if len(kinds) == 1 else f" in sum {k + 1} of {len(kinds)}"
-                for words, other in OTHER.items():
-                    answer = partial(_altered, [round_], k, partial(_each, other, tree))
-                    yield Told(words + which, 0.9, tree.run(d, alter=answer))
-            if over == "tree":
-                for i, kept in enumerate(tree.tensors[:LEFT_OUT]):
-                    answer = partial(_altered, [round_], k, partial(_without, i))
-                    words = f"a sum over the tree without {kept.name}"
-                    yield Told(words, 0.95, tree.run(d, alter=answer))
+    rounds: list[list[str]] = []
+    tree.run(d, alter=partial(_noted, rounds))
+    for i, kinds in enumerate(rounds):
+        for words, other in _otherwise(tree, kinds):
+            yield Told(words, 1.1, tree.run(d, alter=partial(_altered, [i], other)))
 
 
 def _noted(into: list[list[str]], asked: Any) -> Any:
@@ -173,27 +164,54 @@ def _noted(into: list[list[str]], asked: Any) -> Any:
     return answered(asked)
 
 
-def _altered(left: list[int], k: int, other: Callable[[Any, int], Any], asked: Any) -> Any:
-    """Answer as it ought to be, but for the sum `k` of the round after `left` ones."""
-    answers = answered(asked)
+def _altered(left: list[int], other: Other, asked: Any) -> Any:
+    """Answer as it ought to be, but for the round after `left` ones."""
     left[0] -= 1
-    if left[0] != -1:
-        return answers
-    changed = other(asked, k)
-    return [[changed[i] if j == k else x for j, x in enumerate(own)]
-            for i, own in enumerate(answers)]  # fmt: skip
+    return other(asked, answered(asked)) if left[0] == -1 else answered(asked)
 
 
-def _each(other: Callable[[Array], float], tree: Tree, asked: Any, k: int) -> list[float]:
+def _otherwise(tree: Tree, kinds: Sequence[str]) -> Iterator[tuple[str, Other]]:
+    """Yield in words what a round may answer instead; `kinds` are what it sums over."""
+    sums = [k for k, over in enumerate(kinds) if over in ("tensor", "tree")]
+    if len(sums) == 2:
+        yield "a ratio of 1", partial(_taken, (1, 1))
+        yield "a ratio upside down", partial(_taken, (1, 0))
+    for k in sums:
+        which = f" in sum {k + 1} of {len(kinds)}" if len(sums) > 1 else ""
+        for words, other in OTHER.items():
+            yield words + which, partial(_each, other, k)
+        for words, own in (("the gradient's norm", "g"), ("the parameters' norm", "theta")):
+            yield words + which, partial(_of_array, tree, own, k)
+        for i, kept in enumerate(tree.tensors[:LEFT_OUT] if kinds[k] == "tree" else ()):
+            yield f"a sum over the tree without {kept.name}", partial(_without, i, k)
+
+
+def _put(answers: Any, k: int, column: Sequence[float]) -> list[list[Any]]:
+    return [[new if j == k else x for j, x in enumerate(own)]
+            for own, new in zip(answers, column, strict=True)]  # fmt: skip
+
+
+def _taken(order: tuple[int, int], asked: Any, answers: Any) -> Any:
+    return [[own[i] for i in order] for own in answers]
+
+
+def _each(other: Callable[[Array], float], k: int, asked: Any, answers: Any) -> Any:
     terms = [np.asarray(own[k].terms).reshape(-1) for own in asked]
     if asked[0][k].over == "tree":
-        return [other(np.concatenate(terms))] * len(terms)
-    return [other(x) for x in terms]
+        terms = [np.concatenate(terms)] * len(terms)
+    return _put(answers, k, [other(x) for x in terms])
 
 
-def _without(i: int, asked: Any, k: int) -> list[float]:
-    kept = [float(np.sum(own[k].terms)) for j, own in enumerate(asked) if j != i]
-    return [float(sum(kept))] * len(asked)
+def _of_array(tree: Tree, name: str, k: int, asked: Any, answers: Any) -> Any:
+    tensors = tree.tensors if len(asked) > 1 else [tree.tensors[tree.own]]
+    squares = [float(np.sum(getattr(kept.before, name) ** 2)) for kept in tensors]
+    whole = asked[0][k].over == "tree"
+    return _put(answers, k, [sum(squares)] * len(asked) if whole else squares)
+
+
+def _without(i: int, k: int, asked: Any, answers: Any) -> Any:
+    kept = sum(float(np.sum(own[k].terms)) for j, own in enumerate(asked) if j != i)
+    return _put(answers, k, [kept] * len(asked))
 
 
 OTHER: dict[str, Callable[[Array], float]] = {

@@ -6,7 +6,7 @@ than an element the host gets whole tensors: what a step is given.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -15,22 +15,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from numpy.typing import NDArray
 from jax.experimental import io_callback
+from numpy.typing import NDArray
 
 from ...conventions import dialect
 from ...engine.arithmetic import Primitives, all_narrow
 from ...rules.contract import Dialect
 from ...rules.shapes import check_gradients_alone, scope_of
-from ...states.slots import words_of
 from .name_whole import KEPT, Kept
+from .optax_states import fields_of, injected, leaves_of, slots_in, slots_of
 from .step import WIDTHS, Array, Before, Rule, whole
 from .sums import Sums, check_watchable, joined, sums_of
 from .watch import Batch, Departure, Hyper, Part, Watch, check_names, clip_answer, sampled
 
-SLOTS = {"m": "mu trace", "v": "nu", "v_max": "nu_max", "t": "count"}
-Fields = Mapping[str, Sequence[str]]  # what optax calls a slot, - before it where it is negated
-WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's
 PRIMITIVES = Primitives(sqrt=2.0, divide=2.0, flush=True)  # XLA's, on the CPU
 
 
@@ -95,7 +92,7 @@ class OptaxWatch(Watch):
         check_watchable(self.base)
         self.hyper = dict(check_names(hyper or {}, self.base.hyper))
         self.hyper |= {} if clip is None else {"clip": float(clip)}
-        self.mask, self.find = mask, slots or partial(_found, _fields_of(self.base))
+        self.mask, self.find = mask, slots or partial(slots_in, fields_of(self.base))
 
     def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:
         """Work out what a step of these shapes is to compute; runs while it is traced."""
@@ -110,12 +107,12 @@ class OptaxWatch(Watch):
                 f"the transformation's state has no {', '.join(sorted(set(d.slots) - own))}: "
                 "give slots, a function that finds them"
             )
-        said = {*self.hyper, *_injected(state)}
+        said = {*self.hyper, *injected(state)}
         missing = [name for name in d.hyper if name not in said and name in _needed(d)]
         if missing:
             raise ValueError(f"give hyper={{...}} with {', '.join(missing)}, as optax was given it")
-        leaves = _leaves(params)
-        decays = _leaves(self._decays(params))
+        leaves = leaves_of(params)
+        decays = leaves_of(self._decays(params))
         kept = [name for name in leaves if all(name in slots[s] for s in d.slots)]
         lost = [name for name in leaves if name not in kept]
         if lost and scope_of(d) == "tree":
@@ -138,7 +135,7 @@ class OptaxWatch(Watch):
 
     def numbers(self, count: Any, state: Any) -> dict[str, Any]:
         """Return this step's hyperparameters, and the learning rate before it, as optax has."""
-        said: dict[str, Any] = {**_injected(state), **self.hyper}
+        said: dict[str, Any] = {**injected(state), **self.hyper}
         now = {name: value(count) if callable(value) else value for name, value in said.items()}
         rate, last = said["learning_rate"], jnp.maximum(count - 1, 0)
         now["before"] = rate(last) if callable(rate) else now["learning_rate"]
@@ -267,13 +264,13 @@ def shadowed(inner: Any, **options: Any) -> Shadowed:
 
 def _observe(watch: OptaxWatch, state: ShadowState, given: Any, updates: Any, new: Any) -> None:
     grads, params = given
-    before, after = (_slots(watch.find(x)) for x in (state.inner, new))
+    before, after = (slots_of(watch.find(x)) for x in (state.inner, new))
     plan = watch.plan(params, before, new)
     count = before.get("t", {}).get("", state.count)
     numbers = watch.numbers(count, new)
     fixed = {k: float(x) for k, x in numbers.items() if isinstance(x, int | float)}
     traced = {k: x for k, x in numbers.items() if k not in fixed}
-    trees = [_leaves(x) for x in (params, grads, updates)]
+    trees = [leaves_of(x) for x in (params, grads, updates)]
 
     def look(step: Any) -> Any:
         leaves = [_looked(watch, plan, name, step, trees, before, after) for name in plan.names]
@@ -308,75 +305,9 @@ def _looked(
     return [*given, new, *map(there, now)]
 
 
-# -- states ---------------------------------------------------------------------------------------
-
-
-def _fields_of(d: Dialect) -> Fields:
-    """What optax calls the slots of a rule, where it has it."""
-    known = {name: tuple(words.split()) for name, words in SLOTS.items()}
-    theirs = words_of(d, "optax").slots if d.slots else {}
-    return known | {name: (word,) for name, word in theirs.items()}
-
-
-def _found(fields: Fields, state: Any) -> dict[str, Any]:
-    """Find optax's own states, whatever they are wrapped in; several, of groups, are joined."""
-    found: dict[str, Any] = {}
-    for part in _parts(fields, state):
-        if isinstance(getattr(part, "slots", None), Mapping):  # wdref's own transformation
-            return {**part.slots, "t": part.count}
-        for name, words in fields.items():
-            for word in words:
-                f = word.removeprefix("-")
-                if f in part._fields and (name != "t" or "mu" in part._fields):
-                    value = getattr(part, f)
-                    value = jax.tree.map(jnp.negative, value) if word != f else value
-                    found.setdefault(name, []).append(value)
-    return found
-
-
-def _parts(fields: Fields, state: Any) -> Iterator[Any]:
-    """Yield the named tuples in `state` that hold slots."""
-    names = {word.removeprefix("-") for name, words in fields.items() if name != "t"
-             for word in words}  # fmt: skip
-    if (names | {"slots"}) & set(getattr(state, "_fields", ())):
-        yield state
-    elif isinstance(state, tuple | list):
-        for child in state:
-            yield from _parts(fields, child)
-    elif isinstance(state, Mapping):
-        for child in state.values():
-            yield from _parts(fields, child)
-
-
-def _slots(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """One mapping of leaves a slot; a counter is a leaf without a name."""
-    joined: dict[str, dict[str, Any]] = {}
-    for name, trees in found.items():
-        for tree in trees if isinstance(trees, list) else [trees]:
-            joined.setdefault(name, {}).update(_leaves(tree))
-    return joined
-
-
-def _injected(state: Any) -> dict[str, Any]:
-    """Return what optax.inject_hyperparams keeps in its state, in wdref's words."""
-    found: dict[str, Any] = {}
-    if isinstance(getattr(state, "hyperparams", None), Mapping):
-        found = {WORDS.get(name, name): x for name, x in state.hyperparams.items()}
-        state = state.inner_state
-    if isinstance(state, tuple | list):
-        for child in state:
-            found = {**_injected(child), **found}
-    return found
-
-
 def _needed(d: Dialect) -> tuple[str, ...]:
     """What has no value that means absent."""
     return tuple(name for name in d.hyper if name not in ("momentum", "dampening"))
-
-
-def _leaves(tree: Any) -> dict[str, Any]:
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in pairs}
 
 
 def _dtype(x: Any) -> str:

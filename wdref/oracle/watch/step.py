@@ -7,7 +7,7 @@ from the very state that the step was given, so that no error of an earlier step
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,9 +136,8 @@ def whole(rule: Rule, size: int, read: Sequence[Callable[[int, int], Array]]) ->
     """
 
     def begin(start: int, stop: int) -> Any:
-        with np.errstate(all="ignore"):
-            inputs = _inputs(rule, [partial(x, start, stop) for x in read])
-            return begun(rule.dialect, rule.beside, inputs)
+        inputs = _inputs(rule, [partial(x, start, stop) for x in read])
+        return begun(rule.dialect, rule.beside, inputs)
 
     return Whole(size, Rounds.of(rule.compute, rule.primitives), begin)
 
@@ -147,7 +146,7 @@ def _inputs(rule: Rule, read: Sequence[Callable[[], Array]]) -> tuple[Any, ...]:
     """Return θ, g, the slots and the scalars of a step as bounds."""
     kind = midpoint_dtype(rule.compute)
     rounds = Rounds.of(rule.compute, rule.primitives)
-    theta, g, *slots = (Later(x, kind, rounds) for x in read)
+    theta, g, *slots = cast("list[Bounds]", [Later(x, kind, rounds) for x in read])
     if rule.scale != 1:
         g = g / Bounds(np.array([rule.scale], kind), None, rounds)
     return theta, g, tuple(slots), _scalars(rule, rounds)

@@ -10,9 +10,10 @@ Higham, Accuracy and Stability of Numerical Algorithms, (4.4), where k = n - 1. 
 terms no right one is taken to be so long; who knows a shorter one says so.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from ...rules.clip import NORMS, clipped_first
 from ...rules.contract import Dialect
 from ...rules.shapes import scope_of, slot_shape
-from ...sums import Count, Cover, answered, together
+from ...sums import Count, answered, together
 from ...sums.rounds import AXES
 from .bounds import FORMATS, UP, Array, Bounds, Rounds
 
@@ -73,21 +74,33 @@ class Total:
 
     def bounds(self, rounds: Rounds, chain: int) -> Bounds:
         """The sum as a number with both of its radii."""
-        mid = np.atleast_1d(self.mid)
-        n, rad = self.count, np.zeros(2) + self.rad
+        mid, n = np.atleast_1d(self.mid), self.count
         safe = 1 + (n + 64) * 2.0**-51  # what the sums of radii lose, in any order
-        own = n * float(np.finfo(mid.dtype).eps) * self.size * safe
-        size = (self.size + rad[1]) * safe
-        unit = min(rounds.unit, SINGLE)
-        lost = min(n - 1, chain) * unit if n and size else 0.0
-        reach = size * lost / (1 - lost) + (n * rounds.lost if lost else 0.0) if lost < 1 else np.nan
-        reach = reach if size + reach < rounds.overflow else np.nan
-        both = np.array([[rad[0] * safe + own], [rad[1] * safe + own + reach]]) * UP
-        if unit < rounds.unit:
-            both[1] += rounds.widen((np.abs(mid).astype(np.float64) + both[1]) * UP)
-        total = Bounds(mid, both * UP, rounds)
+        real, wide = (np.zeros(2) + self.rad) * safe
+        lost = n * float(np.finfo(mid.dtype).eps) * self.size * safe  # by the midpoint
+        reach = self._any_order((self.size + wide) * safe, rounds, chain)
+        both = np.array([[real + lost], [wide + lost + reach]]) * UP
+        total = Bounds(mid, both, rounds)
+        total = total.rounded(rounds) if rounds.unit > SINGLE else total
         total.difference = self.difference
         return total
+
+    def _any_order(self, size: float, rounds: Rounds, chain: int) -> float:
+        """How far a sum of terms of this size in all may be from theirs: γ Σ|x|."""
+        ku = min(self.count - 1, chain) * min(rounds.unit, SINGLE)
+        if ku >= 1:
+            return np.nan
+        if ku <= 0 or size == 0:
+            return 0.0
+        reach = size * ku / (1 - ku) * UP + self.count * rounds.lost
+        return reach if size + reach < rounds.overflow else np.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """A rule has ended: its parameters and slots."""
+
+    result: Any
 
 
 def begun(d: Dialect, beside: float, inputs: Sequence[Any]) -> Any:
@@ -99,7 +112,6 @@ def begun(d: Dialect, beside: float, inputs: Sequence[Any]) -> Any:
 
 def went_on(rounds: Any, sums: Sums) -> Any:
     """Return what a rule asks after these answers, or the result that it ends with."""
-    asked: Any = None
     try:
         asked = next(rounds)
         for answers in sums:
@@ -109,57 +121,66 @@ def went_on(rounds: Any, sums: Sums) -> Any:
     return asked
 
 
-@dataclass(frozen=True, eq=False)
-class Ended:
-    """A rule has ended: its parameters and slots."""
-
-    result: Any
-
-
 def sums_of(tensors: Sequence[Whole], *, chain: int = CHAIN) -> list[Sums]:
     """Return what every tensor of a tree is answered, round by round."""
     known: list[list[tuple[Bounds, ...]]] = [[] for _ in tensors]
     going = list(range(len(tensors)))
     while going:
-        asked = {i: _round(tensors[i], known[i]) for i in going}
-        going = [i for i in going if asked[i] is not None]
-        trees = [sum((asked[i][k][1] for i in going), Total()) if over == "tree" else None
-                 for k, (over, *_) in enumerate(asked[going[0]] if going else ())]  # fmt: skip
+        asked = [(i, _round(tensors[i], known[i])) for i in going]
+        going = [i for i, own in asked if own is not None]
+        terms = _with_trees([own for _, own in asked if own is not None])
         coarsest = max((tensors[i].rounds for i in going), key=lambda r: r.unit, default=None)
-        for i in going:
+        for i, own in zip(going, terms, strict=True):
+            rounds = tensors[i].rounds
             known[i].append(tuple(
-                _answer(total if tree is None else tree, counts, chain,
-                        tensors[i].rounds if tree is None else coarsest)
-                for (_, total, counts), tree in zip(asked[i], trees, strict=True)
+                x.answer(coarsest if x.over == "tree" and coarsest else rounds, chain) for x in own
             ))  # fmt: skip
     return list(known)
 
 
-def _answer(total: Total, counts: bool, chain: int, rounds: Any) -> Bounds:
-    if counts:
-        return Bounds(np.array([float(total.count)]), None, rounds)
-    return total.bounds(rounds, chain)
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """One of the sums of a round: over what, its total, and whether to count alone."""
+
+    over: str
+    total: Total
+    counts: bool
+
+    def __add__(self, other: "_Term") -> "_Term":
+        return replace(self, total=self.total + other.total)
+
+    def answer(self, rounds: Rounds, chain: int) -> Bounds:
+        """The number that the rule gets."""
+        if self.counts:
+            return Bounds(np.array([float(self.total.count)]), None, rounds)
+        return self.total.bounds(rounds, chain)
 
 
-def _round(tensor: Whole, sums: Sums) -> Any:
-    """Return the terms of a tensor's next round: over what, their total, and whether to count."""
-    totals: Any = None
-    for start in range(0, max(tensor.size, 1), BLOCK):
+def _with_trees(rows: Sequence[Sequence[_Term]]) -> list[list[_Term]]:
+    """Put the total of all tensors in the place of each one's, where it is asked of the tree."""
+    columns = [[reduce(add, column)] * len(rows) if column[0].over == "tree" else column
+               for column in zip(*rows, strict=True)]  # fmt: skip
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _round(tensor: Whole, sums: Sums) -> list[_Term] | None:
+    """Return the terms of a tensor's next round; None where its rule has ended."""
+    terms: list[_Term] = []
+    for start in range(0, tensor.size, BLOCK):
         size = min(BLOCK, tensor.size - start)
-        asked = went_on(tensor.begin(start, start + size), sums)
-        if isinstance(asked, Ended):
-            return None
-        terms = [_terms(each, size) for each in asked]
-        totals = terms if totals is None else [
-            (over, a + b, counts)
-            for (over, a, counts), (_, b, _) in zip(totals, terms, strict=True)
-        ]  # fmt: skip
-    return totals
+        with np.errstate(all="ignore"):
+            asked = went_on(tensor.begin(start, start + size), sums)
+            if isinstance(asked, Ended):
+                return None
+            block = [_term(each, size) for each in asked]
+            terms = [a + b for a, b in zip(terms, block, strict=True)] if terms else block
+    return terms
 
 
-def _terms(asked: Any, size: int) -> tuple[str, Total, bool]:
+def _term(asked: Any, size: int) -> _Term:
     counts = isinstance(asked, Count)
-    return asked.over, Total(count=size) if counts else Total.of(asked.terms, size), counts
+    total = Total(count=size) if counts else Total.of(asked.terms, size)
+    return _Term(asked.over, total, counts)
 
 
 def joined(rows: Sequence[Sums], counts: Sequence[int]) -> Sums:

@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...conventions import dialect
 from ...engine.arithmetic import HALF
-from ...rules.clip import NORMS
-from ...rules.shapes import PARAMETERS, check_gradients_alone, scope_of, shapes_of
-from ..cases.case import rounded
+from ...rules.shapes import check_gradients_alone, scope_of
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
 from .name_whole import KEPT, Kept
-from .step import WIDTHS, Array, Before, Rule, whole
-from .sums import Sums, check_watchable, joined, sums_of
-from .tensors import dtype_of, gather, local, number, stretches, where_of
-from .watch import Batch, Departure, Hyper, Part, Watch, clip_answer
+from .reading import Read, batch_of, filled, kept_whole, reads_of, where_in
+from .step import WIDTHS, Array, Rule, whole
+from .sums import Sums, check_watchable, sums_of
+from .tensors import dtype_of, gather, local, where_of
+from .watch import Departure, Hyper, Watch, clip_answer
 
 CLAIMS = {"AdamW": "adamw", "Adam": "adam", "SGD": "sgd"}
 
@@ -159,7 +157,6 @@ class TorchWatch(Watch):
         found = getattr(self.optimizer, "found_inf", None)
         return found is not None and bool(found)
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not followed
     def _take(self, step: int, beside: float = 0.0) -> _Taken:
         optimizer = self.optimizer
         scale, skipped = getattr(optimizer, "grad_scale", None), self._skipped()
@@ -170,39 +167,30 @@ class TorchWatch(Watch):
             for j, p in enumerate(group["params"]):
                 if self._can_judge(self._name(i, j, p), p):
                     leaves.append(self._leaf(self._name(i, j, p), p, i, groups[i], skipped, where))
-        arrays = gather([pair for leaf in leaves for pair in self._given(leaf, groups)])
         scale = 1.0 if scale is None else float(scale)
-        taken = _Taken(step, leaves, groups, arrays, {}, (), scale, skipped, beside)
-        return self._summed(taken)
+        with torch.no_grad():
+            arrays = gather([pair for leaf in leaves for pair in self._given(leaf, groups)])
+            taken = _Taken(step, leaves, groups, arrays, {}, (), scale, skipped, beside)
+            return self._summed(taken)
 
     def _summed(self, taken: _Taken) -> _Taken:
         """Add the sums of whole tensors, for rules that look at more than an element."""
-        moving = [leaf for leaf in taken.leaves if leaf.moves]
-        rules = [(leaf, self._rule(leaf, taken)) for leaf in moving
-                 if scope_of(taken.groups[leaf.group].dialect) != "element"]  # fmt: skip
-        kept = [(leaf, rule) for leaf, rule in rules if rule is not None]
-        if len(kept) < len(moving) and any(scope_of(r.dialect) == "tree" for _, r in kept):
-            raise ValueError("a sum over all tensors has one that is not judged: see the notes")
-        sizes = [local(leaf.parameter).numel() for leaf, _ in kept]
-        reads = [self._read(leaf, taken.groups) for leaf, _ in kept]
-        tree: list[Kept] = []
-        if sum(n * len(own) for n, own in zip(sizes, reads, strict=True)) <= KEPT:
-            tree = [_kept(leaf.name, rule, n, own)
-                    for (leaf, rule), n, own in zip(kept, sizes, reads, strict=True)]  # fmt: skip
-        tensors = [whole(rule, n, own)
-                   for (_, rule), n, own in zip(kept, sizes, reads, strict=True)]  # fmt: skip
-        sums = sums_of(tensors, chain=self.chain)
-        named = {leaf.name: own for (leaf, _), own in zip(kept, sums, strict=True)}
+        groups = taken.groups
+        rules = [(leaf, self._rule(leaf, taken)) for leaf in taken.leaves
+                 if leaf.moves and scope_of(groups[leaf.group].dialect) != "element"]  # fmt: skip
+        rows = [(leaf.name, rule, local(leaf.parameter).numel(),
+                 self._reads(leaf, groups[leaf.group]))
+                for leaf, rule in rules if rule is not None]  # fmt: skip
+        few = sum(size * len(reads) for *_, size, reads in rows) <= KEPT
+        tree = [kept_whole(*row) for row in rows] if few else []
+        sums = sums_of([whole(*row) for _, *row in rows], chain=self.chain)
+        named = {name: own for (name, *_), own in zip(rows, sums, strict=True)}
         return replace(taken, sums=named, tree=tree)
 
-    def _read(self, leaf: Leaf, groups: Sequence[Group]) -> list[Callable[[int, int], Array]]:
+    def _reads(self, leaf: Leaf, group: Group) -> list[Read]:
         """Return what reads stretches of θ, g and the slots."""
-        group = groups[leaf.group]
-        p, d = leaf.parameter, group.dialect
-        rows = zip(self._keys.find(self._state(p), d), d.starts(group.hyper), shapes_of(d),
-                   strict=True)  # fmt: skip
-        slots = [_slot(p, x, start, kind) for x, start, kind in rows]
-        return [stretches(p), stretches(p.grad, group.sign), *slots]
+        slots = self._keys.find(self._state(leaf.parameter), group.dialect)
+        return reads_of(leaf, group, slots)
 
     def _name(self, i: int, j: int, p: Any) -> str:
         own = self.optimizer.param_groups[i].get("param_names") or {}
@@ -210,11 +198,19 @@ class TorchWatch(Watch):
 
     def _can_judge(self, name: str, p: Any) -> bool:
         if hasattr(p, "to_local") and scope_of(self._groups.base) != "element":
-            raise ValueError(f"{name} is in shards (DTensor): no part of it tells a whole sum")
-        if p.grad is not None and p.grad.is_sparse:
+            raise ValueError(f"{name} is in shards (DTensor): a part of it tells no sum of it")
+        sparse = p.grad is not None and p.grad.is_sparse
+        if sparse or dtype_of(p) not in WIDTHS:
+            self._check_sum(name, "its gradient is sparse" if sparse else f"it is {dtype_of(p)}")
+        if sparse:
             self.note(f"{name}: its sparse gradient is not judged")
             return False
         return bool(local(p).numel())
+
+    def _check_sum(self, name: str, why: str) -> None:
+        """Refuse a sum over all tensors with one that is not judged."""
+        if scope_of(self._groups.base) == "tree":
+            raise ValueError(f"a sum over all tensors has {name}, which is not judged: {why}")
 
     def _leaf(
         self, name: str, p: Any, i: int, group: Group, skipped: bool, where: Callable[..., Any]
@@ -235,7 +231,7 @@ class TorchWatch(Watch):
         """Gradient where there is one, parameter, slots."""
         grad = [leaf.parameter.grad] if leaf.moves else []
         tensors = [*grad, leaf.parameter, *self._slots(leaf, groups)]
-        return [(local(x), _where(leaf, x)) for x in tensors]
+        return [(local(x), where_in(leaf, x)) for x in tensors]
 
     def _slots(self, leaf: Leaf, groups: Sequence[Group], *, now: bool = False) -> list[Any]:
         """Return those slots that existed before the step, or that exist now."""
@@ -255,7 +251,7 @@ class TorchWatch(Watch):
                 self._keys.check(leaf.name, state, taken.groups[leaf.group].dialect, shape)
         after = gather(
             [
-                (local(x), _where(leaf, x))
+                (local(x), where_in(leaf, x))
                 for leaf in taken.leaves
                 for x in (leaf.parameter, *self._slots(leaf, taken.groups, now=True))
             ]
@@ -272,8 +268,8 @@ class TorchWatch(Watch):
         for leaf in taken.leaves:
             group = taken.groups[leaf.group]
             g = next(old) * group.sign if leaf.moves else None
-            theta, *slots = _filled(leaf, group, old, leaf.slots)
-            got = _filled(leaf, group, new, self._exist(leaf, group))
+            theta, *slots = filled(leaf, group, old, leaf.slots)
+            got = filled(leaf, group, new, self._exist(leaf, group))
             if g is None:
                 others += self._resting(leaf, taken, (theta, *slots), got)
                 continue
@@ -281,7 +277,7 @@ class TorchWatch(Watch):
             if rule is not None:
                 given = theta, g, slots, taken.sums.get(leaf.name, ())
                 rows[rule.key()].append((rule, leaf, given, got))
-        batches = [replace(_batch(row), tree=taken.tree) for row in rows.values()]
+        batches = [replace(batch_of(row), tree=taken.tree) for row in rows.values()]
         self.judge(self.seen, batches, others)
 
     def _exist(self, leaf: Leaf, group: Group) -> tuple[bool, ...]:
@@ -337,43 +333,6 @@ def _at(rule: Rule, group: Group, hyper: Mapping[str, float]) -> Rule:
     return replace(rule, hyper=hyper).at(rate, before=group.before, initial=group.initial)
 
 
-def _where(leaf: Leaf, x: Any) -> Any:
-    """Where a tensor is looked at; a number is looked at as it is."""
-    return leaf.where if local(x).numel() == local(leaf.parameter).numel() else None
-
-
-def _start(p: Any, start: float) -> float:
-    """The number that a slot begins with, in the parameter's dtype or a half one's float32."""
-    dtype = dtype_of(p)
-    return float(rounded(np.array([start]), "float32" if dtype in HALF else dtype)[0])
-
-
-def _filled(leaf: Leaf, group: Group, arrays: Any, exist: Sequence[bool]) -> list[Array]:
-    """Parameters and slots; one that is not there yet is what it begins with."""
-    theta = next(arrays)
-    starts = group.dialect.starts(group.hyper)
-    new = (theta if start == PARAMETERS
-           else np.full_like(theta, start and _start(leaf.parameter, start))
-           for start in starts)  # fmt: skip
-    slots = (next(arrays) if there else x for x, there in zip(new, exist, strict=True))
-    return [theta, *(np.broadcast_to(x, theta.shape) for x in slots)]
-
-
-def _slot(p: Any, x: Any, start: Any, kind: str) -> Callable[[int, int], Array]:
-    """What reads a slot; one that is not there yet is what it begins with."""
-    if kind == "scalar":
-        return number(_start(p, start) if x is None else x)
-    if x is not None:
-        return stretches(x)
-    return stretches(p) if start == PARAMETERS else lambda i, j: np.full(j - i, _start(p, start))
-
-
-def _kept(name: str, rule: Rule, size: int, read: Sequence[Callable[[int, int], Array]]) -> Kept:
-    """A tensor of few numbers, whole, so that a departure has a name."""
-    theta, g, *slots = (np.broadcast_to(x(0, size), (size,)) for x in read)
-    return Kept(name, rule, Before(theta, g, tuple(slots)))
-
-
 def _rule_of(optimizer: Any) -> Any:
     """The rule of a torch optimizer that is wdref's own."""
     known = any(cls.__module__ == "wdref.interchange.torch" for cls in type(optimizer).__mro__)
@@ -396,19 +355,3 @@ def _runs(frame: FrameType, caller: FrameType) -> bool:
     while up is not None and up is not frame:
         up = up.f_back
     return up is frame
-
-
-def _batch(rows: Sequence[tuple[Rule, Leaf, Any, Sequence[Array]]]) -> Batch:
-    """Put the leaves of one rule behind one another."""
-    ends = np.cumsum([len(leaf.index) for _, leaf, *_ in rows]).tolist()
-    parts = [
-        Part(leaf.name, end - len(leaf.index), end, leaf.index, leaf.shape)
-        for (_, leaf, *_), end in zip(rows, ends, strict=True)
-    ]
-    theta, g = (np.concatenate([given[i] for *_, given, _ in rows]) for i in (0, 1))
-    slots = tuple(
-        np.concatenate(column) for column in zip(*(given[2] for *_, given, _ in rows), strict=True)
-    )
-    sums = joined([given[3] for *_, given, _ in rows], [len(leaf.index) for _, leaf, *_ in rows])
-    after = [np.concatenate(column) for column in zip(*(row[3] for row in rows), strict=True)]
-    return Batch(rows[0][0], Before(theta, g, slots, sums), after, parts)
