@@ -126,7 +126,8 @@ def sums_of(tensors: Sequence[Whole], *, chain: int = CHAIN) -> list[Sums]:
     known: list[list[tuple[Bounds, ...]]] = [[] for _ in tensors]
     going = list(range(len(tensors)))
     while going:
-        asked = [(i, _round(tensors[i], known[i])) for i in going]
+        with np.errstate(all="ignore"):
+            asked = [(i, _round(tensors[i], known[i])) for i in going]
         going = [i for i, own in asked if own is not None]
         terms = _with_trees([own for _, own in asked if own is not None])
         coarsest = max((tensors[i].rounds for i in going), key=lambda r: r.unit, default=None)
@@ -165,15 +166,13 @@ def _with_trees(rows: Sequence[Sequence[_Term]]) -> list[list[_Term]]:
 
 def _round(tensor: Whole, sums: Sums) -> list[_Term] | None:
     """Return the terms of a tensor's next round; None where its rule has ended."""
+    if sums and isinstance(went_on(tensor.begin(0, 1), sums), Ended):
+        return None  # as one number says
     terms: list[_Term] = []
     for start in range(0, tensor.size, BLOCK):
         size = min(BLOCK, tensor.size - start)
-        with np.errstate(all="ignore"):
-            asked = went_on(tensor.begin(start, start + size), sums)
-            if isinstance(asked, Ended):
-                return None
-            block = [_term(each, size) for each in asked]
-            terms = [a + b for a, b in zip(terms, block, strict=True)] if terms else block
+        block = [_term(each, size) for each in went_on(tensor.begin(start, start + size), sums)]
+        terms = [a + b for a, b in zip(terms, block, strict=True)] if terms else block
     return terms
 
 
