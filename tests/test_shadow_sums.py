@@ -38,8 +38,8 @@ DIALECTS = {
 }
 HYPER = {
     "learning_rate": 1e-2, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.02,
-    "momentum": 0.9, "dampening": 0.25, "clip": 0.5, "trust_coefficient": 1e-2, "gamma": 0.025, "distance": 1e-2,
-    "coefficient": 1.0,
+    "momentum": 0.9, "dampening": 0.25, "clip": 0.5, "trust_coefficient": 1e-2, "gamma": 0.025,
+    "distance": 1e-2, "coefficient": 1.0,
 }  # fmt: skip
 
 
@@ -62,7 +62,9 @@ ORDERS = {
     "right to left": lambda x: left_to_right(x[::-1]),
     "by size": lambda x: left_to_right(np.sort(x)),
     "by halves": by_halves,
-    "in lanes": lambda x: left_to_right(np.array([left_to_right(x[i::3]) for i in range(min(3, len(x)))])),
+    "in lanes": lambda x: left_to_right(
+        np.array([left_to_right(x[i::3]) for i in range(min(3, len(x)))])
+    ),
     "in float64": lambda x: np.float32(math.fsum(x.tolist())),
 }
 
@@ -187,7 +189,9 @@ def in_order(order, asked):
              for k, x in enumerate(own)] for i, own in enumerate(asked)]  # fmt: skip
 
 
-@given(steps(), st.sampled_from(sorted(set(ORDERS) - {"in float64"})), st.sampled_from([5, 1 << 15]))
+@given(
+    steps(), st.sampled_from(sorted(set(ORDERS) - {"in float64"})), st.sampled_from([5, 1 << 15])
+)
 @settings(max_examples=150)
 def test_the_rule_as_written_is_inside_its_radius(case, order, block):
     """Rounded after every operation by NumPy, summed in any order: a ratio of at most 1."""

@@ -124,6 +124,12 @@ class Bounds:
         rad[1] += rounds.widen((np.abs(self.mid).astype(np.float64) + rad[1]) * UP)
         return Bounds(self.mid, rad * UP, self.rounds)
 
+    def under(self, rounds: Rounds) -> "Bounds":
+        """The same numbers, whose operations round otherwise from here on."""
+        same = Bounds(self.mid, self.rad, rounds)
+        same.difference = self.difference
+        return same
+
     def __neg__(self) -> "Bounds":
         return Bounds(-self.mid, self.rad, self.rounds)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...conventions import conventions
-from ...rules.clip import NORMS
+from ...rules.clip import NORMS, clipped_first
 from ...rules.remembering import Remembering
 from ...rules.shapes import scope_of
 from ...sums import Count, Cover, answered, together
@@ -20,7 +20,6 @@ from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted
 from ..cases.case import rounded
 from .step import Array, Before, Rule
-from .sums import begun
 
 KEPT = 1 << 20  # numbers of a step that are kept; those of more are not named
 LEFT_OUT = 16  # tensors of which it is tried whether a sum was made without them
@@ -64,8 +63,9 @@ class Tree:
         if scope_of(d) == "element":
             theta, new = d.apply(*given[0])
         else:
-            beside = tensors[0].rule.beside
-            results = together([begun(d, beside, own) for own in given], alter)
+            beside = tensors[0].rule.beside if d.clip in NORMS else None
+            rounds = partial(clipped_first, d, beside=beside) if beside else d.rounds
+            results = together([rounds(*own) for own in given], alter)
             theta, new = results[0 if alone else self.own]
         mine = dict(zip(d.slots, new, strict=True))
         claim, before = self.tensors[self.own].rule.dialect, self.tensors[self.own].before

@@ -34,8 +34,8 @@ class Rule:
     rate at the start. `dtypes` are those of the parameters, then of each slot; operations round to
     `compute`, if it is not given to the widest of them. `scale` divides the gradient first, as a
     fused step does under gradient scaling. `narrow`: see `Arithmetic`. `other` is what the
-    optimizer says itself, where it was asked for another rule. `beside` is added to the norm that
-    a gradient is clipped to.
+    optimizer says itself, where it was asked for another rule. `beside` says that the
+    gradient is clipped before the step gets it, and what is added to its norm.
     """
 
     dialect: Dialect
@@ -50,7 +50,7 @@ class Rule:
     primitives: Primitives = field(default=ASSUMED)
     compute: str = ""
     other: "Rule | None" = None
-    beside: float = 0.0
+    beside: float | None = None
 
     def __post_init__(self) -> None:
         kinds = ("like", *shapes_of(self.dialect))  # numbers of the host may be wider
@@ -139,7 +139,7 @@ def whole(rule: Rule, size: int, read: Sequence[Callable[[int, int], Array]]) ->
         inputs = _inputs(rule, [partial(x, start, stop) for x in read])
         return begun(rule.dialect, rule.beside, inputs)
 
-    return Whole(size, Rounds.of(rule.compute, rule.primitives), begin)
+    return Whole(size, begin)
 
 
 def _inputs(rule: Rule, read: Sequence[Callable[[], Array]]) -> tuple[Any, ...]:
@@ -147,6 +147,8 @@ def _inputs(rule: Rule, read: Sequence[Callable[[], Array]]) -> tuple[Any, ...]:
     kind = midpoint_dtype(rule.compute)
     rounds = Rounds.of(rule.compute, rule.primitives)
     theta, g, *slots = cast("list[Bounds]", [Later(x, kind, rounds) for x in read])
+    if rule.beside is not None:
+        g.rounds = Rounds.of(rule.dtypes[0], rule.primitives)
     if rule.scale != 1:
         g = g / Bounds(np.array([rule.scale], kind), None, rounds)
     return theta, g, tuple(slots), _scalars(rule, rounds)

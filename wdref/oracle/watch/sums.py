@@ -12,7 +12,7 @@ terms no right one is taken to be so long; who knows a shorter one says so.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -40,7 +40,6 @@ class Whole:
     """
 
     size: int
-    rounds: Rounds
     begin: Callable[[int, int], Any]
 
 
@@ -103,11 +102,47 @@ class Ended:
     result: Any
 
 
-def begun(d: Dialect, beside: float, inputs: Sequence[Any]) -> Any:
-    """Return the rule's generator; `beside` is added to the norm that the gradient is cut to."""
-    if beside and d.clip in NORMS:
-        return partial(clipped_first, d, beside=beside)(*inputs)
-    return d.rounds(*inputs)
+def begun(d: Dialect, beside: float | None, inputs: Sequence[Any]) -> Any:
+    """Return the rule's generator; with `beside` the gradient is clipped before the step gets it.
+
+    Such a clip rounds as the gradient's dtype does, and `beside` is added to the norm.
+    """
+    if beside is None or d.clip not in NORMS:
+        return d.rounds(*inputs)
+    return _clipped_before(d, beside, *inputs)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A rule that hands on the gradient that it is given."""
+
+    clip: str
+    scope: str = "element"
+
+    def answered(self, clip: str) -> "_Clip":
+        """What is left when the gradient is clipped."""
+        return self
+
+    def apply(self, theta: Any, g: Any, slots: Any, s: Any) -> Any:
+        """Return the gradient."""
+        return g, ()
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The scalars of a clip."""
+
+    clip: Any
+    l2: None = None
+
+
+def _clipped_before(d: Dialect, beside: float, theta: Any, g: Any, slots: Any, s: Any) -> Any:
+    bound = _Bound(s.clip.under(g.rounds))
+    clipped, _ = yield from clipped_first(_Clip(d.clip), theta, g, (), bound, beside=beside)
+    inner, g = d.answered(clip="none"), clipped.under(theta.rounds)
+    if inner.scope == "element":
+        return inner.apply(theta, g, slots, s)
+    return (yield from inner.rounds(theta, g, slots, s))
 
 
 def went_on(rounds: Any, sums: Sums) -> Any:
@@ -130,12 +165,8 @@ def sums_of(tensors: Sequence[Whole], *, chain: int = CHAIN) -> list[Sums]:
             asked = [(i, _round(tensors[i], known[i])) for i in going]
         going = [i for i, own in asked if own is not None]
         terms = _with_trees([own for _, own in asked if own is not None])
-        coarsest = max((tensors[i].rounds for i in going), key=lambda r: r.unit, default=None)
         for i, own in zip(going, terms, strict=True):
-            rounds = tensors[i].rounds
-            known[i].append(tuple(
-                x.answer(coarsest if x.over == "tree" and coarsest else rounds, chain) for x in own
-            ))  # fmt: skip
+            known[i].append(tuple(term.answer(chain) for term in own))
     return list(known)
 
 
@@ -146,15 +177,17 @@ class _Term:
     over: str
     total: Total
     counts: bool
+    rounds: Rounds
 
     def __add__(self, other: "_Term") -> "_Term":
-        return replace(self, total=self.total + other.total)
+        coarser = max(self.rounds, other.rounds, key=lambda r: r.unit)
+        return replace(self, total=self.total + other.total, rounds=coarser)
 
-    def answer(self, rounds: Rounds, chain: int) -> Bounds:
+    def answer(self, chain: int) -> Bounds:
         """The number that the rule gets."""
         if self.counts:
-            return Bounds(np.array([float(self.total.count)]), None, rounds)
-        return self.total.bounds(rounds, chain)
+            return Bounds(np.array([float(self.total.count)]), None, self.rounds)
+        return self.total.bounds(self.rounds, chain)
 
 
 def _with_trees(rows: Sequence[Sequence[_Term]]) -> list[list[_Term]]:
@@ -179,7 +212,7 @@ def _round(tensor: Whole, sums: Sums) -> list[_Term] | None:
 def _term(asked: Any, size: int) -> _Term:
     counts = isinstance(asked, Count)
     total = Total(count=size) if counts else Total.of(asked.terms, size)
-    return _Term(asked.over, total, counts)
+    return _Term(asked.over, total, counts, asked.terms.rounds)
 
 
 def joined(rows: Sequence[Sums], counts: Sequence[int]) -> Sums:

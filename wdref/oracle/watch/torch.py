@@ -37,7 +37,7 @@ class _Taken:
     tree: Sequence[Kept]
     scale: float
     skipped: bool
-    beside: float
+    beside: float | None
 
 
 class TorchWatch(Watch):
@@ -157,7 +157,7 @@ class TorchWatch(Watch):
         found = getattr(self.optimizer, "found_inf", None)
         return found is not None and bool(found)
 
-    def _take(self, step: int, beside: float = 0.0) -> _Taken:
+    def _take(self, step: int, beside: float | None = None) -> _Taken:
         optimizer = self.optimizer
         scale, skipped = getattr(optimizer, "grad_scale", None), self._skipped()
         groups = self._groups.take(optimizer.param_groups, self._t(step))
