@@ -9,7 +9,7 @@ import pytest
 
 import wdref
 from wdref.oracle import shadow
-from wdref.oracle.watch import torch as shadow_torch
+from wdref.oracle.watch.torch import hooks
 
 torch = pytest.importorskip("torch", reason="torch, installed by the extra `frameworks`")
 pytest.importorskip("flint", reason="ball arithmetic, installed by the extra `oracle`")
@@ -189,7 +189,7 @@ def test_a_tensor_without_a_gradient_is_no_part_of_the_norm():
 
 
 def test_a_step_of_many_numbers_is_told_without_a_name(monkeypatch):
-    monkeypatch.setattr(shadow_torch, "KEPT", 0)
+    monkeypatch.setattr(hooks, "KEPT", 0)
     watch, _ = clipped(per_tensor)
     assert {d.leaf for d in watch.departures} == LEAVES
     assert all(d.closest.startswith("not named: more than") for d in watch.departures)

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.arithmetic import HALF
-from ...rules.shapes import PARAMETERS, shapes_of
-from ..cases.case import rounded
+from ....engine.arithmetic import HALF
+from ....rules.shapes import PARAMETERS, shapes_of
+from ...cases.case import rounded
+from ..name_whole import Kept
+from ..step import Array, Before, Rule
+from ..sums import joined
+from ..tensors import dtype_of, local, number, stretches
+from ..watch import Batch, Part
 from .groups import Group
 from .leaves import Leaf
-from .name_whole import Kept
-from .step import Array, Before, Rule
-from .sums import joined
-from .tensors import dtype_of, local, number, stretches
-from .watch import Batch, Part
 
 Read = Callable[[int, int], Array]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...rules.contract import Dialect
+from ....rules.contract import Dialect
+from ..tensors import local
+from ..watch import Departure
 from .groups import Group
-from .tensors import local
-from .watch import Departure
 
 State = Mapping[str, Any]
 SLOTS = {

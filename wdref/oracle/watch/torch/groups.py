@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from ...common.checks import check_number
-from ...conventions import dialect
-from ...engine.arithmetic import all_narrow
-from ...rules.contract import Dialect
-from .watch import Hyper, check_names
+from ....common.checks import check_number
+from ....conventions import dialect
+from ....engine.arithmetic import all_narrow
+from ....rules.contract import Dialect
+from ..watch import Hyper, check_names
 
 WORDS = {"lr": "learning_rate", "eps": "eps", "weight_decay": "weight_decay",
          "momentum": "momentum", "dampening": "dampening"}  # fmt: skip

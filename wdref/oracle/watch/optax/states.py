@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ...rules.contract import Dialect
-from ...states.slots import words_of
+from ....rules.contract import Dialect
+from ....states.slots import words_of
 
 SLOTS = {"m": "mu trace", "v": "nu", "v_max": "nu_max", "t": "count"}
 WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...engine.arithmetic import HALF
-from ...rules.shapes import check_gradients_alone, scope_of
+from ....engine.arithmetic import HALF
+from ....rules.shapes import check_gradients_alone, scope_of
+from ..name_whole import KEPT, Kept
+from ..step import WIDTHS, Array, Rule, whole
+from ..sums import Sums, check_watchable, sums_of
+from ..tensors import dtype_of, gather, local, where_of
+from ..watch import Departure, Hyper, Watch, clip_answer
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
-from .name_whole import KEPT, Kept
 from .reading import Read, batch_of, filled, kept_whole, reads_of, where_in
-from .step import WIDTHS, Array, Rule, whole
-from .sums import Sums, check_watchable, sums_of
-from .tensors import dtype_of, gather, local, where_of
-from .watch import Departure, Hyper, Watch, clip_answer
 
 CLAIMS = {"AdamW": "adamw", "Adam": "adam", "SGD": "sgd"}
 

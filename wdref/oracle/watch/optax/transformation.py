@@ -18,15 +18,15 @@ import optax
 from jax.experimental import io_callback
 from numpy.typing import NDArray
 
-from ...conventions import dialect
-from ...engine.arithmetic import Primitives, all_narrow
-from ...rules.contract import Dialect
-from ...rules.shapes import check_gradients_alone, scope_of
-from .name_whole import KEPT, Kept
-from .optax_states import fields_of, injected, leaves_of, slots_in, slots_of
-from .step import WIDTHS, Array, Before, Rule, whole
-from .sums import Sums, check_watchable, joined, sums_of
-from .watch import Batch, Departure, Hyper, Part, Watch, check_names, clip_answer, sampled
+from ....conventions import dialect
+from ....engine.arithmetic import Primitives, all_narrow
+from ....rules.contract import Dialect
+from ....rules.shapes import check_gradients_alone, scope_of
+from ..name_whole import KEPT, Kept
+from ..step import WIDTHS, Array, Before, Rule, whole
+from ..sums import Sums, check_watchable, joined, sums_of
+from ..watch import Batch, Departure, Hyper, Part, Watch, check_names, clip_answer, sampled
+from .states import fields_of, injected, leaves_of, slots_in, slots_of
 
 PRIMITIVES = Primitives(sqrt=2.0, divide=2.0, flush=True)  # XLA's, on the CPU
 
