@@ -118,7 +118,7 @@ def certify(rule: Rule, before: Before) -> tuple[Certified, ...]:
     """Return the certified parameters of a step, and each of its slots."""
     arrays = (before.theta, before.g, *before.slots)
     with np.errstate(all="ignore"):
-        inputs = _inputs(rule, [partial(_same, x) for x in arrays])
+        inputs = _inputs(rule, [partial(_same, x) for x in arrays], _scalars(rule))
         if scope_of(rule.dialect) == "element":
             theta, new = rule.dialect.apply(*inputs)
         else:
@@ -134,15 +134,17 @@ def whole(rule: Rule, size: int, read: Sequence[Callable[[int, int], Array]]) ->
 
     `read` gives a stretch of θ, g and each slot in float64, as they are before the step.
     """
+    s = _scalars(rule)
+    kind = rule.dialect, tuple(x is None for x in s)
 
     def begin(start: int, stop: int) -> Any:
-        inputs = _inputs(rule, [partial(x, start, stop) for x in read])
+        inputs = _inputs(rule, [partial(x, start, stop) for x in read], s)
         return begun(rule.dialect, rule.beside, inputs)
 
-    return Whole(size, begin)
+    return Whole(kind, size, begin)
 
 
-def _inputs(rule: Rule, read: Sequence[Callable[[], Array]]) -> tuple[Any, ...]:
+def _inputs(rule: Rule, read: Sequence[Callable[[], Array]], s: Any) -> tuple[Any, ...]:
     """Return θ, g, the slots and the scalars of a step as bounds."""
     kind = midpoint_dtype(rule.compute)
     rounds = Rounds.of(rule.compute, rule.primitives)
@@ -151,7 +153,7 @@ def _inputs(rule: Rule, read: Sequence[Callable[[], Array]]) -> tuple[Any, ...]:
         g.rounds = Rounds.of(rule.dtypes[0], rule.primitives)
     if rule.scale != 1:
         g = g / Bounds(np.array([rule.scale], kind), None, rounds)
-    return theta, g, tuple(slots), _scalars(rule, rounds)
+    return theta, g, tuple(slots), s
 
 
 def _same(x: Array) -> Array:
@@ -170,7 +172,8 @@ def _certified(x: Bounds, like: Bounds) -> Certified:
     return Certified(np.broadcast_to(x.mid, n), rad[0], radius)
 
 
-def _scalars(rule: Rule, rounds: Rounds) -> Any:
+def _scalars(rule: Rule) -> Any:
+    rounds = Rounds.of(rule.compute, rule.primitives)
     hyper = tuple(sorted(rule.hyper.items()))
     arithmetic = Arithmetic(rule.compute, narrow=rule.narrow, primitives=rule.primitives)
     numbers = _balls(rule.dialect, hyper, rule.t, rule.eta, rule.before, arithmetic)

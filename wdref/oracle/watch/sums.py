@@ -36,9 +36,11 @@ Sums = Sequence[tuple[Bounds, ...]]  # one of each term, round by round
 class Whole:
     """A tensor as it is before a step: how many numbers, and the rule on some of them.
 
-    ``begin(start, stop)`` is the rule's generator on that stretch of the tensor.
+    ``begin(start, stop)`` is the rule's generator on that stretch of the tensor. Tensors of one
+    `kind` have as many rounds.
     """
 
+    kind: Any
     size: int
     begin: Callable[[int, int], Any]
 
@@ -162,12 +164,18 @@ def sums_of(tensors: Sequence[Whole], *, chain: int = CHAIN) -> list[Sums]:
     going = list(range(len(tensors)))
     while going:
         with np.errstate(all="ignore"):
-            asked = [(i, _round(tensors[i], known[i])) for i in going]
-        going = [i for i, own in asked if own is not None]
-        terms = _with_trees([own for _, own in asked if own is not None])
-        for i, own in zip(going, terms, strict=True):
-            known[i].append(tuple(term.answer(chain) for term in own))
+            terms = _with_trees([_round(tensors[i], known[i]) for i in going])
+            for i, own in zip(going, terms, strict=True):
+                known[i].append(tuple(term.answer(chain) for term in own))
+            kinds = {tensors[i].kind: i for i in going}
+            ends = {kind: _ends(tensors[i], known[i]) for kind, i in kinds.items()}
+        going = [i for i in going if not ends[tensors[i].kind]]
     return list(known)
+
+
+def _ends(tensor: Whole, sums: Sums) -> bool:
+    """Whether a rule asks for nothing more, as one number says."""
+    return isinstance(went_on(tensor.begin(0, 1), sums), Ended)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,10 +205,8 @@ def _with_trees(rows: Sequence[Sequence[_Term]]) -> list[list[_Term]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _round(tensor: Whole, sums: Sums) -> list[_Term] | None:
-    """Return the terms of a tensor's next round; None where its rule has ended."""
-    if sums and isinstance(went_on(tensor.begin(0, 1), sums), Ended):
-        return None  # as one number says
+def _round(tensor: Whole, sums: Sums) -> list[_Term]:
+    """Return the terms of a tensor's next round."""
     terms: list[_Term] = []
     for start in range(0, tensor.size, BLOCK):
         size = min(BLOCK, tensor.size - start)
