@@ -219,6 +219,7 @@ OURS = {
     "CautiousLion": lambda: wdref.CautiousLion(**RATE),
     "Prodigy": lambda: wdref.Prodigy(weight_decay=0.1),
     "DoG": lambda: wdref.DoG(weight_decay=0.1),
+    "DAdaptAdamW": lambda: wdref.DAdaptAdamW(weight_decay=0.1),
     "Lion": lambda: wdref.Lion(**RATE),
 }
 

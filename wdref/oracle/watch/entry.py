@@ -41,7 +41,8 @@ def shadow(
     decay, `answers`, and `slots`, a function that finds ``{"m": tree, …, "t": count}`` in the state
     of a transformation that is not optax's own.
 
-    Raises TypeError for what is neither, ValueError for an unknown claim, convention or option.
+    Raises TypeError for what is neither, ValueError for an unknown claim, convention or option, and
+    for a rule that sums along rows or columns or over tensors that are not read whole.
 
     >>> shadow(object())
     Traceback (most recent call last):
