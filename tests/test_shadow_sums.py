@@ -117,8 +117,28 @@ def test_the_radius_is_that_of_the_longest_chain():
 
 
 def test_a_number_stands_for_each_of_its_tensor():
-    found = total_of(np.array([0.5], np.float32), 8).bounds(SINGLE, 100)
-    assert (found.mid[0], total_of(np.ones(1, np.float32), 8).count) == (4.0, 8)
+    terms = Bounds(np.array([-0.5]), np.array([[0.25], [0.5]]), SINGLE)
+    found = Total.of(terms, 8)
+    assert (found.mid, found.size, found.count) == (-4.0, 4.0, 8)
+    assert found.rad.tolist() == [2.0, 4.0]
+
+
+@given(terms(), st.integers(0, 2**32))
+@settings(max_examples=30)
+def test_what_the_terms_may_have_lost_is_in_the_sum(x, seed):
+    """Terms at the ends of their radii, all at once or by chance, in the order that loses most."""
+    rng = np.random.default_rng(seed)
+    rad = np.abs(x) * rng.uniform(0, 1e-3, (2, len(x)))
+    found = Total.of(Bounds(x.astype(float), rad, SINGLE), len(x)).bounds(SINGLE, 1 << 22)
+    for row in range(2):
+        for way in (1.0, -1.0, rng.choice([-1.0, 1.0], len(x))):
+            moved = sum(map(Fraction, x.tolist())) + sum(map(Fraction, (way * rad[row]).tolist()))
+            assert abs(Fraction(float(found.mid[0])) - moved) <= Fraction(float(found.rad[row, 0]))
+
+
+def test_a_number_of_the_host_makes_no_step_wider():
+    rule = Rule(DIALECTS["novograd"], {}, 1, ("float32", "float32", "float64"))
+    assert rule.compute == "float32"
 
 
 def test_a_chain_in_which_anything_may_be_lost_certifies_nothing():

@@ -135,9 +135,10 @@ def test_what_is_added_to_the_norm_counts():
     assert watch.watched == 3
 
 
-def test_gradients_that_are_scaled_and_accumulated():
+@pytest.mark.parametrize("implementation", ["foreach", "fused"])
+def test_gradients_that_are_scaled_and_accumulated(implementation):
     net = runs.network()
-    opt = torch.optim.AdamW(net.parameters(), lr=1e-2)
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-2, **runs.IMPLEMENTATIONS[implementation])
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=5)
     with shadow(opt, clip=BOUND, clip_by="tree", on_departure="raise") as watch:
         for step in range(10):
@@ -148,11 +149,13 @@ def test_gradients_that_are_scaled_and_accumulated():
                 net[0].weight.grad[0, 0] = torch.inf
             scaler.unscale_(opt)
             watch.unclipped()
-            clip_norm(net.parameters(), BOUND)
+            if step != 4:  # whose norm is no number
+                clip_norm(net.parameters(), BOUND)
             scaler.step(opt)
             scaler.update()
-    assert watch.seen == 9  # torch does not call a step that is skipped
-    assert watch.judged > 0
+    # without fused, torch does not even call a step that is skipped
+    assert watch.seen == (10 if implementation == "fused" else 9)
+    assert (watch.judged > 0, watch.undecided) == (True, 0)
 
 
 def test_a_clip_inside_of_a_closure():
@@ -346,3 +349,17 @@ def test_a_sum_over_all_tensors_needs_all_of_them():
     table(torch.tensor([1, 2])).sum().backward()
     with shadow(opt, clip=1.0, clip_by="tree", names=names), pytest.raises(ValueError, match=text):
         opt.step()
+
+
+def test_a_part_of_a_tensor_tells_no_sum():
+    net = runs.network()
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-2)
+    net[0].weight.to_local = lambda: net[0].weight.detach()  # as DTensor has it
+    runs.loss_of(net, 1).backward()
+    text = r"0.weight is in shards \(DTensor\): a part of it tells no sum of it"
+    names = list(net.named_parameters())
+    with shadow(opt, clip=1.0, clip_by="tree", names=names), pytest.raises(ValueError, match=text):
+        opt.step()
+    with shadow(opt, names=names, on_departure="raise") as watch:
+        opt.step()
+    assert watch.judged > 0

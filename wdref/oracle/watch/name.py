@@ -83,13 +83,12 @@ def _told(
     table: list[tuple[Guess, Array]], departed: Any, count: int, all_: int
 ) -> tuple[Guess, str]:
     """The guess that is told, and what is to be said around it."""
-    held = [g for g, ratio in table if np.max(ratio) <= LIMIT]
-    if held:
-        return min(held, key=lambda g: g.size), "{}"
+    all_over = [(g, float(np.max(ratio))) for g, ratio in table]
     part = [(g, float(np.max(ratio[departed]))) for g, ratio in table]
-    held = [g for g, ratio in part if ratio <= LIMIT]
-    if held:
-        return min(held, key=lambda g: g.size), f"{{}}, at {count} of {all_} coordinates"
+    for rows, note in ((all_over, "{}"), (part, f"{{}}, at {count} of {all_} coordinates")):
+        held = [(g, ratio) for g, ratio in rows if ratio <= LIMIT]
+        if held:  # what is within the radius comes before what is near it
+            return min(held, key=lambda pair: (pair[1] > 1, pair[0].size))[0], note
     guess, ratio = min(part, key=lambda pair: (pair[1], pair[0].size))
     return guess, f"nothing known; nearest, at ratio {ratio:.3g}: {{}}"
 

@@ -83,8 +83,8 @@ class TorchWatch(Watch):
 
     def close(self) -> None:
         """Take the hooks away; what was found stays."""
-        for handle in self._handles:
-            handle.remove()
+        while self._handles:
+            self._handles.pop().remove()
 
     def unclipped(self, *, eps: float = 1e-6) -> None:
         """Take the gradients as they are now, before they are clipped for the next step.
@@ -97,7 +97,7 @@ class TorchWatch(Watch):
         inside = self._frame is not None and _runs(self._frame, sys._getframe(1))
         step = self.seen + (not inside)  # a closure is called by its step
         self._first = self._first or self._begin()
-        if (step - 1) % self.every == 0:
+        if self._handles and (step - 1) % self.every == 0:
             self._early = self._take(step, eps)
 
     # -- hooks --------------------------------------------------------------------------------
