@@ -87,40 +87,40 @@ def total_of(x, size=None):
 @given(terms())
 @settings(max_examples=60)
 def test_a_sum_holds_the_exact_one_and_that_of_every_order(x):
-    found = total_of(x).bounds(SINGLE, 1 << 22)
+    bound = total_of(x).bounds(SINGLE, 1 << 22)
     exact = sum(map(Fraction, x.tolist()))
-    assert abs(Fraction(float(found.mid[0])) - exact) <= Fraction(float(found.rad[0, 0]))
+    assert abs(Fraction(float(bound.mid[0])) - exact) <= Fraction(float(bound.rad[0, 0]))
     for name, order in ORDERS.items():
-        assert abs(float(order(x)) - found.mid[0]) <= found.rad[1, 0], name
+        assert abs(float(order(x)) - bound.mid[0]) <= bound.rad[1, 0], name
 
 
 @given(terms(), st.integers(1, 50))
 @settings(max_examples=30)
 def test_a_sum_in_blocks_is_one_of_the_whole(x, block):
     parts = [total_of(x[i : i + block]) for i in range(0, len(x), block)]
-    found = sum(parts, Total())
+    bound = sum(parts, Total())
     exact = sum(map(Fraction, x.tolist()))
-    bounds = found.bounds(SINGLE, 1 << 22)
-    assert found.count == len(x)
+    bounds = bound.bounds(SINGLE, 1 << 22)
+    assert bound.count == len(x)
     assert abs(Fraction(float(bounds.mid[0])) - exact) <= Fraction(float(bounds.rad[0, 0]))
 
 
 def test_the_radius_is_that_of_the_longest_chain():
     """No more than n u Σ|x| and a little, and no less than what left to right loses."""
     x = np.full(100_000, 0.1, np.float32)
-    found = total_of(x).bounds(SINGLE, 1 << 22)
+    bound = total_of(x).bounds(SINGLE, 1 << 22)
     lost = abs(float(left_to_right(x)) - math.fsum(x.tolist()))
-    assert lost <= found.rad[1, 0] <= 1.01 * len(x) * 2.0**-24 * found.mid[0]
-    assert found.rad[0, 0] < 1e-4 * found.rad[1, 0]
+    assert lost <= bound.rad[1, 0] <= 1.01 * len(x) * 2.0**-24 * bound.mid[0]
+    assert bound.rad[0, 0] < 1e-4 * bound.rad[1, 0]
     shorter = total_of(x).bounds(SINGLE, 100)
-    assert shorter.rad[1, 0] <= 1.01 * 100 * 2.0**-24 * found.mid[0]
+    assert shorter.rad[1, 0] <= 1.01 * 100 * 2.0**-24 * bound.mid[0]
 
 
 def test_a_number_stands_for_each_of_its_tensor():
     terms = Bounds(np.array([-0.5]), np.array([[0.25], [0.5]]), SINGLE)
-    found = Total.of(terms, 8)
-    assert (found.mid, found.size, found.count) == (-4.0, 4.0, 8)
-    assert found.rad.tolist() == [2.0, 4.0]
+    bound = Total.of(terms, 8)
+    assert (bound.mid, bound.size, bound.count) == (-4.0, 4.0, 8)
+    assert bound.rad.tolist() == [2.0, 4.0]
 
 
 @given(terms(), st.integers(0, 2**32))
@@ -129,11 +129,11 @@ def test_what_the_terms_may_have_lost_is_in_the_sum(x, seed):
     """Terms at the ends of their radii, all at once or by chance, in the order that loses most."""
     rng = np.random.default_rng(seed)
     rad = np.abs(x) * rng.uniform(0, 1e-3, (2, len(x)))
-    found = Total.of(Bounds(x.astype(float), rad, SINGLE), len(x)).bounds(SINGLE, 1 << 22)
+    bound = Total.of(Bounds(x.astype(float), rad, SINGLE), len(x)).bounds(SINGLE, 1 << 22)
     for row in range(2):
         for way in (1.0, -1.0, rng.choice([-1.0, 1.0], len(x))):
             moved = sum(map(Fraction, x.tolist())) + sum(map(Fraction, (way * rad[row]).tolist()))
-            assert abs(Fraction(float(found.mid[0])) - moved) <= Fraction(float(found.rad[row, 0]))
+            assert abs(Fraction(float(bound.mid[0])) - moved) <= Fraction(float(bound.rad[row, 0]))
 
 
 def test_a_number_of_the_host_makes_no_step_wider():
@@ -149,16 +149,16 @@ def test_a_chain_in_which_anything_may_be_lost_certifies_nothing():
 
 
 def test_zeros_have_an_exact_sum():
-    found = total_of(np.zeros(50, np.float32)).bounds(SINGLE, 100)
-    assert (found.mid[0], found.rad.tolist()) == (0.0, [[0.0], [0.0]])
-    assert (found > 0.0).known.all()
+    bound = total_of(np.zeros(50, np.float32)).bounds(SINGLE, 100)
+    assert (bound.mid[0], bound.rad.tolist()) == (0.0, [[0.0], [0.0]])
+    assert (bound > 0.0).known.all()
 
 
 def test_half_precision_is_added_in_float32_and_rounded_once():
     x = np.full(10_000, 0.125)
     half = Rounds.of("bfloat16", CORRECT)
-    found = Total.of(Bounds(x, None, half), len(x)).bounds(half, 1 << 22)
-    assert 2.0**-9 < found.rad[1, 0] / found.mid[0] < 2.0**-7
+    bound = Total.of(Bounds(x, None, half), len(x)).bounds(half, 1 << 22)
+    assert 2.0**-9 < bound.rad[1, 0] / bound.mid[0] < 2.0**-7
 
 
 # -- steps that read them -------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def in_order(order, asked):
     """Sums in the dtype of their terms, in an order of their own."""
     counts = answered(asked)
     return [[counts[i][k] if isinstance(x, Count) else float(order(x.terms))
-             for k, x in enumerate(own)] for i, own in enumerate(asked)]  # fmt: skip
+             for k, x in enumerate(row)] for i, row in enumerate(asked)]  # fmt: skip
 
 
 @given(

@@ -29,10 +29,12 @@ def right(params, step):
     clip_norm(params, BOUND)
 
 
-def clipped(clip=right, name="AdamW", *, dtype="float32", steps=8, by="tree", watching=True, **own):
+def clipped(
+    clip=right, name="AdamW", *, dtype="float32", steps=8, by="tree", watching=True, **settings
+):
     """Train with a clip before each step; return the watch and the network."""
     net = runs.network(dtype)
-    opt = getattr(torch.optim, name)(runs.groups(net), lr=1e-2, **runs.OPTIMIZERS[name], **own)
+    opt = getattr(torch.optim, name)(runs.groups(net), lr=1e-2, **runs.OPTIMIZERS[name], **settings)
     options = {"clip": BOUND, "clip_by": by, "sample": 50, "on_departure": "collect"}
     watch = shadow(opt, **options) if watching else None
     for step in range(1, steps + 1):
@@ -280,8 +282,8 @@ class Lamb(torch.optim.Optimizer):
 def watched_lamb(wrong="", dtype="float32", **options):
     net = runs.network(dtype)
     opt = Lamb(runs.groups(net), wrong, lr=1e-2, betas=(0.9, 0.99), eps=1e-6)
-    own = {"claim": "lamb", "convention": "paper", "slots": {"m": "m", "v": "v"}, "counter": "n"}
-    with shadow(opt, **own, on_departure="collect", sample=50, **options) as watch:
+    told = {"claim": "lamb", "convention": "paper", "slots": {"m": "m", "v": "v"}, "counter": "n"}
+    with shadow(opt, **told, on_departure="collect", sample=50, **options) as watch:
         runs.train(net, opt, 8)
     return watch
 

@@ -47,7 +47,7 @@ class Tree:
     """All tensors of a step, and the places of one of them that are looked at."""
 
     tensors: Sequence[Kept]
-    own: int
+    index: int
     places: Any
 
     def run(
@@ -58,17 +58,17 @@ class Tree:
     ) -> tuple[Array, ...]:
         """Evaluate `d` in floats, at the places; a slot that the state has not begins at 0."""
         alone = scope_of(d) != "tree"
-        tensors = [self.tensors[self.own]] if alone else self.tensors
+        tensors = [self.tensors[self.index]] if alone else self.tensors
         given = [_given(d, change(kept)) for kept in tensors]
         if scope_of(d) == "element":
             theta, new = d.apply(*given[0])
         else:
             beside = tensors[0].rule.beside if d.clip in NORMS else None
             rounds = partial(clipped_first, d, beside=beside) if beside else d.rounds
-            results = together([rounds(*own) for own in given], alter)
-            theta, new = results[0 if alone else self.own]
+            results = together([rounds(*inputs) for inputs in given], alter)
+            theta, new = results[0 if alone else self.index]
         mine = dict(zip(d.slots, new, strict=True))
-        claim, before = self.tensors[self.own].rule.dialect, self.tensors[self.own].before
+        claim, before = self.tensors[self.index].rule.dialect, self.tensors[self.index].before
         have = zip(claim.slots, before.slots, strict=True)
         return tuple(map(self.at, (theta, *(mine.get(name, old) for name, old in have))))
 
@@ -93,7 +93,7 @@ def guesses(
     tree: Tree, counts: Sequence[int], apart: Callable[[Rule], Rule], size: Callable[..., float]
 ) -> Iterator[Told]:
     """Yield what may have been computed; `apart` and `size` are those of all rules."""
-    kept = tree.tensors[tree.own]
+    kept = tree.tensors[tree.index]
     rule, d = kept.rule, kept.rule.dialect
     before = tuple(map(tree.at, (kept.before.theta, *kept.before.slots)))
     right = tree.run(d)
@@ -180,37 +180,37 @@ def _otherwise(tree: Tree, kinds: Sequence[str]) -> Iterator[tuple[str, Other]]:
         which = f" in sum {k + 1} of {len(kinds)}" if len(sums) > 1 else ""
         for words, other in OTHER.items():
             yield words + which, partial(_each, other, k)
-        for words, own in (("the gradient's norm", "g"), ("the parameters' norm", "theta")):
-            yield words + which, partial(_of_array, tree, own, k)
+        for words, array in (("the gradient's norm", "g"), ("the parameters' norm", "theta")):
+            yield words + which, partial(_of_array, tree, array, k)
         for i, kept in enumerate(tree.tensors[:LEFT_OUT] if kinds[k] == "tree" else ()):
             yield f"a sum over the tree without {kept.name}", partial(_without, i, k)
 
 
 def _put(answers: Any, k: int, column: Sequence[float]) -> list[list[Any]]:
-    return [[new if j == k else x for j, x in enumerate(own)]
-            for own, new in zip(answers, column, strict=True)]  # fmt: skip
+    return [[new if j == k else x for j, x in enumerate(row)]
+            for row, new in zip(answers, column, strict=True)]  # fmt: skip
 
 
 def _taken(order: tuple[int, int], asked: Any, answers: Any) -> Any:
-    return [[own[i] for i in order] for own in answers]
+    return [[row[i] for i in order] for row in answers]
 
 
 def _each(other: Callable[[Array], float], k: int, asked: Any, answers: Any) -> Any:
-    terms = [np.asarray(own[k].terms).reshape(-1) for own in asked]
+    terms = [np.asarray(row[k].terms).reshape(-1) for row in asked]
     if asked[0][k].over == "tree":
         terms = [np.concatenate(terms)] * len(terms)
     return _put(answers, k, [other(x) for x in terms])
 
 
 def _of_array(tree: Tree, name: str, k: int, asked: Any, answers: Any) -> Any:
-    tensors = tree.tensors if len(asked) > 1 else [tree.tensors[tree.own]]
+    tensors = tree.tensors if len(asked) > 1 else [tree.tensors[tree.index]]
     squares = [float(np.sum(getattr(kept.before, name) ** 2)) for kept in tensors]
     whole = asked[0][k].over == "tree"
     return _put(answers, k, [sum(squares)] * len(asked) if whole else squares)
 
 
 def _without(i: int, k: int, asked: Any, answers: Any) -> Any:
-    kept = sum(float(np.sum(own[k].terms)) for j, own in enumerate(asked) if j != i)
+    kept = sum(float(np.sum(row[k].terms)) for j, row in enumerate(asked) if j != i)
     return _put(answers, k, [kept] * len(asked))
 
 

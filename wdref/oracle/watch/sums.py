@@ -165,8 +165,8 @@ def sums_of(tensors: Sequence[Whole], *, chain: int = CHAIN) -> list[Sums]:
     while going:
         with np.errstate(all="ignore"):
             terms = _with_trees([_round(tensors[i], known[i]) for i in going])
-            for i, own in zip(going, terms, strict=True):
-                known[i].append(tuple(term.answer(chain) for term in own))
+            for i, row in zip(going, terms, strict=True):
+                known[i].append(tuple(term.answer(chain) for term in row))
             kinds = {tensors[i].kind: i for i in going}
             ends = {kind: _ends(tensors[i], known[i]) for kind, i in kinds.items()}
         going = [i for i in going if not ends[tensors[i].kind]]
@@ -263,12 +263,14 @@ def _asked_by(d: Dialect) -> set[str]:
     seen: set[str] = set()
 
     def noting(asked: Any) -> Any:
-        seen.update(each.over for own in asked for each in own)
+        seen.update(each.over for row in asked for each in row)
         return answered(asked)
 
     hyper = dict.fromkeys(d.hyper, 0.5)
-    one, s = np.ones((2, 2)), d.scalars({**hyper, **d.memory(hyper, 2)}, 2, 1.0)
-    slots = [0.5 if kind == "scalar" else np.ones(slot_shape(kind, one.shape)) for kind in d.shapes]
+    ones, s = np.ones((2, 2)), d.scalars({**hyper, **d.memory(hyper, 2)}, 2, 1.0)
+    slots = [
+        0.5 if kind == "scalar" else np.ones(slot_shape(kind, ones.shape)) for kind in d.shapes
+    ]
     with np.errstate(all="ignore"):
-        together([d.rounds(one, one, tuple(slots), s)], noting)
+        together([d.rounds(ones, ones, tuple(slots), s)], noting)
     return seen

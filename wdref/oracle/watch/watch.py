@@ -92,9 +92,9 @@ class Batch:
     tree: Sequence[Kept] = ()  # all tensors of the step, whole, where they are kept
 
 
-def check_names(hyper: Hyper, own: Sequence[str] = ()) -> Hyper:
-    """Refuse a name that no rule has; `own` are those of the rule that is watched."""
-    known = tuple(dict.fromkeys((*KNOWN, *own)))
+def check_names(hyper: Hyper, more: Sequence[str] = ()) -> Hyper:
+    """Refuse a name that no rule has; `more` are those of the rule that is watched."""
+    known = tuple(dict.fromkeys((*KNOWN, *more)))
     unknown = ", ".join(str(name) for name in hyper if name not in known)
     if unknown:
         raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(known)}")
@@ -297,8 +297,8 @@ def _worst(ratio: Array) -> float:
 def _named(batch: Batch, part: Part, certified: Sequence[Certified], counts: set[int]) -> str:
     cut = slice(part.start, part.stop)
     before = batch.before.at(cut)
-    own = [i for i, kept in enumerate(batch.tree) if kept.name == part.leaf]
-    tree = Tree(batch.tree, own[0], part.places) if own else None
+    places = [i for i, kept in enumerate(batch.tree) if kept.name == part.leaf]
+    tree = Tree(batch.tree, places[0], part.places) if places else None
     after = [None if x is None else x[cut] for x in batch.after]
     mine = [Certified(c.high[cut], c.error[cut], c.radius[cut]) for c in certified]
     return closest(batch.rule, before, after, mine, counts=counts, tree=tree)

@@ -159,8 +159,8 @@ class OptaxWatch(Watch):
         else:
             sums = [()] * len(leaves)
         rows: dict[Any, list[Any]] = defaultdict(list)
-        for leaf, own in zip(leaves, sums, strict=True):
-            rows[leaf.rule.key()].append((leaf, own))
+        for leaf, answers in zip(leaves, sums, strict=True):
+            rows[leaf.rule.key()].append((leaf, answers))
         tree = _kept(plan, leaves)
         batches = [replace(_batch(plan, row), tree=tree) for row in rows.values()]
         others = self._counter(plan, step, t, int(seen["t_after"]))
@@ -347,7 +347,7 @@ def _batch(plan: _Plan, rows: Sequence[tuple[_Seen, Sums]]) -> Batch:
 
     given = [leaf.before for leaf in leaves]
     slots = tuple(joint(x) for x in zip(*(b.slots for b in given), strict=True))
-    sums = joined([own for _, own in rows], counts)
+    sums = joined([answers for _, answers in rows], counts)
     before = Before(joint(b.theta for b in given), joint(b.g for b in given), slots, sums)
     after = [joint(column) for column in zip(*(leaf.after for leaf in leaves), strict=True)]
     return Batch(rows[0][0].rule, before, after, parts)

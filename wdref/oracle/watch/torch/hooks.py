@@ -69,8 +69,8 @@ class TorchWatch(Watch):
         base = self._groups.base
         check_gradients_alone(base, "a shadow of torch")
         check_watchable(base)
-        own = {name: name for name in base.slots} if rule and slots is None else slots
-        self._keys = Keys.of(base, own, counter)
+        keys = {name: name for name in base.slots} if rule and slots is None else slots
+        self._keys = Keys.of(base, keys, counter)
         self._names = {id(p): name for name, p in names}
         self._first = 0  # t of the first step that was seen
         self._frame: FrameType | None = None
@@ -154,8 +154,8 @@ class TorchWatch(Watch):
         return self._take(self.seen)
 
     def _skipped(self) -> bool:
-        found = getattr(self.optimizer, "found_inf", None)
-        return found is not None and bool(found)
+        infinite = getattr(self.optimizer, "found_inf", None)
+        return infinite is not None and bool(infinite)
 
     def _take(self, step: int, beside: float | None = None) -> _Taken:
         optimizer = self.optimizer
@@ -184,7 +184,7 @@ class TorchWatch(Watch):
         few = sum(size * len(reads) for *_, size, reads in rows) <= KEPT
         tree = [kept_whole(*row) for row in rows] if few else []
         sums = sums_of([whole(*row) for _, *row in rows], chain=self.chain)
-        named = {name: own for (name, *_), own in zip(rows, sums, strict=True)}
+        named = {name: answers for (name, *_), answers in zip(rows, sums, strict=True)}
         return replace(taken, sums=named, tree=tree)
 
     def _reads(self, leaf: Leaf, group: Group) -> list[Read]:
