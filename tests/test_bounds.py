@@ -33,6 +33,14 @@ def ends(x, row):
     return x.mid - rad, x.mid + rad
 
 
+def min_of(pair):
+    return np.minimum(*pair)
+
+
+def max_of(pair):
+    return np.maximum(*pair)
+
+
 @pytest.mark.parametrize("name", COMPARISONS)
 @given(x=bounds(), y=bounds())
 def test_a_choice_is_known_where_every_pair_of_ends_makes_it(name, x, y):
@@ -44,8 +52,12 @@ def test_a_choice_is_known_where_every_pair_of_ends_makes_it(name, x, y):
         agreed = np.all(made, axis=0) | ~np.any(made, axis=0)
         unknown = np.isnan(ends(x, row)[0] + ends(y, row)[0])
         assert not np.any(verdicts.known[row] & (unknown | ~agreed))
-        certain = np.isfinite(chosen.rad[row])
-        assert not np.any(certain & ~verdicts.known[row])
+        low, high = ends(chosen, row)
+        for whole, number in ((np.all(made, axis=0), 2.0), (~np.any(made, axis=0), None)):
+            both = ends(x, row) if number is None else (number, number)
+            kept = whole | ~agreed | unknown  # the number that may be taken is inside
+            outside = (min_of(both) < low) | (max_of(both) > high)
+            assert not np.any(kept & outside)
     assert np.array_equal(chosen.mid, np.where(compare(x.mid, y.mid), 2.0, x.mid))
 
 

@@ -17,18 +17,22 @@ NORMS: dict[str, Over] = {"tensor": "tensor", "tensor_sum": "tensor", "tree": "t
                           "tree_sum": "tree"}  # fmt: skip
 
 
-def clipped_first(d: Any, theta: Array, g: Array, slots: Sequence[Array], s: Any, /) -> Rounds:
+def clipped_first(
+    d: Any, theta: Array, g: Array, slots: Sequence[Array], s: Any, /, *, beside: float = 0.0
+) -> Rounds:
     """One step of the dialect `d` on a gradient clipped by its norm.
 
     ::
 
         g = ∇f(θ) [+ λ θ, where the norm is that of the sum]
         g = min(1, c/‖g‖) g
+
+    `beside` is what a program adds to the norm: 1e-6 is PyTorch's ``clip_grad_norm_``.
     """
     if d.clip.endswith("_sum") and s.l2 is not None:
         g, s = g + s.l2 * theta, s._replace(l2=None)
     (g2,) = yield (Sum(g * g, NORMS[d.clip]),)
-    norm = root(g2)
+    norm = root(g2) + beside if beside else root(g2)
     g = chosen(norm > s.clip, lambda: quotient(s.clip, norm), lambda: 1.0) * g
     inner = d.answered(clip="none")
     if inner.scope != "element":

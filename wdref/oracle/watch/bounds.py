@@ -10,6 +10,7 @@ midpoint itself loses (one unit, twice what rounding to nearest does) and what t
 is added. Not a number stands for what cannot be certified.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -73,6 +74,17 @@ class Verdicts:
 
     yes: Array
     known: Array
+    like: "Bounds"
+
+    def between(self, yes: Any, no: Any) -> "Bounds":
+        """Return the number that is chosen; what holds for both where that is undecided."""
+        x, y = (_lifted(z, self.like) for z in (yes, no))
+        taken, other = (np.zeros((2, 1)) if z.rad is None else z.rad for z in (x, y))
+        apart = np.abs(x.mid - y.mid).astype(np.float64) * UP
+        rad, rest = np.where(self.yes, taken, other), np.where(self.yes, other, taken)
+        both = np.maximum(rad, (rest + apart) * UP)
+        mid = np.where(self.yes, x.mid, y.mid)
+        return Bounds(mid, np.where(self.known, rad, both), self.like.rounds)
 
 
 class Bounds:
@@ -112,34 +124,54 @@ class Bounds:
         rad[1] += rounds.widen((np.abs(self.mid).astype(np.float64) + rad[1]) * UP)
         return Bounds(self.mid, rad * UP, self.rounds)
 
+    def under(self, rounds: Rounds) -> "Bounds":
+        """The same numbers, whose operations round otherwise from here on."""
+        same = Bounds(self.mid, self.rad, rounds)
+        same.difference = self.difference
+        return same
+
     def __neg__(self) -> "Bounds":
         return Bounds(-self.mid, self.rad, self.rounds)
 
     def __abs__(self) -> "Bounds":
         return Bounds(np.abs(self.mid), self.rad, self.rounds)
 
-    def __add__(self, other: "Bounds") -> "Bounds":
+    # a plain number is one of the host, exact
+
+    def __add__(self, other: Any) -> "Bounds":
+        other = _lifted(other, self)
         mid = self.mid + other.mid
         total = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
         total.difference = self.difference or other.difference
         return total
 
-    def __sub__(self, other: "Bounds") -> "Bounds":
+    def __sub__(self, other: Any) -> "Bounds":
+        other = _lifted(other, self)
         mid = self.mid - other.mid
         found = self._new(mid, _sum(self.rad, other.rad), zero=mid == 0)
         found.difference = True
         return found
 
-    def __mul__(self, other: "Bounds") -> "Bounds":
+    def __rsub__(self, other: Any) -> "Bounds":
+        return _lifted(other, self) - self
+
+    def __mul__(self, other: Any) -> "Bounds":
+        other = _lifted(other, self)
         # |xy - ab| ≤ |a| rb + |b| ra + ra rb
         zero = (self.mid == 0) | (other.mid == 0)
         return self._new(self.mid * other.mid, _product(self, other), zero=zero)
 
-    def __truediv__(self, other: "Bounds") -> "Bounds":
+    def __truediv__(self, other: Any) -> "Bounds":
+        other = _lifted(other, self)
         # |x/y - a/b| ≤ (ra + |a/b| rb) / (|b| - rb)
         mid = self.mid / other.mid
         radii = _quotient(self, other, mid)
         return self._new(mid, radii, self.rounds.divide, zero=self.mid == 0)
+
+    def __rtruediv__(self, other: Any) -> "Bounds":
+        return _lifted(other, self) / self
+
+    __radd__, __rmul__ = __add__, __mul__
 
     # comparison and choice round nothing; which way they go is known where the radii do not meet
 
@@ -160,7 +192,25 @@ class Bounds:
         gap = np.abs(self.mid - y.mid).astype(np.float64) * (2 - UP)
         rad = _sum(self.rad, y.rad)
         known = np.ones((2, len(gap)), bool) if rad is None else (gap > rad * UP) | (rad == 0)
-        return Verdicts(f(self.mid, y.mid), known)
+        return Verdicts(f(self.mid, y.mid), known, self)
+
+
+class Later(Bounds):
+    """Exact bounds whose numbers are read when a rule first looks at them."""
+
+    __slots__ = ("_kind", "_read", "_values")
+
+    def __init__(self, read: Callable[[], Array], kind: Any, rounds: Rounds) -> None:
+        self._read, self._kind = read, kind
+        self._values: Array | None = None
+        self.rad, self.rounds, self.difference = None, rounds, False
+
+    @property
+    def mid(self) -> Array:  # type: ignore[override]  # read once
+        """The numbers."""
+        if self._values is None:
+            self._values = self._read().astype(self._kind)
+        return self._values
 
 
 class Namespace:
@@ -212,12 +262,8 @@ class Namespace:
 
     @staticmethod
     def where(condition: Verdicts, x: Any, y: Any, /) -> Bounds:
-        """Choice: what was chosen, and no number to know where that is undecided."""
-        like = x if isinstance(x, Bounds) else y
-        x, y = (_lifted(z, like) for z in (x, y))
-        radii = [np.zeros((2, 1)) if z.rad is None else z.rad for z in (x, y)]
-        rad = np.where(condition.known, np.where(condition.yes, *radii), np.nan)
-        return Bounds(np.where(condition.yes, x.mid, y.mid), rad, like.rounds)
+        """Choice; where it is undecided, what holds for both."""
+        return condition.between(x, y)
 
     @staticmethod
     def maximum(x: Bounds, y: Bounds, /) -> Bounds:

@@ -28,6 +28,11 @@ def shadow(
     leaf) or ``"collect"``. `first_step` is the t at which the first step should be, 1001 for a run
     that is continued after 1000: a state that was not loaded departs there.
 
+    Of rules that look at a whole tensor or tree the tensors are read whole, for their sums, before
+    the step; `chain` is the number of additions in the longest chain of a sum, where it is known.
+    `clip` and `clip_by` say how the gradient is clipped, as the optimizers' own options do; a clip
+    that torch makes before the step is judged after ``watch.unclipped()``, and not seen else.
+
     For a ``torch.optim.Optimizer`` a watch is returned that holds its step hooks, a context
     manager; for an optax transformation the transformation that takes its place, which works under
     ``jax.jit`` and changes no number. Both have ``departures``, ``first`` and ``report()``.
@@ -41,7 +46,8 @@ def shadow(
     decay, `answers`, and `slots`, a function that finds ``{"m": tree, …, "t": count}`` in the state
     of a transformation that is not optax's own.
 
-    Raises TypeError for what is neither, ValueError for an unknown claim, convention or option.
+    Raises TypeError for what is neither, ValueError for an unknown claim, convention or option, and
+    for a rule that sums along rows or columns or over tensors that are not read whole.
 
     >>> shadow(object())
     Traceback (most recent call last):

@@ -8,28 +8,25 @@ does, the one that explains those that departed.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ...rules.remembering import Remembering
+from ...rules.shapes import scope_of
 from ..bugs.gallery import gallery
 from ..bugs.mutants import Twisted, changes
 from ..cases.case import rounded
 from ..identify.candidates import candidates
 from ..identify.identify import known_bugs
 from ..judge.verdict import LIMIT
+from . import name_whole
 from .bounds import FORMATS
+from .name_whole import KEPT, Tree
+from .name_whole import Told as Guess
 from .step import Array, Before, Certified, Rule
 
 MOST = 256  # coordinates that are looked at
-
-
-class Guess(NamedTuple):
-    """What may have been computed: in words or as a rule, how many changes, and its arrays."""
-
-    words: Any
-    size: float
-    arrays: tuple[Array, ...]
 
 
 def closest(
@@ -39,14 +36,18 @@ def closest(
     certified: Sequence[Certified],
     *,
     counts: Iterable[int] = (),
+    tree: Tree | None = None,
 ) -> str:
     """Say in words which rule or fault gave `after`: parameters, then slots.
 
-    `counts` are the step counters of other leaves, one of which may have been taken.
+    `counts` are the step counters of other leaves, one of which may have been taken. `tree` has the
+    whole tensors, for a rule that looks at them; without it such a step has no name.
     """
+    if scope_of(rule.dialect) != "element" and tree is None:
+        return f"not named: more than {KEPT} numbers"
     departed = _departed(after, certified)
     chosen = np.argsort(~departed, kind="stable")[:MOST]  # those that departed first
-    before = Before(before.theta[chosen], before.g[chosen], tuple(x[chosen] for x in before.slots))
+    before = before.at(chosen)
     pairs = [(x[chosen], c, c.radius[chosen]) for x, c in zip(after, certified, strict=True)
              if x is not None]  # fmt: skip
     present = [x is not None for x in after]
@@ -62,7 +63,11 @@ def closest(
         return worst
 
     with np.errstate(all="ignore"):
-        guesses = [*_faults(rule, before, after, chosen, counts), *_dialects(rule, before)]
+        if tree is None:
+            guesses = [*_faults(rule, before, after, chosen, counts), *_dialects(rule, before)]
+        else:
+            there = replace(tree, places=tree.places[chosen])
+            guesses = list(name_whole.guesses(there, list(counts), _apart, _size))
     table = [(guess, far(guess)) for guess in guesses]
     told, note = _told(table, departed[chosen], int(departed.sum()), len(departed))
     words = told.words if isinstance(told.words, str) else _words(rule.dialect, told.words)
@@ -78,13 +83,12 @@ def _told(
     table: list[tuple[Guess, Array]], departed: Any, count: int, all_: int
 ) -> tuple[Guess, str]:
     """The guess that is told, and what is to be said around it."""
-    held = [g for g, ratio in table if np.max(ratio) <= LIMIT]
-    if held:
-        return min(held, key=lambda g: g.size), "{}"
+    all_over = [(g, float(np.max(ratio))) for g, ratio in table]
     part = [(g, float(np.max(ratio[departed]))) for g, ratio in table]
-    held = [g for g, ratio in part if ratio <= LIMIT]
-    if held:
-        return min(held, key=lambda g: g.size), f"{{}}, at {count} of {all_} coordinates"
+    for rows, note in ((all_over, "{}"), (part, f"{{}}, at {count} of {all_} coordinates")):
+        held = [(g, ratio) for g, ratio in rows if ratio <= LIMIT]
+        if held:  # what is within the radius comes before what is near it
+            return min(held, key=lambda pair: (pair[1] > 1, pair[0].size))[0], note
     guess, ratio = min(part, key=lambda pair: (pair[1], pair[0].size))
     return guess, f"nothing known; nearest, at ratio {ratio:.3g}: {{}}"
 
@@ -120,7 +124,7 @@ def _apart(rule: Rule) -> Rule:
 
 def _run(d: Any, rule: Rule, before: Before) -> tuple[Array, ...]:
     """Evaluate `d` in floats; a slot that the state does not have begins at 0."""
-    s = d.scalars(rule.hyper, rule.t, rule.eta, before=rule.before)
+    s = Remembering(d).scalars(rule.hyper, rule.t, rule.eta, before=rule.before)
     have = dict(zip(rule.dialect.slots, before.slots, strict=True))
     slots = [have.get(name, np.zeros_like(before.theta)) for name in d.slots]
     theta, new = d.apply(before.theta, before.g, slots, s)

@@ -4,10 +4,10 @@ Plain NumPy arrays in, ratios out; nothing here knows a framework. The rule runs
 from the very state that the step was given, so that no error of an earlier step is carried on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from ...backend import load
 from ...engine.arithmetic import Arithmetic, Primitives
 from ...rules.contract import Dialect
-from .bounds import UP, Bounds, Rounds, midpoint_dtype
+from ...rules.shapes import scope_of, shapes_of
+from .bounds import UP, Bounds, Later, Rounds, midpoint_dtype
+from .sums import Sums, Whole, begun, went_on
 
 Array = NDArray[np.float64]
 
@@ -32,7 +34,8 @@ class Rule:
     rate at the start. `dtypes` are those of the parameters, then of each slot; operations round to
     `compute`, if it is not given to the widest of them. `scale` divides the gradient first, as a
     fused step does under gradient scaling. `narrow`: see `Arithmetic`. `other` is what the
-    optimizer says itself, where it was asked for another rule.
+    optimizer says itself, where it was asked for another rule. `beside` says that the
+    gradient is clipped before the step gets it, and what is added to its norm.
     """
 
     dialect: Dialect
@@ -47,9 +50,12 @@ class Rule:
     primitives: Primitives = field(default=ASSUMED)
     compute: str = ""
     other: "Rule | None" = None
+    beside: float | None = None
 
     def __post_init__(self) -> None:
-        widest = max(self.dtypes, key=WIDTHS.index)
+        kinds = ("like", *shapes_of(self.dialect))  # numbers of the host may be wider
+        arrays = [dtype for dtype, kind in zip(self.dtypes, kinds, strict=True) if kind == "like"]
+        widest = max(arrays, key=WIDTHS.index)
         object.__setattr__(self, "compute", self.compute or widest)
 
     def key(self) -> tuple[Any, ...]:
@@ -72,11 +78,19 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """What a step is given: arrays (n,) in float64, which holds every format exactly."""
+    """What a step is given: arrays (n,) in float64, which holds every format exactly.
+
+    `sums` are those of the whole tensors, for each coordinate or one for all.
+    """
 
     theta: Array
     g: Array
     slots: tuple[Array, ...]
+    sums: Sums = ()
+
+    def at(self, where: Any) -> "Before":
+        """The same at some of the coordinates, without the sums."""
+        return Before(self.theta[where], self.g[where], tuple(x[where] for x in self.slots))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,35 +116,64 @@ class Certified:
 
 def certify(rule: Rule, before: Before) -> tuple[Certified, ...]:
     """Return the certified parameters of a step, and each of its slots."""
-    kind = midpoint_dtype(rule.compute)
-    rounds = Rounds.of(rule.compute, rule.primitives)
-
-    def array(x: Array) -> Bounds:
-        return Bounds(x.astype(kind), None, rounds)
-
+    arrays = (before.theta, before.g, *before.slots)
     with np.errstate(all="ignore"):
-        g = array(before.g)
-        if rule.scale != 1:
-            g = g / array(np.array([rule.scale]))
-        slots = [array(x) for x in before.slots]
-        theta, new = rule.dialect.apply(array(before.theta), g, slots, _scalars(rule, rounds))
+        inputs = _inputs(rule, [partial(_same, x) for x in arrays], _scalars(rule))
+        if scope_of(rule.dialect) == "element":
+            theta, new = rule.dialect.apply(*inputs)
+        else:
+            theta, new = went_on(begun(rule.dialect, rule.beside, inputs), before.sums).result
         return tuple(
-            _certified(x if dtype == rule.compute else _stored(x, dtype, rule.primitives))
+            _certified(x if dtype == rule.compute else _stored(x, dtype, rule.primitives), theta)
             for x, dtype in zip((theta, *new), rule.dtypes, strict=True)
         )
+
+
+def whole(rule: Rule, size: int, read: Sequence[Callable[[int, int], Array]]) -> Whole:
+    """Return a tensor of which a step's sums are to be made.
+
+    `read` gives a stretch of θ, g and each slot in float64, as they are before the step.
+    """
+    s = _scalars(rule)
+    kind = rule.dialect, tuple(x is None for x in s)
+
+    def begin(start: int, stop: int) -> Any:
+        inputs = _inputs(rule, [partial(x, start, stop) for x in read], s)
+        return begun(rule.dialect, rule.beside, inputs)
+
+    return Whole(kind, size, begin)
+
+
+def _inputs(rule: Rule, read: Sequence[Callable[[], Array]], s: Any) -> tuple[Any, ...]:
+    """Return θ, g, the slots and the scalars of a step as bounds."""
+    kind = midpoint_dtype(rule.compute)
+    rounds = Rounds.of(rule.compute, rule.primitives)
+    theta, g, *slots = cast("list[Bounds]", [Later(x, kind, rounds) for x in read])
+    if rule.beside is not None:
+        g.rounds = Rounds.of(rule.dtypes[0], rule.primitives)
+    if rule.scale != 1:
+        g = g / Bounds(np.array([rule.scale], kind), None, rounds)
+    return theta, g, tuple(slots), s
+
+
+def _same(x: Array) -> Array:
+    return x
 
 
 def _stored(x: Bounds, dtype: str, primitives: Primitives) -> Bounds:
     return x.rounded(Rounds.of(dtype, primitives))
 
 
-def _certified(x: Bounds) -> Certified:
-    rad = np.zeros((2, len(x.mid))) if x.rad is None else x.rad
+def _certified(x: Bounds, like: Bounds) -> Certified:
+    n = len(like.mid)  # a number of the tensor stands for each coordinate
+    rad = np.zeros((2, n)) if x.rad is None else np.broadcast_to(x.rad, (2, n))
     finite = np.isfinite(x.mid.astype(np.float64))
-    return Certified(x.mid, rad[0], np.where(finite, (rad[0] + rad[1]) * UP, np.nan))
+    radius = np.where(finite, (rad[0] + rad[1]) * UP, np.nan)
+    return Certified(np.broadcast_to(x.mid, n), rad[0], radius)
 
 
-def _scalars(rule: Rule, rounds: Rounds) -> Any:
+def _scalars(rule: Rule) -> Any:
+    rounds = Rounds.of(rule.compute, rule.primitives)
     hyper = tuple(sorted(rule.hyper.items()))
     arithmetic = Arithmetic(rule.compute, narrow=rule.narrow, primitives=rule.primitives)
     numbers = _balls(rule.dialect, hyper, rule.t, rule.eta, rule.before, arithmetic)

@@ -1,6 +1,6 @@
 """Torch tensors as the shadow reads them: on this machine, real, and a few of their values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from .watch import sampled
 
 
 def local(x: Any) -> Any:
-    """The values on this machine, as real numbers."""
+    """The values on this machine, as real numbers; a number is an array of none."""
+    if not isinstance(x, torch.Tensor):
+        x = torch.tensor(x, dtype=torch.float64)
     x = x.to_local() if hasattr(x, "to_local") else x.detach()
     return torch.view_as_real(x) if x.is_complex() else x
 
@@ -37,3 +39,24 @@ def gather(pairs: Sequence[tuple[Any, Any]]) -> list[Array]:
         pieces = [x.cpu() for x in pieces]
     flat = torch.cat([x.to(torch.float64) for x in pieces]).cpu().numpy()
     return np.split(flat, np.cumsum([len(x) for x in pieces])[:-1])
+
+
+def stretches(x: Any, sign: float = 1.0) -> Callable[[int, int], Array]:
+    """Return what reads a stretch of a tensor; of one in another order, from a copy of it."""
+    flat: list[Any] = []
+
+    def read(start: int, stop: int) -> Array:
+        if start == 0 or not flat:
+            flat[:] = [local(x).reshape(-1)]
+        piece = flat[0][start:stop].to(torch.float64).cpu().numpy()
+        if stop >= len(flat[0]):
+            flat.clear()
+        values: Array = piece * sign
+        return values
+
+    return read
+
+
+def number(x: Any) -> Callable[[int, int], Array]:
+    """Return the same of a number that stands for its whole tensor."""
+    return lambda start, stop: local(x).reshape(-1).to(torch.float64).cpu().numpy()

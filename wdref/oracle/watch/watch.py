@@ -17,7 +17,9 @@ from ...backend import load
 from ...common.checks import check_count, check_number
 from ..judge.verdict import LIMIT
 from .name import closest
+from .name_whole import Kept, Tree
 from .step import Array, Before, Certified, Rule, certify
+from .sums import CHAIN
 
 Action = Literal["raise", "warn", "collect"]
 Hyper = Mapping[str, Any]  # numbers, or functions of t
@@ -87,14 +89,26 @@ class Batch:
     before: Before
     after: Sequence[Array | None]
     parts: Sequence[Part]
+    tree: Sequence[Kept] = ()  # all tensors of the step, whole, where they are kept
 
 
-def check_names(hyper: Hyper) -> Hyper:
-    """Refuse a name that no rule has."""
-    unknown = ", ".join(str(name) for name in hyper if name not in KNOWN)
+def check_names(hyper: Hyper, more: Sequence[str] = ()) -> Hyper:
+    """Refuse a name that no rule has; `more` are those of the rule that is watched."""
+    known = tuple(dict.fromkeys((*KNOWN, *more)))
+    unknown = ", ".join(str(name) for name in hyper if name not in known)
     if unknown:
-        raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(KNOWN)}")
+        raise ValueError(f"hyper has {unknown}: wdref's words are {', '.join(known)}")
     return hyper
+
+
+def clip_answer(clip: float | None, clip_by: str | None) -> dict[str, str]:
+    """Return the answer of a dialect that clips its gradient, as the optimizers' own options."""
+    if clip is None:
+        if clip_by is not None:
+            raise ValueError(f"clip_by={clip_by!r} without a bound: give clip=1.0 too")
+        return {}
+    check_number("clip", clip, above=0.0)
+    return {"clip": clip_by or "sum"}
 
 
 def sampled(size: int, sample: int, step: Any) -> Any:
@@ -127,6 +141,7 @@ class Watch:
     on_departure: Action = "warn"
     limit: float = LIMIT
     first_step: int | None = None  # t of the first step that is seen
+    chain: int = CHAIN  # additions in the longest chain of a sum
     departures: list[Departure] = field(default_factory=list)
     repeated: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -140,6 +155,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.sample = check_count("sample", self.sample)
         self.every = check_count("every", self.every)
+        self.chain = check_count("chain", self.chain)
         self.limit = check_number("limit", self.limit, above=0.0)
         if self.first_step is not None:
             self.first_step = check_count("first_step", self.first_step)
@@ -280,9 +296,9 @@ def _worst(ratio: Array) -> float:
 
 def _named(batch: Batch, part: Part, certified: Sequence[Certified], counts: set[int]) -> str:
     cut = slice(part.start, part.stop)
-    before = Before(
-        batch.before.theta[cut], batch.before.g[cut], tuple(x[cut] for x in batch.before.slots)
-    )
+    before = batch.before.at(cut)
+    places = [i for i, kept in enumerate(batch.tree) if kept.name == part.leaf]
+    tree = Tree(batch.tree, places[0], part.places) if places else None
     after = [None if x is None else x[cut] for x in batch.after]
     mine = [Certified(c.high[cut], c.error[cut], c.radius[cut]) for c in certified]
-    return closest(batch.rule, before, after, mine, counts=counts)
+    return closest(batch.rule, before, after, mine, counts=counts, tree=tree)

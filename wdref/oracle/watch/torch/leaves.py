@@ -3,15 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...rules.contract import Dialect
+from ....rules.contract import Dialect
+from ..tensors import local
+from ..watch import Departure
 from .groups import Group
-from .tensors import local
-from .watch import Departure
 
 State = Mapping[str, Any]
 SLOTS = {
@@ -47,9 +48,15 @@ class Keys:
     counter: str
 
     @staticmethod
-    def of(family: str, slots: Mapping[str, str] | None, counter: str) -> "Keys":
+    def of(d: Dialect, slots: Mapping[str, str] | None, counter: str) -> "Keys":
         """Return torch's own, or those of another optimizer."""
-        known = SLOTS[family]
+        known = SLOTS.get(d.family) or {name: name for name in d.slots}
+        if slots is None and d.slots and d.family not in SLOTS:
+            where = ", ".join(f"{name!r}: …" for name in d.slots)
+            raise ValueError(
+                f"{d.family} is not torch's: say where the optimizer's state has "
+                f"{', '.join(d.slots)}, slots={{{where}}}"
+            )
         unknown = ", ".join(str(name) for name in slots or {} if name not in known)
         if unknown:
             raise ValueError(f"slots has {unknown}: expected {', '.join(known)} and their keys")
@@ -67,11 +74,12 @@ class Keys:
         count = state.get(self.counter)
         if count is not None:
             return int(count)
-        if d.family == "adam" and any(x is not None for x in self.find(state, d)):
+        counts = d.family == "adam" or reads_t(d)
+        if counts and any(x is not None for x in self.find(state, d)):
             raise ValueError(
                 f"the optimizer's state has no {self.counter!r}: name its step counter, counter=..."
             )
-        return 0 if d.family == "adam" else None
+        return 0 if counts else None
 
     def check(self, name: str, state: State, d: Dialect, shape: tuple[int, ...]) -> None:
         """Refuse a state, after a step, whose slots are elsewhere than where they are sought."""
@@ -84,6 +92,14 @@ class Keys:
                 f"{name}: the optimizer's state has {', '.join(map(str, state))} and no "
                 f"{', '.join(absent)}: say where {', '.join(keys)} are, slots={{{wanted}}}"
             )
+
+
+@cache
+def reads_t(d: Dialect) -> bool:
+    """Whether the scalars of a rule change from its second step on."""
+    hyper: dict[str, Any] = dict.fromkeys(d.hyper, 0.5)
+    second, third = (d.scalars({**hyper, **d.memory(hyper, t)}, t, 1.0) for t in (2, 3))
+    return bool(second != third)
 
 
 def beginning(leaves: Sequence[Leaf], first: int | None, step: int) -> list[Departure]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from ...common.checks import check_number
-from ...conventions import dialect
-from ...engine.arithmetic import all_narrow
-from ...rules.contract import Dialect
-from .watch import Hyper, check_names
+from ....common.checks import check_number
+from ....conventions import dialect
+from ....engine.arithmetic import all_narrow
+from ....rules.contract import Dialect
+from ..watch import Hyper, check_names
 
 WORDS = {"lr": "learning_rate", "eps": "eps", "weight_decay": "weight_decay",
          "momentum": "momentum", "dampening": "dampening"}  # fmt: skip
@@ -41,13 +41,17 @@ class Groups:
         convention: str,
         answers: Mapping[str, Any],
         hyper: Hyper | Sequence[Hyper] | None,
+        rule: Any = None,
+        clip: float | None = None,
     ) -> None:
         self.claim, self.convention, self.answers = claim, convention, answers
+        self.base: Any = rule.dialect if rule else dialect(claim, convention, **answers)
+        self.rule, self._clip = rule, {} if clip is None else {"clip": float(clip)}
         if hyper is None or isinstance(hyper, Mapping):
-            self._one: Hyper | None = check_names(hyper or {})
+            self._one: Hyper | None = check_names(hyper or {}, self.base.hyper)
             self._asked = _shared(groups, self._one)
         else:
-            self._one, self._asked = None, _one_each(groups, hyper)
+            self._one, self._asked = None, _one_each(groups, hyper, self.base.hyper)
         self._rates: dict[int, float] = {}
         self._initial: dict[int, float] = {}
 
@@ -63,13 +67,16 @@ class Groups:
         return [self._take(i, group, t) for i, group in enumerate(groups)]
 
     def _take(self, i: int, group: Mapping[str, Any], t: int) -> Group:
-        said, asked = _said(group), self._of(i, group)
+        said, asked = {**self._clip, **_said(group, self.base.hyper)}, self._of(i, group)
+        if self.rule is not None:
+            said["learning_rate"] = float(group["lr"]) * self.rule.multiplier(t)
         d = self._dialect(group, {**said, **asked})
         missing = [name for name in d.hyper if name not in said and name not in asked]
         if missing:
             raise ValueError(f"param_groups[{i}] has no {', '.join(missing)}: give hyper={{...}}")
         hyper = {name: _at(name, asked.get(name, said.get(name)), t) for name in d.hyper}
-        own = {name: float(said.get(name, hyper[name])) for name in d.hyper} if asked else hyper
+        own = {name: _at(name, said.get(name, hyper[name]), t) for name in d.hyper}
+        own = own if asked else hyper
         before, initial = self._rates_of(i, group, hyper["learning_rate"], asked)
         on_device = group.get("capturable") or isinstance(group["lr"], torch.Tensor)
         narrow = all_narrow(hyper) if on_device else ()
@@ -81,7 +88,8 @@ class Groups:
     ) -> tuple[float | None, float]:
         """The rate of the step before, and that of the start."""
         rate = asked.get("learning_rate")
-        start = rate(1) if callable(rate) else group.get("initial_lr", now)
+        start = group.get("initial_lr", group.get("wdref_lr", now))
+        start = rate(1) if callable(rate) else start
         before, self._rates[i] = self._rates.get(i), now
         return before, self._initial.setdefault(i, float(start))
 
@@ -95,6 +103,8 @@ class Groups:
 
     def _dialect(self, group: Mapping[str, Any], hyper: Hyper) -> Dialect:
         claim = self.claim
+        if self.rule is not None:  # wdref's own optimizer says which rule it is
+            return self.base  # type: ignore[no-any-return]  # of any family
         if claim == "adam" and group.get("decoupled_weight_decay"):
             claim = "adamw"  # as torch's Adam says of itself
         d: Any = dialect(claim, self.convention)
@@ -104,23 +114,25 @@ class Groups:
             d = replace(d, nesterov=bool(group.get("nesterov")))
             if not hyper.get("momentum"):
                 d = replace(d, buffer=False, damping="none", first="damped", nesterov=False)
-        found: Dialect = replace(d, **self.answers) if self.answers else d
+        found: Dialect = d.answered(**self.answers)
         return found
 
 
-def _one_each(groups: Sequence[Mapping[str, Any]], hyper: Sequence[Hyper | None]) -> list[Hyper]:
+def _one_each(
+    groups: Sequence[Mapping[str, Any]], hyper: Sequence[Hyper | None], known: Sequence[str]
+) -> list[Hyper]:
     """What is asked of each group by a mapping of its own."""
     rows: list[Any] = list(hyper) if isinstance(hyper, list | tuple) else [hyper]
     if not all(isinstance(own, Mapping | None) for own in rows):
         raise TypeError(f"hyper={hyper!r}: expected a mapping, or one a parameter group")
     if len(rows) != len(groups):
         raise ValueError(f"hyper has {len(rows)} groups, the optimizer {len(groups)}")
-    return [check_names(own or {}) for own in rows]
+    return [check_names(own or {}, known) for own in rows]
 
 
 def _shared(groups: Sequence[Mapping[str, Any]], hyper: Hyper) -> list[Hyper]:
     """Ask one mapping of all groups; its decay, of those that decay, unless none does."""
-    said = [_said(group) for group in groups]
+    said = [_said(group, tuple(hyper)) for group in groups]
     for name in hyper:
         values = dict.fromkeys(float(own[name]) for own in said if name in own)
         if name == "weight_decay":
@@ -142,9 +154,12 @@ def _decays(group: Mapping[str, Any]) -> bool:
     return bool(group.get("weight_decay", True))
 
 
-def _said(group: Mapping[str, Any]) -> dict[str, Any]:
-    """The group's hyperparameters in wdref's words."""
-    said = {word: group[name] for name, word in WORDS.items() if name in group}
+def _said(group: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    """The group's hyperparameters in wdref's words; `known` are the rule's own."""
+    words = {**WORDS, **{name: name for name in known if name not in WORDS.values()}}
+    said = {word: group[name] for name, word in words.items() if name in group}
+    if "weight_decay" in said and said["weight_decay"] is None:
+        said["weight_decay"] = 0.0  # wdref's word for a group without one
     if "betas" in group:
         said["beta1"], said["beta2"] = group["betas"]
     return said

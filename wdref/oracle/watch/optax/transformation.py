@@ -1,11 +1,12 @@
 """The shadow of an optax transformation: one that takes its place, and tells a watch what it did.
 
 What is looked at is gathered inside the compiled step; the host gets it by `io_callback`, under a
-`lax.cond` in steps that are not watched. Nothing comes back from it.
+`lax.cond` in steps that are not watched. Nothing comes back from it. Of a rule that looks at more
+than an element the host gets whole tensors: what a step is given.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -15,16 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.experimental import io_callback
+from numpy.typing import NDArray
 
-from ...conventions import dialect
-from ...engine.arithmetic import Primitives, all_narrow
-from ...rules.contract import Dialect
-from ...rules.shapes import check_gradients_alone
-from .step import WIDTHS, Array, Before, Rule
-from .watch import Batch, Departure, Hyper, Part, Watch, check_names, sampled
+from ....conventions import dialect
+from ....engine.arithmetic import Primitives, all_narrow
+from ....rules.contract import Dialect
+from ....rules.shapes import check_gradients_alone, scope_of
+from ..name_whole import KEPT, Kept
+from ..step import WIDTHS, Array, Before, Rule, whole
+from ..sums import Sums, check_watchable, joined, sums_of
+from ..watch import Batch, Departure, Hyper, Part, Watch, check_names, clip_answer, sampled
+from .states import fields_of, injected, leaves_of, slots_in, slots_of
 
-SLOTS = {"m": ("mu", "trace"), "v": ("nu",), "v_max": ("nu_max",), "t": ("count",)}
-WORDS = {"b1": "beta1", "b2": "beta2"}  # optax's, where they are not wdref's
 PRIMITIVES = Primitives(sqrt=2.0, divide=2.0, flush=True)  # XLA's, on the CPU
 
 
@@ -46,6 +49,23 @@ class _Plan:
     dialect: Dialect
     counted: bool
 
+    @property
+    def whole(self) -> bool:
+        """Whether the host is handed whole tensors."""
+        return scope_of(self.dialect) != "element"
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One leaf of a step that the host looks at: `index` are the coordinates."""
+
+    i: int
+    rule: Rule
+    index: NDArray[np.int64]
+    before: Before
+    after: Sequence[Array]
+    tensors: Sequence[Any]  # θ, g and the slots before the step, as they came
+
 
 class OptaxWatch(Watch):
     """A watch on an optax transformation, and what it knows of its claim."""
@@ -59,18 +79,24 @@ class OptaxWatch(Watch):
         mask: Any = None,
         answers: Mapping[str, Any] | None = None,
         slots: Callable[[Any], Mapping[str, Any]] | None = None,
+        clip: float | None = None,
+        clip_by: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         if claim is None:
             raise ValueError('optax does not say what a transformation is: claim="adamw"')
-        self.base: Any = dialect(claim, convention, **(answers or {}))
+        given = {**(answers or {}), **clip_answer(clip, clip_by)}
+        self.base: Any = dialect(claim, convention, **given)
         check_gradients_alone(self.base, "a shadow of optax")
-        self.hyper, self.mask, self.find = dict(check_names(hyper or {})), mask, slots or _found
+        check_watchable(self.base)
+        self.hyper = dict(check_names(hyper or {}, self.base.hyper))
+        self.hyper |= {} if clip is None else {"clip": float(clip)}
+        self.mask, self.find = mask, slots or partial(slots_in, fields_of(self.base))
 
     def plan(self, params: Any, slots: Mapping[str, Mapping[str, Any]], state: Any) -> _Plan:
         """Work out what a step of these shapes is to compute; runs while it is traced."""
-        own = {name for name in ("m", "v", "v_max") if slots.get(name)}
+        own = {name for name in ("v_max", *self.base.slots) if slots.get(name)}
         d = self.base
         if d.family == "adam" and "v_max" in own and d.amsgrad == "none":
             d = replace(d, amsgrad="hat")  # optax keeps the maximum of what is corrected
@@ -81,13 +107,19 @@ class OptaxWatch(Watch):
                 f"the transformation's state has no {', '.join(sorted(set(d.slots) - own))}: "
                 "give slots, a function that finds them"
             )
-        said = {*self.hyper, *_injected(state)}
+        said = {*self.hyper, *injected(state)}
         missing = [name for name in d.hyper if name not in said and name in _needed(d)]
         if missing:
             raise ValueError(f"give hyper={{...}} with {', '.join(missing)}, as optax was given it")
-        leaves = _leaves(params)
-        decays = _leaves(self._decays(params))
+        leaves = leaves_of(params)
+        decays = leaves_of(self._decays(params))
         kept = [name for name in leaves if all(name in slots[s] for s in d.slots)]
+        lost = [name for name in leaves if name not in kept]
+        if lost and scope_of(d) == "tree":
+            raise ValueError(
+                f"a sum over all tensors has {', '.join(lost)}, of which the state has no "
+                f"{', '.join(d.slots)}: give slots, a function that finds them"
+            )
         return _Plan(
             kept,
             [jnp.shape(leaves[name]) for name in kept],
@@ -103,7 +135,7 @@ class OptaxWatch(Watch):
 
     def numbers(self, count: Any, state: Any) -> dict[str, Any]:
         """Return this step's hyperparameters, and the learning rate before it, as optax has."""
-        said: dict[str, Any] = {**_injected(state), **self.hyper}
+        said: dict[str, Any] = {**injected(state), **self.hyper}
         now = {name: value(count) if callable(value) else value for name, value in said.items()}
         rate, last = said["learning_rate"], jnp.maximum(count - 1, 0)
         now["before"] = rate(last) if callable(rate) else now["learning_rate"]
@@ -118,18 +150,38 @@ class OptaxWatch(Watch):
         self.seen = max(self.seen, step)
         said = {**fixed, **{name: float(x) for name, x in seen["numbers"].items()}}
         t = int(seen["t"]) + 1
+        leaves = [self._seen(plan, i, seen["leaves"][i], self._rule(plan, i, said, t), step)
+                  for i in range(len(plan.names)) if self._can_judge(plan, i)]  # fmt: skip
+        if plan.whole:
+            tensors = [whole(x.rule, x.tensors[0].size, list(map(_stretches, x.tensors)))
+                       for x in leaves]  # fmt: skip
+            sums: Sequence[Sums] = sums_of(tensors, chain=self.chain)
+        else:
+            sums = [()] * len(leaves)
         rows: dict[Any, list[Any]] = defaultdict(list)
-        for i in range(len(plan.names)):
-            if set(plan.dtypes[i]) - set(WIDTHS) or not np.prod(plan.shapes[i]):
-                continue
-            theta, g, new, *slots = (np.asarray(x).astype(np.float64) for x in seen["leaves"][i])
-            half = len(slots) // 2
-            rule = self._rule(plan, i, said, t)
-            given = Before(theta, g, tuple(slots[:half]))
-            rows[rule.key()].append((i, rule, given, [new, *slots[half:]]))
-        batches = [_batch(plan, row, self.sample, step) for row in rows.values()]
+        for leaf, answers in zip(leaves, sums, strict=True):
+            rows[leaf.rule.key()].append((leaf, answers))
+        tree = _kept(plan, leaves)
+        batches = [replace(_batch(plan, row), tree=tree) for row in rows.values()]
         others = self._counter(plan, step, t, int(seen["t_after"]))
         self.judge(step, batches, [*self._beginning(plan, step, t), *others])
+
+    def _can_judge(self, plan: _Plan, i: int) -> bool:
+        other = set(plan.dtypes[i]) - set(WIDTHS)
+        if other and scope_of(plan.dialect) == "tree":
+            raise ValueError(f"{plan.names[i]}: {', '.join(sorted(other))} in a sum of all tensors")
+        return not other and bool(np.prod(plan.shapes[i]))
+
+    def _seen(self, plan: _Plan, i: int, arrays: Any, rule: Rule, step: int) -> _Seen:
+        """Take apart what came of a leaf: θ, g and the slots before the step, then what it gave."""
+        index = sampled(int(np.prod(plan.shapes[i])), self.sample, step)
+        count = 2 + len(plan.dialect.slots)
+        values = [np.asarray(x) for x in arrays]
+        tensors = values[:count]
+        small = [x[index] if plan.whole and x.size > 1 else x for x in tensors]
+        theta, g, *slots = (_spread(x, len(index)) for x in small)
+        after = [_spread(x, len(index)) for x in values[count:]]
+        return _Seen(i, rule, index, Before(theta, g, tuple(slots)), after, tensors)
 
     def _rule(self, plan: _Plan, i: int, said: Mapping[str, float], t: int) -> Rule:
         hyper = {name: said.get(name, 0.0) for name in plan.dialect.hyper}
@@ -212,13 +264,13 @@ def shadowed(inner: Any, **options: Any) -> Shadowed:
 
 def _observe(watch: OptaxWatch, state: ShadowState, given: Any, updates: Any, new: Any) -> None:
     grads, params = given
-    before, after = (_slots(watch.find(x)) for x in (state.inner, new))
+    before, after = (slots_of(watch.find(x)) for x in (state.inner, new))
     plan = watch.plan(params, before, new)
     count = before.get("t", {}).get("", state.count)
     numbers = watch.numbers(count, new)
     fixed = {k: float(x) for k, x in numbers.items() if isinstance(x, int | float)}
     traced = {k: x for k, x in numbers.items() if k not in fixed}
-    trees = [_leaves(x) for x in (params, grads, updates)]
+    trees = [leaves_of(x) for x in (params, grads, updates)]
 
     def look(step: Any) -> Any:
         leaves = [_looked(watch, plan, name, step, trees, before, after) for name in plan.names]
@@ -240,60 +292,17 @@ def _observe(watch: OptaxWatch, state: ShadowState, given: Any, updates: Any, ne
 def _looked(
     watch: OptaxWatch, plan: _Plan, name: str, step: Any, trees: Any, before: Any, after: Any
 ) -> list[Any]:
-    """θ, g, the new θ, the slots before and after, where they are looked at."""
+    """θ, g and the slots before the step, whole where that is asked; then θ and slots after it."""
     theta, g, u = (tree[name] for tree in trees)
     index = sampled(jnp.size(theta), watch.sample, step)
-    theta, g, u = (jnp.ravel(x)[index] for x in (theta, g, u))
-    new = jnp.asarray(theta + u).astype(theta.dtype)  # as optax.apply_updates does
-    slots = [state[s][name] for state in (before, after) for s in plan.dialect.slots]
-    return [theta, g, new, *(jnp.ravel(x)[index] for x in slots)]
 
+    def there(x: Any) -> Any:
+        return jnp.ravel(x)[index] if jnp.size(x) == jnp.size(theta) else jnp.ravel(x)
 
-# -- states ---------------------------------------------------------------------------------------
-
-
-def _found(state: Any) -> dict[str, Any]:
-    """Find optax's own states, whatever they are wrapped in; several, of groups, are joined."""
-    found: dict[str, Any] = {}
-    for part in _parts(state):
-        for name, fields in SLOTS.items():
-            for f in fields:
-                if f in part._fields and (name != "t" or "mu" in part._fields):
-                    found.setdefault(name, []).append(getattr(part, f))
-    return found
-
-
-def _parts(state: Any) -> Iterator[Any]:
-    """Yield the named tuples in `state` that hold moments."""
-    if {"mu", "trace"} & set(getattr(state, "_fields", ())):
-        yield state
-    elif isinstance(state, tuple | list):
-        for child in state:
-            yield from _parts(child)
-    elif isinstance(state, Mapping):
-        for child in state.values():
-            yield from _parts(child)
-
-
-def _slots(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """One mapping of leaves a slot; a counter is a leaf without a name."""
-    joined: dict[str, dict[str, Any]] = {}
-    for name, trees in found.items():
-        for tree in trees if isinstance(trees, list) else [trees]:
-            joined.setdefault(name, {}).update(_leaves(tree))
-    return joined
-
-
-def _injected(state: Any) -> dict[str, Any]:
-    """Return what optax.inject_hyperparams keeps in its state, in wdref's words."""
-    found: dict[str, Any] = {}
-    if isinstance(getattr(state, "hyperparams", None), Mapping):
-        found = {WORDS.get(name, name): x for name, x in state.hyperparams.items()}
-        state = state.inner_state
-    if isinstance(state, tuple | list):
-        for child in state:
-            found = {**_injected(child), **found}
-    return found
+    new = jnp.asarray(there(theta) + there(u)).astype(theta.dtype)  # as optax.apply_updates does
+    old, now = ([state[s][name] for s in plan.dialect.slots] for state in (before, after))
+    given = [(jnp.ravel if plan.whole else there)(x) for x in (theta, g, *old)]
+    return [*given, new, *map(there, now)]
 
 
 def _needed(d: Dialect) -> tuple[str, ...]:
@@ -301,28 +310,44 @@ def _needed(d: Dialect) -> tuple[str, ...]:
     return tuple(name for name in d.hyper if name not in ("momentum", "dampening"))
 
 
-def _leaves(tree: Any) -> dict[str, Any]:
-    pairs, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path): leaf for path, leaf in pairs}
-
-
 def _dtype(x: Any) -> str:
     return str(jnp.asarray(x).dtype)
 
 
-def _batch(plan: _Plan, rows: Sequence[tuple[int, Rule, Any, Any]], n: int, step: int) -> Batch:
-    """Put the leaves of one rule behind one another."""
-    parts, end = [], 0
-    for i, *_ in rows:
-        index = sampled(int(np.prod(plan.shapes[i])), n, step)
-        parts.append(Part(plan.names[i], end, end + len(index), index, plan.shapes[i]))
-        end += len(index)
+def _stretches(x: Array) -> Callable[[int, int], Array]:
+    """Return what reads a stretch of a tensor; a number stands for each of them."""
+    if x.size == 1:
+        return lambda start, stop: x.reshape(1).astype(np.float64)
+    return lambda start, stop: x[start:stop].astype(np.float64)
 
-    def joined(columns: Any) -> Array:
+
+def _kept(plan: _Plan, leaves: Sequence[_Seen]) -> list[Kept]:
+    """The tensors of a step whole, where they are few numbers, so that a departure has a name."""
+    if not plan.whole or sum(x.size for leaf in leaves for x in leaf.tensors) > KEPT:
+        return []
+    rows = [[_spread(x, leaf.tensors[0].size) for x in leaf.tensors] for leaf in leaves]
+    return [Kept(plan.names[leaf.i], leaf.rule, Before(theta, g, tuple(slots)))
+            for leaf, (theta, g, *slots) in zip(leaves, rows, strict=True)]  # fmt: skip
+
+
+def _spread(x: Array, n: int) -> Array:
+    return np.broadcast_to(x.astype(np.float64).reshape(-1), (n,))
+
+
+def _batch(plan: _Plan, rows: Sequence[tuple[_Seen, Sums]]) -> Batch:
+    """Put the leaves of one rule behind one another."""
+    leaves = [leaf for leaf, _ in rows]
+    counts = [len(leaf.index) for leaf in leaves]
+    ends = np.cumsum(counts).tolist()
+    parts = [Part(plan.names[x.i], end - n, end, x.index, plan.shapes[x.i])
+             for x, n, end in zip(leaves, counts, ends, strict=True)]  # fmt: skip
+
+    def joint(columns: Any) -> Array:
         return np.concatenate(list(columns))
 
-    given = [row[2] for row in rows]
-    slots = tuple(joined(x) for x in zip(*(b.slots for b in given), strict=True))
-    before = Before(joined(b.theta for b in given), joined(b.g for b in given), slots)
-    after = [joined(column) for column in zip(*(row[3] for row in rows), strict=True)]
-    return Batch(rows[0][1], before, after, parts)
+    given = [leaf.before for leaf in leaves]
+    slots = tuple(joint(x) for x in zip(*(b.slots for b in given), strict=True))
+    sums = joined([answers for _, answers in rows], counts)
+    before = Before(joint(b.theta for b in given), joint(b.g for b in given), slots, sums)
+    after = [joint(column) for column in zip(*(leaf.after for leaf in leaves), strict=True)]
+    return Batch(rows[0][0].rule, before, after, parts)

@@ -11,27 +11,33 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...conventions import dialect
-from ...engine.arithmetic import HALF
-from ...rules.shapes import check_gradients_alone
+from ....engine.arithmetic import HALF
+from ....rules.shapes import check_gradients_alone, scope_of
+from ..name_whole import KEPT, Kept
+from ..step import WIDTHS, Array, Rule, whole
+from ..sums import Sums, check_watchable, sums_of
+from ..tensors import dtype_of, gather, local, where_of
+from ..watch import Departure, Hyper, Watch, clip_answer
 from .groups import Group, Groups
 from .leaves import Keys, Leaf, beginning, counters, suspicions
-from .step import WIDTHS, Array, Before, Rule
-from .tensors import dtype_of, gather, local, where_of
-from .watch import Batch, Departure, Hyper, Part, Watch
+from .reading import Read, batch_of, filled, kept_whole, reads_of, where_in
 
 CLAIMS = {"AdamW": "adamw", "Adam": "adam", "SGD": "sgd"}
 
 
 @dataclass(frozen=True, eq=False)
 class _Taken:
-    """What the hook before a step took."""
+    """What the hook before a step took, or before the gradients were clipped."""
 
+    step: int
     leaves: Sequence[Leaf]
     groups: Sequence[Group]
     arrays: Sequence[Array]
+    sums: Mapping[str, Sums]
+    tree: Sequence[Kept]
     scale: float
     skipped: bool
+    beside: float | None
 
 
 class TorchWatch(Watch):
@@ -48,22 +54,28 @@ class TorchWatch(Watch):
         hyper: Hyper | Sequence[Hyper] | None = None,
         slots: Mapping[str, str] | None = None,
         counter: str = "step",
+        clip: float | None = None,
+        clip_by: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.optimizer = optimizer
-        self._claim = claim or _claim_of(optimizer)
-        base = dialect(self._claim, convention, **(answers or {}))
-        check_gradients_alone(base, "a shadow of torch")
-        self._keys = Keys.of(base.family, slots, counter)
-        self._names = {id(p): name for name, p in names}
+        rule = None if claim else _rule_of(optimizer)
+        self._claim = claim or (rule.dialect.family if rule else _claim_of(optimizer))
         self._groups = Groups(
-            optimizer.param_groups, claim=self._claim, convention=convention,
-            answers=answers or {}, hyper=hyper,
+            optimizer.param_groups, claim=self._claim, convention=convention, hyper=hyper,
+            answers={**(answers or {}), **clip_answer(clip, clip_by)}, rule=rule, clip=clip,
         )  # fmt: skip
+        base = self._groups.base
+        check_gradients_alone(base, "a shadow of torch")
+        check_watchable(base)
+        keys = {name: name for name in base.slots} if rule and slots is None else slots
+        self._keys = Keys.of(base, keys, counter)
+        self._names = {id(p): name for name, p in names}
         self._first = 0  # t of the first step that was seen
         self._frame: FrameType | None = None
         self._taken: _Taken | None = None
+        self._early: _Taken | None = None  # before gradients were clipped
         self._handles = [
             optimizer.register_step_pre_hook(self._pre),
             optimizer.register_step_post_hook(self._post),
@@ -71,8 +83,22 @@ class TorchWatch(Watch):
 
     def close(self) -> None:
         """Take the hooks away; what was found stays."""
-        for handle in self._handles:
-            handle.remove()
+        while self._handles:
+            self._handles.pop().remove()
+
+    def unclipped(self, *, eps: float = 1e-6) -> None:
+        """Take the gradients as they are now, before they are clipped for the next step.
+
+        `eps` is added to their norm, as ``torch.nn.utils.clip_grad_norm_`` does. Without this call
+        the gradients are those that `step` gets, from an optimizer that clips by itself.
+        """
+        if self._groups.base.clip == "none":
+            raise ValueError('unclipped: this watch knows of no clip: clip=1.0, clip_by="tree"')
+        inside = self._frame is not None and _runs(self._frame, sys._getframe(1))
+        step = self.seen + (not inside)  # a closure is called by its step
+        self._first = self._first or self._begin()
+        if self._handles and (step - 1) % self.every == 0:
+            self._early = self._take(step, eps)
 
     # -- hooks --------------------------------------------------------------------------------
 
@@ -84,11 +110,11 @@ class TorchWatch(Watch):
         self.seen += 1
         self._first = self._first or self._begin()
         if (self.seen - 1) % self.every:
-            self._groups.remember(optimizer.param_groups, self._t)
+            self._groups.remember(optimizer.param_groups, self._t(self.seen))
             return None
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
         if closure is None:
-            self._taken = self._take()
+            self._taken = self._take_now()
             return None
         watched = self._after(closure)  # the gradients come with it
         if "closure" in kwargs:
@@ -98,7 +124,7 @@ class TorchWatch(Watch):
     def _after(self, closure: Callable[[], Any]) -> Callable[[], Any]:
         def watched() -> Any:
             loss = closure()
-            self._taken = self._take()
+            self._taken = self._take_now()
             return loss
 
         return watched
@@ -110,10 +136,9 @@ class TorchWatch(Watch):
         if taken is not None:
             self._judge_step(taken)
 
-    @property
-    def _t(self) -> int:
+    def _t(self, step: int) -> int:
         """The step that functions of t are asked for: calls, from where the training began."""
-        return self._first + self.seen - 1
+        return self._first + step - 1
 
     def _begin(self) -> int:
         counts = (state.get(self._keys.counter, 0) for state in self.optimizer.state.values())
@@ -121,30 +146,71 @@ class TorchWatch(Watch):
 
     # -- before the step ----------------------------------------------------------------------
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not followed
-    def _take(self) -> _Taken:
+    def _take_now(self) -> _Taken:
+        """What was taken before a clip, unless the step is skipped, or what is there now."""
+        early, self._early = self._early, None
+        if early is not None and early.step == self.seen and not self._skipped():
+            return early
+        return self._take(self.seen)
+
+    def _skipped(self) -> bool:
+        infinite = getattr(self.optimizer, "found_inf", None)
+        return infinite is not None and bool(infinite)
+
+    def _take(self, step: int, beside: float | None = None) -> _Taken:
         optimizer = self.optimizer
-        scale, found = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
-        skipped = found is not None and bool(found)
-        groups = self._groups.take(optimizer.param_groups, self._t)
-        where = cache(lambda size: where_of(size, self.sample, self.seen))
+        scale, skipped = getattr(optimizer, "grad_scale", None), self._skipped()
+        groups = self._groups.take(optimizer.param_groups, self._t(step))
+        where = cache(lambda size: where_of(size, self.sample, step))
         leaves = []
         for i, group in enumerate(optimizer.param_groups):
             for j, p in enumerate(group["params"]):
                 if self._can_judge(self._name(i, j, p), p):
                     leaves.append(self._leaf(self._name(i, j, p), p, i, groups[i], skipped, where))
-        arrays = gather([pair for leaf in leaves for pair in self._given(leaf, groups)])
-        return _Taken(leaves, groups, arrays, 1.0 if scale is None else float(scale), skipped)
+        scale = 1.0 if scale is None else float(scale)
+        with torch.no_grad():
+            arrays = gather([pair for leaf in leaves for pair in self._given(leaf, groups)])
+            taken = _Taken(step, leaves, groups, arrays, {}, (), scale, skipped, beside)
+            return self._summed(taken)
+
+    def _summed(self, taken: _Taken) -> _Taken:
+        """Add the sums of whole tensors, for rules that look at more than an element."""
+        groups = taken.groups
+        rules = [(leaf, self._rule(leaf, taken)) for leaf in taken.leaves
+                 if leaf.moves and scope_of(groups[leaf.group].dialect) != "element"]  # fmt: skip
+        rows = [(leaf.name, rule, local(leaf.parameter).numel(),
+                 self._reads(leaf, groups[leaf.group]))
+                for leaf, rule in rules if rule is not None]  # fmt: skip
+        few = sum(size * len(reads) for *_, size, reads in rows) <= KEPT
+        tree = [kept_whole(*row) for row in rows] if few else []
+        sums = sums_of([whole(*row) for _, *row in rows], chain=self.chain)
+        named = {name: answers for (name, *_), answers in zip(rows, sums, strict=True)}
+        return replace(taken, sums=named, tree=tree)
+
+    def _reads(self, leaf: Leaf, group: Group) -> list[Read]:
+        """Return what reads stretches of θ, g and the slots."""
+        slots = self._keys.find(self._state(leaf.parameter), group.dialect)
+        return reads_of(leaf, group, slots)
 
     def _name(self, i: int, j: int, p: Any) -> str:
         own = self.optimizer.param_groups[i].get("param_names") or {}
         return self._names.get(id(p)) or (own[j] if own else f"param_groups[{i}]['params'][{j}]")
 
     def _can_judge(self, name: str, p: Any) -> bool:
-        if p.grad is not None and p.grad.is_sparse:
+        if hasattr(p, "to_local") and scope_of(self._groups.base) != "element":
+            raise ValueError(f"{name} is in shards (DTensor): a part of it tells no sum of it")
+        sparse = p.grad is not None and p.grad.is_sparse
+        if sparse or dtype_of(p) not in WIDTHS:
+            self._check_sum(name, "its gradient is sparse" if sparse else f"it is {dtype_of(p)}")
+        if sparse:
             self.note(f"{name}: its sparse gradient is not judged")
             return False
         return bool(local(p).numel())
+
+    def _check_sum(self, name: str, why: str) -> None:
+        """Refuse a sum over all tensors with one that is not judged."""
+        if scope_of(self._groups.base) == "tree":
+            raise ValueError(f"a sum over all tensors has {name}, which is not judged: {why}")
 
     def _leaf(
         self, name: str, p: Any, i: int, group: Group, skipped: bool, where: Callable[..., Any]
@@ -165,7 +231,7 @@ class TorchWatch(Watch):
         """Gradient where there is one, parameter, slots."""
         grad = [leaf.parameter.grad] if leaf.moves else []
         tensors = [*grad, leaf.parameter, *self._slots(leaf, groups)]
-        return [(local(x), leaf.where) for x in tensors]
+        return [(local(x), where_in(leaf, x)) for x in tensors]
 
     def _slots(self, leaf: Leaf, groups: Sequence[Group], *, now: bool = False) -> list[Any]:
         """Return those slots that existed before the step, or that exist now."""
@@ -185,7 +251,7 @@ class TorchWatch(Watch):
                 self._keys.check(leaf.name, state, taken.groups[leaf.group].dialect, shape)
         after = gather(
             [
-                (local(x), leaf.where)
+                (local(x), where_in(leaf, x))
                 for leaf in taken.leaves
                 for x in (leaf.parameter, *self._slots(leaf, taken.groups, now=True))
             ]
@@ -202,27 +268,24 @@ class TorchWatch(Watch):
         for leaf in taken.leaves:
             group = taken.groups[leaf.group]
             g = next(old) * group.sign if leaf.moves else None
-            theta, *slots = self._filled(leaf, old, leaf.slots)
-            got = self._filled(leaf, new, self._exist(leaf, group))
+            theta, *slots = filled(leaf, group, old, leaf.slots)
+            got = filled(leaf, group, new, self._exist(leaf, group))
             if g is None:
                 others += self._resting(leaf, taken, (theta, *slots), got)
                 continue
-            rule = self._rule(leaf, group, taken.scale)
+            rule = self._rule(leaf, taken)
             if rule is not None:
-                rows[rule.key()].append((rule, leaf, (theta, g, slots), got))
-        self.judge(self.seen, [_batch(row) for row in rows.values()], others)
+                given = theta, g, slots, taken.sums.get(leaf.name, ())
+                rows[rule.key()].append((rule, leaf, given, got))
+        batches = [replace(batch_of(row), tree=taken.tree) for row in rows.values()]
+        self.judge(self.seen, batches, others)
 
     def _exist(self, leaf: Leaf, group: Group) -> tuple[bool, ...]:
         found = self._keys.find(self._state(leaf.parameter), group.dialect)
         return tuple(x is not None for x in found)
 
-    @staticmethod
-    def _filled(leaf: Leaf, arrays: Any, exist: Sequence[bool]) -> list[Array]:
-        """Parameters and slots; a slot that is not there yet is 0."""
-        theta = next(arrays)
-        return [theta, *(next(arrays) if there else np.zeros_like(theta) for there in exist)]
-
-    def _rule(self, leaf: Leaf, group: Group, scale: float) -> Rule | None:
+    def _rule(self, leaf: Leaf, taken: _Taken) -> Rule | None:
+        group = taken.groups[leaf.group]
         slots = self._slots(leaf, [group] * (leaf.group + 1), now=True)
         dtypes = [dtype_of(x) for x in (leaf.parameter, *slots)]
         dtypes += dtypes[:1] * (1 + len(group.dialect.slots) - len(dtypes))
@@ -237,8 +300,9 @@ class TorchWatch(Watch):
             group.hyper,
             t,
             tuple(dtypes),
-            scale=scale,
+            scale=taken.scale,
             narrow=group.narrow,
+            beside=taken.beside,
             compute="float32" if half and group.fused else "",  # as its kernels do
         )
         asked = _at(rule, group, group.hyper)
@@ -269,6 +333,12 @@ def _at(rule: Rule, group: Group, hyper: Mapping[str, float]) -> Rule:
     return replace(rule, hyper=hyper).at(rate, before=group.before, initial=group.initial)
 
 
+def _rule_of(optimizer: Any) -> Any:
+    """The rule of a torch optimizer that is wdref's own."""
+    known = any(cls.__module__ == "wdref.interchange.torch" for cls in type(optimizer).__mro__)
+    return optimizer.rule if known else None
+
+
 def _claim_of(optimizer: Any) -> str:
     for cls in type(optimizer).__mro__:
         if cls.__module__.startswith("torch.optim") and cls.__name__ in CLAIMS:
@@ -285,18 +355,3 @@ def _runs(frame: FrameType, caller: FrameType) -> bool:
     while up is not None and up is not frame:
         up = up.f_back
     return up is frame
-
-
-def _batch(rows: Sequence[tuple[Rule, Leaf, Any, Sequence[Array]]]) -> Batch:
-    """Put the leaves of one rule behind one another."""
-    ends = np.cumsum([len(leaf.index) for _, leaf, *_ in rows]).tolist()
-    parts = [
-        Part(leaf.name, end - len(leaf.index), end, leaf.index, leaf.shape)
-        for (_, leaf, *_), end in zip(rows, ends, strict=True)
-    ]
-    theta, g = (np.concatenate([given[i] for *_, given, _ in rows]) for i in (0, 1))
-    slots = tuple(
-        np.concatenate(column) for column in zip(*(given[2] for *_, given, _ in rows), strict=True)
-    )
-    after = [np.concatenate(column) for column in zip(*(row[3] for row in rows), strict=True)]
-    return Batch(rows[0][0], Before(theta, g, slots), after, parts)
