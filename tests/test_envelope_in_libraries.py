@@ -10,7 +10,7 @@ import pytest
 
 from wdref.conventions import CONVENTIONS
 from wdref.oracle.cases.suite import regimes
-from wdref.oracle.cases.trajectory import begun
+from wdref.oracle.cases.trajectory import begun, given_at
 from wdref.oracle.identify.candidates import candidates
 from wdref.oracle.judge.enclosure import enclose
 from wdref.rules.remembering import Remembering
@@ -31,7 +31,8 @@ def evaluate(dialect, case, asarray):
     eta, host = case.eta.tolist(), Remembering(dialect)
     for t, g in enumerate(case.grads, 1):
         s = host.scalars(case.hyper, t, eta[t - 1], before=eta[max(t - 2, 0)])
-        theta, slots = dialect.apply(theta, asarray(g), slots, s)
+        given = map(asarray, given_at(dialect, case, t - 1, case.theta0.shape))
+        theta, slots = dialect.apply(theta, asarray(g), (*slots, *given), s)
         theta, slots = (
             asarray(theta),
             [_placed(x, asarray) for x in slots],

@@ -65,7 +65,7 @@ def leaves(draw, dtype, maximum=True):
     size = draw(st.integers(0, 300))
     arrays = [
         draw(hnp.arrays(dtype, shape, elements=values(dtype), fill=values(dtype)))
-        for shape in ((size,), (size,), *(slot_shape(kind, (size,)) for kind in d.shapes))
+        for shape in ((size,), (size,), *(slot_shape(kind, (size,)) for kind in Kernel(d).shapes))
     ]
     eta, before = draw(st.floats(0, 2)), draw(st.floats(0, 2))
     scalars = d.scalars(h, draw(st.integers(1, 10**4)), eta, before=before)

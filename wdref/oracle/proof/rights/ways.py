@@ -15,7 +15,7 @@ from ....rules.remembering import Remembering
 from ....rules.shapes import scope_of, shapes_of, shared
 from ....sums import together
 from ...cases.case import Array, Case
-from ...cases.trajectory import begun, multipliers
+from ...cases.trajectory import begun, given_at, multipliers
 from .answers import SUMS, Answers
 from .arrays import Habits, Product
 from .machines import Machine
@@ -117,7 +117,8 @@ class _Tensor:
         hyper, count = self.part.hyper_at(k + 1), self.part.count_at(k + 1)
         s = self.host.scalars(hyper, count, self.eta[k], before=self.eta[max(k - 1, 0)])
         g = self.habits.array(self.part.grads[k].reshape(self.shape))
-        return self.theta, g, self.slots, s
+        given = map(self.habits.array, given_at(self.dialect, self.part, k, self.shape))
+        return self.theta, g, (*self.slots, *given), s
 
     def take(self, theta: Product, slots: Sequence[Any]) -> None:
         """Keep what the rule returned, as the machine keeps it."""
