@@ -120,6 +120,7 @@ def test_tables_and_files(run, short, suffix, start):
         (("--max-size", "nan"), "--max-size nan"),
         (("--max-size", "99"), "no case is left"),
         (("--rule", "shampoo"), "shampoo"),
+        (("--rule", "lamb", "--clip"), "--clip: lamb is clipped by no norm"),
         (("--dtype", "int8"), "int8"),
         (("--layout", "1e9"), "1e9"),
         (("--figure", "missing/x.svg"), "--figure missing/x.svg"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from wdref.conventions import dialect
 from wdref.oracle.report.one_of import OneOf
 from wdref.rules.registry import claims
 
@@ -131,6 +132,8 @@ def _chosen(options: dict[str, Any], device: str | None) -> Iterator[Case]:
     largest = _size(options["max_size"]) if options["max_size"] else QUICK if quick else None
     end = CLIPPED if options["clip"] else ""
     for rule in options["rules"] or (("adamw",) if quick else RULES):
+        if end and "clip" not in dialect(rule).questions():
+            _fail(f"--clip: {rule} is clipped by no norm; leave --clip or --rule {rule} out")
         for dtype in options["dtypes"] or (("float32",) if quick else DTYPES):
             for where in ("cpu", "cuda") if device else ("cpu",):
                 cases = (Case(rule + end, dtype, x, where) for x in options["layouts"] or LAYOUTS)

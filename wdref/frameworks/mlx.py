@@ -157,8 +157,7 @@ class _Table:
                 what = f"mlx.optimizers.{optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it otherwise")
             default: Any = defaults(optimizer)[name] if missing else names  # of a pair
-            values = [given.get(each, default[k])
-                      for k, each in enumerate(names)]  # fmt: skip
+            values = [given.get(each, default[k]) for k, each in enumerate(names)]
             found[name] = values if len(names) > 1 else values[0]
             if whose == f"-{names[0]}":
                 found[name] = -values[0]

@@ -312,8 +312,7 @@ class _Table:
                 what = f"torch.optim.{self.optimizer} needs {missing[0]}"
                 raise Unsupported(f"{what}: ask it as another rule")
             default: Any = defaults(self.optimizer)[name] if missing else names  # of a pair
-            values = tuple(given.get(each, default[k])
-                           for k, each in enumerate(names))  # fmt: skip
+            values = tuple(given.get(each, default[k]) for k, each in enumerate(names))
             found[name] = values if isinstance(whose, tuple) else values[0]
             if whose == f"-{names[0]}":
                 found[name] = -values[0]
